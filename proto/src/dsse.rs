@@ -1,1 +1,288 @@
-//! (being written)
+//! The envelope that is submitted: DSSE JSON (secure-systems-lab/dsse v1.0.2) and its pre-authentication encoding.
+//!
+//! Unknown members are ignored, as DSSE asks; a member given twice is refused, since two readers could take different
+//! ones. `keyid` is required here: 64 lower-case hex digits, SHA-256 over the key's SubjectPublicKeyInfo.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::code::{Code, Refused};
+use crate::ed25519::{KeyId, SecretKey, Signature};
+use crate::entry::{MAX_SIGNATURES, SignatureBy};
+
+/// An envelope holds one entry's payload in base64 with room for many signatures, and not much more.
+pub const MAX_ENVELOPE_BYTES: usize = 128 * 1024;
+
+/// A parsed envelope. Nothing is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The media type of the payload.
+    pub payload_type: String,
+    /// The exact payload bytes.
+    pub payload: Vec<u8>,
+    /// The signatures, ascending by key id, none twice.
+    pub signatures: Vec<SignatureBy>,
+}
+
+/// `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in bytes: what is signed (DSSE protocol.md).
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + payload_type.len() + 32);
+    out.extend_from_slice(format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).as_bytes());
+    out.extend_from_slice(payload);
+    out
+}
+
+impl Envelope {
+    /// Signs `payload` with every key. Keys given twice sign once.
+    pub fn sign(payload_type: &str, payload: &[u8], keys: &[&SecretKey]) -> Envelope {
+        let mut envelope =
+            Envelope { payload_type: payload_type.to_owned(), payload: payload.to_vec(), signatures: vec![] };
+        for key in keys {
+            envelope.add_signature(key);
+        }
+        envelope
+    }
+
+    /// Adds the signature of `key`, or replaces the one it made before.
+    pub fn add_signature(&mut self, key: &SecretKey) {
+        let key_id = key.public().id();
+        self.signatures.retain(|by| by.key_id != key_id);
+        self.signatures.push(SignatureBy { key_id, signature: key.sign(&pae(&self.payload_type, &self.payload)) });
+        self.signatures.sort();
+    }
+
+    /// The envelope as JSON, members in the order of the DSSE specification.
+    pub fn to_json(&self) -> String {
+        let signatures: Vec<_> = self
+            .signatures
+            .iter()
+            .map(|by| format!(r#"{{"keyid":"{}","sig":"{}"}}"#, by.key_id, crate::b64::encode(&by.signature.0)))
+            .collect();
+        format!(
+            r#"{{"payloadType":{},"payload":"{}","signatures":[{}]}}"#,
+            serde_json::Value::String(self.payload_type.clone()),
+            crate::b64::encode(&self.payload),
+            signatures.join(",")
+        )
+    }
+
+    /// Reads an envelope of at most [`MAX_ENVELOPE_BYTES`].
+    pub fn parse(bytes: &[u8]) -> Result<Envelope, Refused> {
+        if bytes.len() > MAX_ENVELOPE_BYTES {
+            let message = format!("the envelope has {} bytes; at most {MAX_ENVELOPE_BYTES} are taken", bytes.len());
+            return Err(Refused::new(Code::SizeEnvelope, message));
+        }
+        let text = std::str::from_utf8(bytes)
+            .map_err(|e| malformed("", format!("the envelope is not UTF-8 (byte {})", e.valid_up_to())))?;
+        let mut input = serde_json::Deserializer::from_str(text);
+        let raw = Members { names: &["payloadType", "payload"], list: Some("signatures"), at: "" }
+            .deserialize(&mut input)
+            .map_err(json_error)?;
+        input.end().map_err(json_error)?;
+        raw.into_envelope()
+    }
+}
+
+fn malformed(pointer: &str, message: impl Into<String>) -> Refused {
+    Refused::at(Code::EnvelopeMalformed, pointer, message)
+}
+
+/// The reader below reports a doubled member through serde's error text, which is the only way out of a visitor.
+const DUPLICATE_MARK: &str = "duplicate member ";
+
+fn json_error(error: serde_json::Error) -> Refused {
+    let text = error.to_string();
+    match text.strip_prefix(DUPLICATE_MARK) {
+        Some(rest) => {
+            let pointer = rest.split(' ').next().unwrap_or("");
+            Refused::at(
+                Code::EnvelopeDuplicateMember,
+                pointer,
+                format!("the member {pointer} stands twice in the envelope"),
+            )
+        }
+        None => malformed("", format!("the envelope is not the JSON object of DSSE: {text}")),
+    }
+}
+
+/// The members of an object that matter, as they came.
+#[derive(Default)]
+struct Raw {
+    texts: Vec<(&'static str, String)>,
+    list: Option<Vec<Raw>>,
+}
+
+impl Raw {
+    fn text(&self, name: &str, pointer: &str) -> Result<&str, Refused> {
+        let found = self.texts.iter().find(|(n, _)| *n == name);
+        found.map(|(_, t)| t.as_str()).ok_or_else(|| malformed(pointer, format!("the member `{name}` is missing")))
+    }
+
+    fn into_envelope(self) -> Result<Envelope, Refused> {
+        let payload_type = self.text("payloadType", "/payloadType")?.to_owned();
+        let payload = decode(self.text("payload", "/payload")?, "/payload")?;
+        let list =
+            self.list.as_deref().ok_or_else(|| malformed("/signatures", "the member `signatures` is missing"))?;
+        let mut signatures =
+            list.iter().enumerate().map(|(i, raw)| signature(i, raw)).collect::<Result<Vec<_>, _>>()?;
+        signatures.sort();
+        if signatures.is_empty() {
+            return Err(Refused::at(Code::SignatureMissing, "/signatures", "the envelope has no signature"));
+        }
+        if let Some(pair) = signatures.windows(2).find(|pair| pair[0].key_id == pair[1].key_id) {
+            let message = format!("the key {} signed twice; each key signs once", pair[0].key_id);
+            return Err(Refused::at(Code::SignatureExtra, "/signatures", message));
+        }
+        Ok(Envelope { payload_type, payload, signatures })
+    }
+}
+
+fn signature(i: usize, raw: &Raw) -> Result<SignatureBy, Refused> {
+    let at = format!("/signatures/{i}/keyid");
+    let bad = || {
+        Refused::at(
+            Code::EnvelopeKeyId,
+            &at,
+            "`keyid` must be 64 lower-case hex digits: SHA-256 of the key's SubjectPublicKeyInfo",
+        )
+    };
+    let key_id = raw.text("keyid", &at).ok().and_then(KeyId::parse).ok_or_else(bad)?;
+    let at = format!("/signatures/{i}/sig");
+    let signature = decode(raw.text("sig", &at)?, &at)?;
+    Ok(SignatureBy { key_id, signature: Signature(signature) })
+}
+
+fn decode(text: &str, pointer: &str) -> Result<Vec<u8>, Refused> {
+    crate::b64::decode_either(text).map_err(|_| {
+        Refused::at(Code::EnvelopeBase64, pointer, "not canonical base64 with padding (RFC 4648 §4 or §5)")
+    })
+}
+
+/// Reads an object: the named text members, one list of objects, everything else skipped, nothing twice.
+struct Members<'a> {
+    names: &'a [&'static str],
+    list: Option<&'static str>,
+    at: &'a str,
+}
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Raw;
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut raw = Raw::default();
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if let Some(known) = self.names.iter().copied().find(|n| *n == name) {
+                raw.texts.push((known, map.next_value()?));
+            } else if self.list == Some(name.as_str()) {
+                raw.list = Some(map.next_value_seed(SignatureList)?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            if !seen.insert(name.clone()) {
+                return Err(serde::de::Error::custom(format!("{DUPLICATE_MARK}{}/{name}", self.at)));
+            }
+        }
+        Ok(raw)
+    }
+}
+
+struct SignatureList;
+
+impl<'de> DeserializeSeed<'de> for SignatureList {
+    type Value = Vec<Raw>;
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Raw>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SignatureList {
+    type Value = Vec<Raw>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of signatures")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Raw>, A::Error> {
+        let mut list = Vec::new();
+        loop {
+            let at = format!("/signatures/{}", list.len());
+            match seq.next_element_seed(Members { names: &["keyid", "sig"], list: None, at: &at })? {
+                Some(raw) if list.len() < MAX_SIGNATURES => list.push(raw),
+                Some(_) => return Err(serde::de::Error::custom(format!("more than {MAX_SIGNATURES} signatures"))),
+                None => return Ok(list),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SecretKey {
+        SecretKey::from_seed(&[1; 32]) // a test key
+    }
+
+    fn code(json: &str) -> (Code, Option<String>) {
+        let refused = Envelope::parse(json.as_bytes()).expect_err(json);
+        (refused.code, refused.pointer)
+    }
+
+    #[test]
+    fn pae_counts_bytes() {
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+        assert_eq!(pae("é", b"x"), "DSSEv1 2 é 1 x".as_bytes());
+    }
+
+    #[test]
+    fn an_envelope_reads_back_in_both_alphabets() {
+        let envelope = Envelope::sign("t", &[0xfb, 0xff, 0xfe], &[&key(), &SecretKey::from_seed(&[2; 32])]);
+        let json = envelope.to_json();
+        assert_eq!(Envelope::parse(json.as_bytes()), Ok(envelope.clone()));
+        let url = json.replace(r#""payload":"+//+""#, r#""payload":"-__-""#);
+        assert_ne!(json, url);
+        assert_eq!(Envelope::parse(url.as_bytes()), Ok(envelope.clone()));
+        let extended = json.replacen('{', r#"{"extension":{"a":[1]},"#, 1);
+        assert_eq!(Envelope::parse(extended.as_bytes()), Ok(envelope));
+    }
+
+    #[test]
+    fn bad_envelopes_name_code_and_place() {
+        let good = Envelope::sign("t", b"{}", &[&key()]).to_json();
+        assert_eq!(code("{").0, Code::EnvelopeMalformed);
+        assert_eq!(code("[]").0, Code::EnvelopeMalformed);
+        assert_eq!(code(&format!("{good} x")).0, Code::EnvelopeMalformed);
+        let doubled = good.replacen('{', r#"{"payload":"","#, 1);
+        assert_eq!(code(&doubled), (Code::EnvelopeDuplicateMember, Some("/payload".into())));
+        let doubled = good.replacen(r#""keyid""#, r#""sig":"","keyid""#, 1);
+        assert_eq!(code(&doubled), (Code::EnvelopeDuplicateMember, Some("/signatures/0/sig".into())));
+        let unpadded = good.replace("e30=", "e30");
+        assert_eq!(code(&unpadded), (Code::EnvelopeBase64, Some("/payload".into())));
+        let upper = good.replace(&key().public().id().to_string(), &key().public().id().to_string().to_uppercase());
+        assert_eq!(code(&upper), (Code::EnvelopeKeyId, Some("/signatures/0/keyid".into())));
+        assert_eq!(code(r#"{"payloadType":"t","payload":"e30=","signatures":[]}"#).0, Code::SignatureMissing);
+        assert_eq!(
+            code(r#"{"payloadType":"t","payload":"e30="}"#),
+            (Code::EnvelopeMalformed, Some("/signatures".into()))
+        );
+        let one = good[good.find(r#"[{"#).unwrap() + 1..good.len() - 2].to_owned();
+        assert_eq!(code(&good.replace(&one, &format!("{one},{one}"))).0, Code::SignatureExtra);
+        assert_eq!(code(&format!("{good}{}", " ".repeat(MAX_ENVELOPE_BYTES))).0, Code::SizeEnvelope);
+    }
+}
