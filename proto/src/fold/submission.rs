@@ -1,0 +1,156 @@
+//! From an envelope or an entry to a claim whose signatures were checked.
+
+use super::{KeyHolder, State, Stop, View};
+use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE};
+use crate::code::{Code, Refused};
+use crate::dsse::{Envelope, pae};
+use crate::ed25519::{KeyId, PublicKey};
+use crate::entry::{Entry, Links, SignatureBy};
+use crate::hash::Hash;
+use crate::num::{Millis, TreeSize};
+
+/// A claim with the exact bytes and signatures it came with. Its form was checked, its signatures were not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    payload: Vec<u8>,
+    signatures: Vec<SignatureBy>,
+    claim: Claim,
+    id: ClaimId,
+}
+
+impl Submission {
+    /// Checks the payload type and the claim's form.
+    pub fn from_envelope(envelope: Envelope) -> Result<Submission, Refused> {
+        Submission::new(&envelope.payload_type, envelope.payload, envelope.signatures)
+    }
+
+    /// The same checks on what a log published.
+    pub fn from_entry(entry: &Entry) -> Result<Submission, Refused> {
+        Submission::new(&entry.payload_type, entry.payload.clone(), entry.signatures.clone())
+    }
+
+    fn new(payload_type: &str, payload: Vec<u8>, signatures: Vec<SignatureBy>) -> Result<Submission, Refused> {
+        if payload_type != PAYLOAD_TYPE {
+            let message = format!("the payload type must be {PAYLOAD_TYPE}");
+            return Err(Refused::at(Code::PayloadTypeUnsupported, "/payloadType", message));
+        }
+        let id = ClaimId::of(payload_type, &payload);
+        let claim = Claim::parse(&payload)?;
+        Ok(Submission { payload, signatures, claim, id })
+    }
+
+    /// The claim's id.
+    pub fn id(&self) -> ClaimId {
+        self.id
+    }
+
+    /// The claim.
+    pub fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// The signatures, ascending by key id.
+    pub fn signatures(&self) -> &[SignatureBy] {
+        &self.signatures
+    }
+
+    /// The exact payload bytes.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// SHA-256 over id and signatures: what a server remembers to see that stored bytes are the submitted ones.
+    pub fn digest(&self) -> Hash {
+        let mut parts: Vec<&[u8]> = vec![&self.id.0.0];
+        for by in &self.signatures {
+            parts.push(&by.key_id.0);
+            parts.push(&by.signature.0);
+        }
+        Hash::of_parts(&parts)
+    }
+
+    /// The keys that the claim itself brings, each of which must sign it.
+    fn own_key(&self, id: &KeyId) -> Option<PublicKey> {
+        match &self.claim.body {
+            Body::Issuer(body) => body.keys.iter().map(|added| added.key).find(|key| key.id() == *id),
+            Body::Log(body) => {
+                body.operator_keys.iter().chain(&body.registrar_keys).map(|key| key.key).find(|key| key.id() == *id)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A claim of which every signature verifies, strictly, under the key that its key id names. Whether these keys may
+/// say this is for [`super::decide`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked(Submission);
+
+impl Checked {
+    /// The claim's id.
+    pub fn id(&self) -> ClaimId {
+        self.0.id
+    }
+
+    /// The claim.
+    pub fn claim(&self) -> &Claim {
+        &self.0.claim
+    }
+
+    /// What was submitted.
+    pub fn submission(&self) -> &Submission {
+        &self.0
+    }
+
+    /// Ids of the keys that signed, ascending.
+    pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
+        self.0.signatures.iter().map(|by| by.key_id)
+    }
+
+    /// The head of this log that the claim is anchored to: its root must be the tree's at that size.
+    pub fn anchor(&self, origin: &str) -> Option<(TreeSize, Hash)> {
+        let log = self.0.claim.logs.iter().find(|log| log.origin.as_str() == origin)?;
+        Some((log.size?, log.root?))
+    }
+
+    /// The entry for this claim.
+    pub fn to_entry(&self, timestamp: Millis, links: Links) -> Entry {
+        Entry {
+            timestamp,
+            links,
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload: self.0.payload.clone(),
+            signatures: self.0.signatures.clone(),
+        }
+    }
+}
+
+/// Checks every signature. Keys are the claim's own new ones or enrolled ones; that an id names a key is a fact for
+/// ever, so it does not matter how old `state` is, only whether it knows the key yet.
+pub fn check_signatures<S: State>(submission: Submission, state: &S) -> Result<Checked, Stop<S::Error>> {
+    let message = pae(PAYLOAD_TYPE, &submission.payload);
+    for by in &submission.signatures {
+        let key = match submission.own_key(&by.key_id) {
+            Some(key) => key,
+            None => enrolled_key(&by.key_id, state)?,
+        };
+        key.verify(&message, &by.signature).map_err(|_| {
+            let text = format!("the signature of key {} does not verify over this payload (strict Ed25519)", by.key_id);
+            Refused::at(Code::SignatureInvalid, "/signatures", text)
+        })?;
+    }
+    Ok(Checked(submission))
+}
+
+fn enrolled_key<S: State>(id: &KeyId, state: &S) -> Result<PublicKey, Stop<S::Error>> {
+    let record = View { state }.key(id)?;
+    match record {
+        Some(record) if !matches!(record.holder, KeyHolder::Log | KeyHolder::Witness) => {
+            PublicKey::from_spki(&record.spki).map_err(|_| Stop::Corrupt(format!("key {id}")))
+        }
+        _ => {
+            let message = format!("the key {id} is not enrolled in this log; enrol it with an issuer/v1 claim first");
+            Err(Refused::at(Code::KeyUnknown, "/signatures", message).into())
+        }
+    }
+}
