@@ -1,0 +1,7 @@
+//! The log server of Claimtrail.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`store`] | what is durable: entries, tiles, the fold's state and rows, signed heads, fork reports |
+
+pub mod store;
