@@ -1,0 +1,50 @@
+//! `conformity/v1`: a declaration of conformity or a certificate.
+
+use crate::claim::date::DateText;
+
+/// A declaration or certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConformityBody {
+    /// The scheme, a token such as `cra-doc` or `eucc`.
+    pub scheme: String,
+    /// Its status.
+    pub status: ConformityStatus,
+    /// When it was issued.
+    pub issued_at: DateText,
+    /// When it expires.
+    pub expires: Option<DateText>,
+    /// Standards it rests on.
+    pub standards: Vec<String>,
+    /// The procedure followed.
+    pub procedure: Option<String>,
+    /// Number of the conformity body.
+    pub body_no: Option<String>,
+    /// Number of the certificate.
+    pub certificate_id: Option<String>,
+    /// Assurance level.
+    pub level: Option<String>,
+    /// Where the document can be had.
+    pub doc_uri: Option<String>,
+    /// The end of support that the document states.
+    pub support_until_stated: Option<DateText>,
+}
+
+impl ConformityBody {
+    /// Scheme, NUL, certificate id (empty when there is none).
+    pub fn slot_key(&self) -> String {
+        format!("{}\0{}", self.scheme, self.certificate_id.as_deref().unwrap_or_default())
+    }
+}
+
+/// The status of a declaration or certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConformityStatus {
+    /// `issued`
+    Issued,
+    /// `suspended`
+    Suspended,
+    /// `withdrawn`
+    Withdrawn,
+    /// `expired`
+    Expired,
+}
