@@ -172,7 +172,7 @@ impl Receipt {
     /// The same proof as a C2SP tlog-proof.
     pub fn to_tlog_proof(&self) -> Result<TlogProof, BadReceipt> {
         let extra = Some(self.extra().encode());
-        Ok(TlogProof::new(extra, self.index, self.inclusion.clone(), self.checkpoint.clone())?)
+        Ok(TlogProof::new(extra, self.index, self.inclusion.clone(), &self.checkpoint)?)
     }
 }
 
@@ -212,7 +212,9 @@ mod tests {
     #[test]
     fn unknown_members_and_formats_are_refused() {
         let json = sample().to_json();
-        for bad in [json.replacen('{', r#"{"x":1,"#, 1), json.replace("receipt/1", "receipt/2"), json.replace("\"AwMD", "\"!")] {
+        for bad in
+            [json.replacen('{', r#"{"x":1,"#, 1), json.replace("receipt/1", "receipt/2"), json.replace("\"AwMD", "\"!")]
+        {
             assert!(matches!(Receipt::parse(bad.as_bytes()), Err(BadReceipt::Malformed(_))), "{bad}");
         }
     }

@@ -11,7 +11,7 @@ use crate::claim::body::{LogBody, LogKey};
 use crate::claim::{Body, RelKind, Role};
 use crate::code::{Code, Refused};
 use crate::ed25519::{KeyId, PublicKey};
-use crate::note::Vkey;
+use crate::note::{SignatureType, Vkey};
 use crate::num::LeafIndex;
 
 /// A change of the rules waits a day of log time, so that everyone sees it before it holds.
@@ -21,7 +21,7 @@ fn refuse<E>(code: Code, pointer: &str, message: impl Into<String>) -> Stop<E> {
     Refused::at(code, pointer, message).into()
 }
 
-impl<S: State> Step<'_, S> {
+impl<'a, S: State> Step<'a, S> {
     /// Entry 0.
     pub(super) fn found(&mut self) -> Result<(), Stop<S::Error>> {
         let checked = self.checked;
@@ -64,14 +64,16 @@ impl<S: State> Step<'_, S> {
         Ok(())
     }
 
-    fn log_body(&self) -> Result<&'_ LogBody, Stop<S::Error>> {
+    fn log_body(&self) -> Result<&'a LogBody, Stop<S::Error>> {
         let claim = self.checked.claim();
         if claim.role != Role::Operator {
             return Err(refuse(Code::RightOperator, "/role", "log/v1 is claimed in the role operator"));
         }
         match &claim.body {
             Body::Log(body) if claim.rel.kind == RelKind::New => Ok(body),
-            _ => Err(refuse(Code::ClaimValue, "/rel/kind", "log/v1 is `new`; the newer one takes the older one's place")),
+            _ => {
+                Err(refuse(Code::ClaimValue, "/rel/kind", "log/v1 is `new`; the newer one takes the older one's place"))
+            }
         }
     }
 
@@ -114,7 +116,8 @@ impl<S: State> Step<'_, S> {
             }
         }
         let needed = current.map_or(0, |current| current.threshold);
-        let message = format!("this claim needs the signatures of {needed} operator key(s) in force; it has {operators}");
+        let message =
+            format!("this claim needs the signatures of {needed} operator key(s) in force; it has {operators}");
         match operators.cmp(&needed) {
             std::cmp::Ordering::Less => Err(refuse(Code::RightOperator, "/signatures", message)),
             std::cmp::Ordering::Greater => Err(refuse(Code::SignatureExtra, "/signatures", message)),
@@ -180,7 +183,8 @@ impl<S: State> Step<'_, S> {
 
 fn named_keys(body: &LogBody) -> Vec<(String, PublicKey)> {
     let operators = body.operator_keys.iter().enumerate().map(|(i, key)| (format!("/body/operator_keys/{i}"), key.key));
-    let registrars = body.registrar_keys.iter().enumerate().map(|(i, key)| (format!("/body/registrar_keys/{i}"), key.key));
+    let registrars =
+        body.registrar_keys.iter().enumerate().map(|(i, key)| (format!("/body/registrar_keys/{i}"), key.key));
     operators.chain(registrars).collect()
 }
 
@@ -188,7 +192,7 @@ fn named_keys(body: &LogBody) -> Vec<(String, PublicKey)> {
 fn ed25519_of(vkey: &str, pointer: &str) -> Result<Option<PublicKey>, Refused> {
     let malformed = |message: String| Refused::at(Code::ClaimValue, pointer, message);
     let vkey = Vkey::parse(vkey).map_err(|e| malformed(format!("not a vkey: {e}")))?;
-    if !vkey.key_type().is_ed25519() {
+    if !matches!(vkey.signature_type(), SignatureType::Ed25519 | SignatureType::CosignatureV1) {
         return Ok(None);
     }
     PublicKey::from_raw(vkey.key_bytes()).map(Some).map_err(|e| Refused::at(Code::KeyWeak, pointer, e.to_string()))

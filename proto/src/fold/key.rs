@@ -27,19 +27,6 @@ pub enum StateKey<'a> {
     SlotOf(&'a Hash),
 }
 
-/// The roles of keys that no issuer may enrol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// A key of the operator.
-    Operator,
-    /// A key of a registrar.
-    Registrar,
-    /// A key of the log itself, its checkpoints' or its time's.
-    Log,
-    /// A key of a witness the log names.
-    Witness,
-}
-
 impl StateKey<'_> {
     /// The key's bytes.
     pub fn encode(&self) -> Vec<u8> {
@@ -73,6 +60,9 @@ mod tests {
     fn keys_are_canonical_tuples() {
         assert_eq!(hex::encode(StateKey::Log.encode()), "81636c6f67");
         assert_eq!(hex::encode(StateKey::Slot(300).encode()), "8264736c6f7419012c");
-        assert_eq!(hex::encode(StateKey::IssuerKey("a.example", 0).encode()), "836a6973737565722d6b657969612e6578616d706c6500");
+        assert_eq!(
+            hex::encode(StateKey::IssuerKey("a.example", 0).encode()),
+            "836a6973737565722d6b657969612e6578616d706c6500"
+        );
     }
 }

@@ -23,7 +23,8 @@ mod row;
 mod slot;
 mod submission;
 
-pub use key::{StateKey, Taken};
+pub use key::StateKey;
+pub use record::read;
 pub use record::{
     AuthorityRecord, ClaimRecord, Constitution, IssuerRecord, KeyHolder, KeyRecord, LogRecord, PendingRecovery,
     SlotRecord,
@@ -143,7 +144,9 @@ pub fn decide<S: State>(
     let mut step = Step { index, timestamp, checked, view, log, changes: Changes::default(), links: Links::default() };
     match (&checked.claim().claim_type, step.log.is_some()) {
         (ClaimType::Log, false) => step.found()?,
-        (_, false) => return Err(Refused::new(Code::RightOperator, "entry 0 of a log is its constitution, log/v1").into()),
+        (_, false) => {
+            return Err(Refused::new(Code::RightOperator, "entry 0 of a log is its constitution, log/v1").into());
+        }
         (ClaimType::Log, true) => step.change_constitution()?,
         (ClaimType::Issuer, true) => step.register()?,
         (_, true) => step.speak()?,

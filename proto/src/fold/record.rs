@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{StateKey, State, Stop, View};
+use super::{State, StateKey, Stop, View};
 use crate::claim::ClaimId;
 use crate::ed25519::KeyId;
 use crate::hash::Hash;

@@ -10,8 +10,8 @@
 //! | mandate or succession, besides | the mandator's or predecessor's admin keys, as many as its threshold says |
 
 use super::{
-    AuthorityRecord, ClaimRecord, IssuerRecord, KeyHolder, KeyRecord, PendingRecovery, RECOVERY_WAIT_MS, State, StateKey,
-    Step, Stop, record, right, row,
+    AuthorityRecord, ClaimRecord, IssuerRecord, KeyHolder, KeyRecord, PendingRecovery, RECOVERY_WAIT_MS, State,
+    StateKey, Step, Stop, record, right, row,
 };
 use crate::claim::body::{IssuerBody, KeyUse, Recovery};
 use crate::claim::{Body, DateText, RelKind, Role};
@@ -93,7 +93,9 @@ impl<S: State> Step<'_, S> {
         }
         match self.view.issuer(issuer.as_str())? {
             Some(found) => Ok((Some(issuer.as_str().to_owned()), found.admin_threshold)),
-            None => Err(Refused::at(Code::RightIssuer, pointer, format!("{issuer} is not enrolled in this log")).into()),
+            None => {
+                Err(Refused::at(Code::RightIssuer, pointer, format!("{issuer} is not enrolled in this log")).into())
+            }
         }
     }
 
@@ -106,7 +108,8 @@ impl<S: State> Step<'_, S> {
                 signers.registrars += 1;
                 continue;
             }
-            let unknown = || Refused::at(Code::KeyUnknown, "/signatures", format!("the key {id} is not enrolled in this log"));
+            let unknown =
+                || Refused::at(Code::KeyUnknown, "/signatures", format!("the key {id} is not enrolled in this log"));
             let key = self.view.key(&id)?.ok_or_else(unknown)?;
             right::speaks(&id, &key, self.timestamp)?;
             match key.holder {
@@ -200,7 +203,9 @@ impl<S: State> Step<'_, S> {
         let refuse = |message: &str| Err(Refused::at(Code::SlotRecovery, "/body/recovery", message).into());
         match &body.recovery {
             None => Ok(()),
-            Some(_) if !body.revoke.is_empty() => refuse("a recovery or a veto revokes nothing; make another claim for that"),
+            Some(_) if !body.revoke.is_empty() => {
+                refuse("a recovery or a veto revokes nothing; make another claim for that")
+            }
             Some(Recovery::Start) => {
                 if issuer.recovery.is_some() {
                     return refuse("another recovery of this issuer waits; it can be vetoed");

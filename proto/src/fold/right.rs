@@ -18,7 +18,8 @@ pub(super) fn speaks(id: &KeyId, key: &KeyRecord, timestamp: Millis) -> Result<(
         return refuse(Code::KeyRevoked, format!("the key {id} was revoked by entry {index}"));
     }
     if timestamp.0 < key.from_ms {
-        let message = format!("the key {id} comes from a recovery and speaks only from {} ms since 1970 on", key.from_ms);
+        let message =
+            format!("the key {id} comes from a recovery and speaks only from {} ms since 1970 on", key.from_ms);
         return refuse(Code::KeyExpired, message);
     }
     if key.until_ms.is_some_and(|until| timestamp.0 >= until) {
@@ -36,7 +37,8 @@ impl<S: State> Step<'_, S> {
             let message = "a claim of this type carries exactly one signature";
             return Err(Refused::at(Code::SignatureExtra, "/signatures", message).into());
         };
-        let unknown = || Refused::at(Code::KeyUnknown, "/signatures", format!("the key {id} is not enrolled in this log"));
+        let unknown =
+            || Refused::at(Code::KeyUnknown, "/signatures", format!("the key {id} is not enrolled in this log"));
         let key = self.view.key(&id)?.ok_or_else(unknown)?;
         if key.issuer != claim.issuer.as_str() {
             let whose = if key.issuer.is_empty() { "the log's operator" } else { &key.issuer };

@@ -208,19 +208,19 @@ pub(super) fn write<S: State>(step: &mut Step<'_, S>, slot: Option<(u64, bool)>,
     });
     let index = step.index;
     if let Some((product, subject)) = claim.product().zip(claim.subject.as_ref()) {
-        step.changes.row(RowPrefix::trail(&product.manufacturer, &product.model).at(index), item.clone());
+        step.changes.row(RowPrefix::trail(&product.manufacturer, &product.model_normalised).at(index), item.clone());
         if slot.is_some_and(|(_, is_new)| is_new) {
             let shown = ProductItem {
-                manufacturer: subject.manufacturer.as_str().to_owned(),
+                manufacturer: subject.manufacturer.to_string(),
                 model: subject.model.clone(),
                 manufacturer_name: subject.manufacturer_name.clone(),
                 model_name: subject.model_name.clone(),
             };
-            let key = RowPrefix::product(&product.manufacturer, &product.model);
+            let key = RowPrefix::product(&product.manufacturer, &product.model_normalised);
             step.changes.row(key.as_bytes().to_vec(), record::encode(&shown));
         }
         for id in &subject.ids {
-            step.changes.row(RowPrefix::id(id.scheme.as_str(), &id.value).at(index), Vec::new());
+            step.changes.row(RowPrefix::id(id.scheme.as_str(), &id.normalised).at(index), Vec::new());
         }
     }
     if let Body::Vulnerability(body) = &claim.body {
@@ -237,11 +237,8 @@ pub const VULNERABILITY_SCHEME: &str = "vulnerability";
 /// The rows of a registry claim.
 pub(super) fn write_issuer<S: State>(step: &mut Step<'_, S>, issuer: &IssuerRecord) {
     let id = step.checked.claim().issuer.as_str();
-    let shown = IssuerItem {
-        legal_name: issuer.legal_name.clone(),
-        roles: issuer.roles.clone(),
-        replay: issuer.replay,
-    };
+    let shown =
+        IssuerItem { legal_name: issuer.legal_name.clone(), roles: issuer.roles.clone(), replay: issuer.replay };
     let key = RowPrefix::new(b'r', &[id]).as_bytes().to_vec();
     step.changes.row(key, record::encode(&shown));
     write_registry_item(step, issuer.replay);

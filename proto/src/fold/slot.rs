@@ -25,7 +25,7 @@ fn slot_name(issuer: &str, claim: &Claim, slot_key: &str) -> Hash {
 }
 
 fn product_of(claim: &Claim) -> (String, String) {
-    claim.product().map(|product| (product.manufacturer, product.model)).unwrap_or_default()
+    claim.product().map(|product| (product.manufacturer, product.model_normalised)).unwrap_or_default()
 }
 
 /// The slot a claim goes to: its number is the index of its first entry.
@@ -100,7 +100,8 @@ impl<S: State> Step<'_, S> {
         let anyone = matches!(claim.rel.kind, RelKind::Confirm | RelKind::Dispute);
         let own = owner == claim.issuer.as_str() || found.issuer == claim.issuer.as_str();
         if !anyone && !own && !authority.is_some_and(|authority| authority.from == owner) {
-            let message = format!("only {owner}, its successor or its representative can {} this claim", claim.rel.kind);
+            let message =
+                format!("only {owner}, its successor or its representative can {} this claim", claim.rel.kind);
             return Err(Refused::at(Code::RightTarget, at, message).into());
         }
         Ok((target.id, found))
@@ -128,9 +129,11 @@ impl<S: State> Step<'_, S> {
         let claim = self.checked.claim();
         let slot_key = claim.slot_key().unwrap_or_default();
         let owner = match target {
-            Some((_, ClaimRecord { slot: Some(first), .. })) => {
-                self.view.slot(*first)?.map(|slot| slot.issuer).filter(|owner| authority.is_some_and(|a| a.from == *owner))
-            }
+            Some((_, ClaimRecord { slot: Some(first), .. })) => self
+                .view
+                .slot(*first)?
+                .map(|slot| slot.issuer)
+                .filter(|owner| authority.is_some_and(|a| a.from == *owner)),
             _ => None,
         };
         let owner = owner.unwrap_or_else(|| claim.issuer.as_str().to_owned());
@@ -158,7 +161,11 @@ impl<S: State> Step<'_, S> {
     }
 
     /// Changes the heads: the target leaves them when it is replaced or withdrawn, a claim with a body joins them.
-    fn act(&mut self, mut place: Option<&mut Place>, target: Option<(ClaimId, ClaimRecord)>) -> Result<(), Stop<S::Error>> {
+    fn act(
+        &mut self,
+        mut place: Option<&mut Place>,
+        target: Option<(ClaimId, ClaimRecord)>,
+    ) -> Result<(), Stop<S::Error>> {
         let checked = self.checked;
         let kind = checked.claim().rel.kind;
         let mut own = ClaimRecord {
@@ -186,11 +193,13 @@ impl<S: State> Step<'_, S> {
         if let (true, Some(place)) = (own.full, place) {
             self.link_last(&mut touched, place, &mut own)?;
             if place.is_new {
-                let name = slot_name(&place.slot.issuer, checked.claim(), &checked.claim().slot_key().unwrap_or_default());
+                let name =
+                    slot_name(&place.slot.issuer, checked.claim(), &checked.claim().slot_key().unwrap_or_default());
                 self.changes.state.push((StateKey::SlotOf(&name).encode(), record::encode(&place.first)));
             }
         }
-        for (id, record) in touched.0.into_iter().filter(|(_, _, changed)| *changed).map(|(id, record, _)| (id, record)) {
+        for (id, record) in touched.0.into_iter().filter(|(_, _, changed)| *changed).map(|(id, record, _)| (id, record))
+        {
             self.changes.put(StateKey::Claim(&id), &record);
         }
         self.changes.put(StateKey::Claim(&checked.id()), &own);
