@@ -10,13 +10,16 @@
 //! | [`compose`], [`template`], [`submit`] | claims filled in, written as templates, signed and submitted |
 //! | [`verify`] | receipts and proofs checked with no network |
 
+pub mod api;
 pub mod clock;
 pub mod error;
 pub mod files;
+pub mod head;
 pub mod http;
 pub mod keyfile;
 pub mod problem;
 pub mod random;
+pub mod state;
 pub mod tiles;
 pub mod trust;
 
