@@ -39,6 +39,11 @@ impl Item {
         self.value == Value::Null
     }
 
+    /// Whether the value is `true` or `false`.
+    pub fn is_boolean(&self) -> bool {
+        matches!(self.value, Value::Bool(_))
+    }
+
     /// A refusal of this value.
     pub fn refuse(&self, code: Code, message: impl Into<String>) -> Refused {
         Refused::at(code, self.pointer.clone(), message)
