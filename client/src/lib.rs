@@ -22,5 +22,6 @@ pub mod random;
 pub mod state;
 pub mod tiles;
 pub mod trust;
+pub mod verify;
 
 pub use error::{Error, ErrorKind};
