@@ -82,7 +82,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_internal_problem() {
-        let failed = Detached::new().run(async { panic!("broken {}", 1) }).await.map(|()| ());
+        let failed = Detached::new().run::<()>(async { panic!("broken {}", 1) }).await;
         let problem = failed.expect_err("it panicked");
         assert_eq!(problem.internal_cause(), Some("a request's work panicked: broken 1"));
     }

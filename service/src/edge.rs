@@ -13,8 +13,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proto::code::Code;
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ use crate::problem::{Problem, Shown};
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The text of an error that is no problem yet is shown up to this length; a framework's own are far shorter.
-const MAX_PLAIN_DETAIL_BYTES: u64 = 1024;
+const MAX_PLAIN_DETAIL_BYTES: usize = 1024;
 
 /// Names one request in the operator's log and in the client's hands: a request extension. Never taken from clients,
 /// who could make two look like one.
@@ -100,22 +100,25 @@ async fn as_problem(response: Response, watch: Option<&BodyWatch>) -> Response {
     }
     if watch.is_some_and(BodyWatch::timed_out) {
         // The rest of the body may still come and must not be taken for the next request.
-        return with_header(incomplete().into_response(), CONNECTION, HeaderValue::from_static("close"));
+        let mut answer = in_place_of(response.headers(), incomplete());
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return answer;
     }
     if !is_bare(&response) {
         return response;
     }
-    let allow = response.headers().get(ALLOW).cloned();
-    let problem = problem_of(status, plain_text(response.into_body()).await);
-    let response = problem.into_response();
-    match allow {
-        Some(allow) => with_header(response, ALLOW, allow),
-        None => response,
-    }
+    let (parts, body) = response.into_parts();
+    in_place_of(&parts.headers, problem_of(parts.status, plain_text(body).await))
 }
 
-fn with_header(mut response: Response, name: HeaderName, value: HeaderValue) -> Response {
-    response.headers_mut().insert(name, value);
+/// The problem as an answer that keeps what the replaced one said about other things than its body (`Allow`, CORS).
+fn in_place_of(replaced: &HeaderMap, problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    for (name, value) in replaced {
+        if ![CONTENT_TYPE, CONTENT_LENGTH, CACHE_CONTROL].contains(name) {
+            response.headers_mut().append(name, value.clone());
+        }
+    }
     response
 }
 
@@ -126,10 +129,10 @@ fn is_bare(response: &Response) -> bool {
 }
 
 async fn plain_text(body: Body) -> String {
-    if body.size_hint().upper().is_none_or(|size| size > MAX_PLAIN_DETAIL_BYTES) {
+    if body.size_hint().upper().is_none_or(|size| size > MAX_PLAIN_DETAIL_BYTES as u64) {
         return String::new();
     }
-    let bytes = crate::body::read_all(body, MAX_PLAIN_DETAIL_BYTES as usize).await.unwrap_or_default();
+    let bytes = crate::body::read_all(body, MAX_PLAIN_DETAIL_BYTES).await.unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -99,8 +99,10 @@ fn text_is_read_as_the_type_that_is_asked_for() {
         ("CT_LISTEN__PORTS", "[4, 5]"),
         ("CT_LOG__FORMAT", "json"),
     ]);
-    let config: Config = Layers::new().environment("CT", variables).load().expect("loads");
+    let config: Config =
+        file("peers = [{ url = \"https://peer.example\" }]").environment("CT", variables).load().expect("loads");
     assert_eq!(config.origin, "42");
+    assert_eq!(config.peers[0].url, "https://peer.example");
     assert!(config.listen.address.is_ipv6() && config.listen.keep);
     assert_eq!((config.listen.share, config.listen.offset), (1.0, -3));
     assert_eq!(config.listen.token.as_deref(), Some("007"));
