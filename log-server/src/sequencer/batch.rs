@@ -112,7 +112,12 @@ impl Sequencer {
                 tiles: Vec::new(),
                 state: Vec::new(),
                 rows: Vec::new(),
-                head: Head { size: TreeSize(0), root: Hash::EMPTY_ROOT, time: now.seconds(), last_timestamp: Millis(0) },
+                head: Head {
+                    size: TreeSize(0),
+                    root: Hash::EMPTY_ROOT,
+                    time: now.seconds(),
+                    last_timestamp: Millis(0),
+                },
             },
             range: self.range.clone(),
         };
@@ -275,5 +280,8 @@ pub(super) fn answer_all(items: Vec<Item>, outcome: &Outcome) {
 
 /// The answer when the outcome of a write is not known.
 pub(super) fn ask_again() -> Refused {
-    Refused::new(Code::ModeRecovering, "the log is recovering from a failed write; ask again, it answers with the same entry")
+    Refused::new(
+        Code::ModeRecovering,
+        "the log is recovering from a failed write; ask again, it answers with the same entry",
+    )
 }

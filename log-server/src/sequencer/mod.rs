@@ -24,6 +24,7 @@ use proto::merkle::CompactRange;
 use proto::tile::TileTree;
 
 pub use answer::{Accepted, Item, Outcome, Submitted};
+pub use overlay::StoredState;
 pub use queue::{Full, Queue, QueueLimits};
 pub use recover::{Halt, Halted};
 pub use run::{Events, run};

@@ -72,6 +72,11 @@ impl Halted {
         &self.why
     }
 
+    /// Why it stopped, for whoever gives up.
+    pub fn into_why(self) -> Halt {
+        self.why
+    }
+
     /// Ends the doubt about the last write, re-derives everything since the last signed head from stored bytes, and signs
     /// the committed head: the same text if it was signed before. Publishes it.
     pub fn recover(self) -> Result<(Sequencer, Option<Published>), Halted> {

@@ -48,7 +48,9 @@ pub enum SignError {
         time: Seconds,
     },
     /// The head is not proven to extend the last one signed.
-    #[error("the head of size {size} is not proven to extend the last head signed, of size {signed_size}; nothing was signed")]
+    #[error(
+        "the head of size {size} is not proven to extend the last head signed, of size {signed_size}; nothing was signed"
+    )]
     Inconsistent {
         /// Size of the last head signed.
         signed_size: TreeSize,
@@ -193,7 +195,10 @@ mod tests {
         assert!(matches!(signer.sign(&head(&tree, 4, 100), &[]), Err(SignError::Lower { .. })));
         assert!(matches!(signer.sign(&head(&tree, 7, 99), &proof(&tree, 5, 7)), Err(SignError::Lower { .. })));
         assert!(matches!(signer.sign(&head(&other, 5, 100), &[]), Err(SignError::Inconsistent { .. })));
-        assert!(matches!(signer.sign(&head(&other, 7, 100), &proof(&other, 5, 7)), Err(SignError::Inconsistent { .. })));
+        assert!(matches!(
+            signer.sign(&head(&other, 7, 100), &proof(&other, 5, 7)),
+            Err(SignError::Inconsistent { .. })
+        ));
         let again = signer.sign(&head(&tree, 5, 100), &[]).unwrap();
         assert_eq!(again, signer.sign(&head(&tree, 5, 100), &[]).unwrap(), "the same head gives the same bytes");
         signer.sign(&head(&tree, 9, 101), &proof(&tree, 5, 9)).unwrap();

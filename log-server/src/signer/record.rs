@@ -44,7 +44,9 @@ pub enum RecordError {
         error: io::Error,
     },
     /// Neither place is whole.
-    #[error("the signer's record {path} is damaged; this origin must not sign again: start a new origin as its successor")]
+    #[error(
+        "the signer's record {path} is damaged; this origin must not sign again: start a new origin as its successor"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
