@@ -4,4 +4,10 @@
 //! |---|---|
 //! | [`store`] | what is durable: entries, tiles, the fold's state and rows, signed heads, fork reports |
 
+pub mod clock;
+pub mod log;
+pub mod sequencer;
+pub mod signer;
 pub mod store;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;

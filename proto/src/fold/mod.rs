@@ -30,7 +30,7 @@ pub use record::{
     SlotRecord,
 };
 pub use right::RECOVERY_WAIT_MS;
-pub use row::{IssuerItem, ProductItem, RowPrefix, TrailItem};
+pub use row::{IssuerItem, ProductItem, RowPrefix, TrailItem, VULNERABILITY_SCHEME};
 pub use submission::{Checked, Submission, check_signatures};
 
 pub use constitution::CHANGE_WAIT_MS;

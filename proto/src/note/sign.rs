@@ -134,6 +134,16 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_names_two_known_keys_is_not_decided() {
+        let (a, b) = (signer("a.example", 1), signer("a.example", 2));
+        let collision = Verifier::new(&b.vkey().clone().colliding_with(a.vkey())).expect("an honest key");
+        let note = sign_text("text\n", &[&a]).expect("signed");
+        let note = Note::parse(note.as_bytes()).expect("well-formed");
+        assert!(note.clone().verify(&[verifier(&a), verifier(&a)]).is_ok(), "one key given twice is one key");
+        assert!(matches!(note.verify(&[verifier(&a), collision]), Err(VerifyError::Ambiguous(_))));
+    }
+
+    #[test]
     fn statements_name_their_kind() {
         let key = signer("log.example", 1);
         let note = sign_text("claimtrail/refusal/v1\nqueue.full\n", &[&key]).expect("signed");

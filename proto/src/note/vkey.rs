@@ -201,6 +201,13 @@ impl Vkey {
         &self.name
     }
 
+    /// The same key under another key id: a collision of 32 bits, which a test cannot search for.
+    #[cfg(test)]
+    pub(super) fn colliding_with(mut self, other: &Vkey) -> Vkey {
+        self.hash = other.hash;
+        self
+    }
+
     /// What the key signs.
     pub fn signature_type(&self) -> SignatureType {
         self.kind

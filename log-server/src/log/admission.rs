@@ -1,0 +1,212 @@
+//! A claim's way in, cheap checks first.
+//!
+//! Mode → envelope (size, form) → claim (form) → digest → key known? signatures, off the async threads → anchor → known
+//! already? → issuer's quota → queue. Only what no queued claim could mend is refused here; the rest the sequencer decides
+//! at the claim's own index.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use governor::clock::{Clock as _, DefaultClock};
+use proto::claim::ClaimId;
+use proto::code::{Code, Refused};
+use proto::dsse::Envelope;
+use proto::fold::{self, Checked, Stop, Submission, check_signatures};
+use proto::num::{LeafIndex, Millis};
+use proto::receipt::Receipt;
+use proto::statement::Refusal;
+use tokio::sync::oneshot;
+
+use super::{Answer, Declined, Log, Mode};
+use crate::sequencer::{Accepted, Full, Item, Outcome, StoredState, Submitted};
+
+/// What the checks before the queue found.
+enum Ready {
+    /// The claim id is in the log; its entry is compared and answered.
+    Known(LeafIndex),
+    /// To the sequencer.
+    Queue(Submitted),
+}
+
+impl Log {
+    /// Takes one envelope, waits for its entry to be durable and proven, and answers. With `wait_for_room` a full queue is
+    /// waited for; without, it is said at once. Once the claim is queued, dropping the future changes nothing.
+    pub async fn submit(self: &Arc<Self>, envelope: Bytes, wait_for_room: bool) -> Result<Answer, Declined> {
+        let log = Arc::clone(self);
+        let checked = tokio::task::spawn_blocking(move || log.check(&envelope)).await;
+        let (submission, ready) = checked.map_err(|error| internal(&error))??;
+        let submitted = match ready {
+            Ready::Known(index) => return self.answer_known(submission, index).await,
+            Ready::Queue(submitted) => submitted,
+        };
+        let validly_signed = matches!(submitted, Submitted::Checked(_));
+        let outcome = self.enqueue(submitted, wait_for_room).await?;
+        match outcome {
+            Outcome::Accepted(accepted) => Ok(Answer { receipt: self.to_receipt(*accepted), created: true }),
+            Outcome::Known(index) => self.answer_known(submission, index).await,
+            Outcome::Refused(refused) => Err(self.declined(refused, validly_signed.then_some(submission.id()))),
+            Outcome::Undecided(refused) => Err(Declined { retry_after_seconds: Some(1), ..refused.into() }),
+        }
+    }
+
+    /// Everything that needs no turn in the queue. Blocks for reads and signature checks.
+    fn check(&self, bytes: &[u8]) -> Result<(Submission, Ready), Declined> {
+        let limit = self.published().constitution.current.envelope_bytes as usize;
+        if bytes.len() > limit {
+            let message = format!("the envelope has {} bytes; this log takes at most {limit}", bytes.len());
+            return Err(Declined { limit: Some(limit as u64), ..Refused::new(Code::SizeEnvelope, message).into() });
+        }
+        let submission = Submission::from_envelope(Envelope::parse(bytes)?)?;
+        self.check_wrong_log(&submission)?;
+        let state = StoredState(&**self.store());
+        if let Some(known) = fold::read::claim(&state, &submission.id()).map_err(|e| internal(&e))? {
+            // Before the signatures are checked again: the stored bytes are compared instead.
+            if LeafIndex(known.index).is_in(self.published().head.size) {
+                return Ok((submission, Ready::Known(LeafIndex(known.index))));
+            }
+        }
+        self.refuse_by_mode()?;
+        match check_signatures(submission.clone(), &state) {
+            Ok(checked) => {
+                self.check_anchor(&checked)?;
+                self.charge(&checked)?;
+                Ok((submission, Ready::Queue(Submitted::Checked(Box::new(checked)))))
+            }
+            Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => {
+                Ok((submission.clone(), Ready::Queue(Submitted::KeyUnknown(Box::new(submission)))))
+            }
+            Err(Stop::Refused(refused)) => Err(refused.into()),
+            Err(error) => Err(internal(&error)),
+        }
+    }
+
+    fn refuse_by_mode(&self) -> Result<(), Declined> {
+        match self.mode().refusal() {
+            None => Ok(()),
+            Some((refused, retry_after_seconds)) => Err(Declined { retry_after_seconds, ..refused.into() }),
+        }
+    }
+
+    /// A claim for another log is refused before any cryptography.
+    fn check_wrong_log(&self, submission: &Submission) -> Result<(), Refused> {
+        let logs = &submission.claim().logs;
+        if logs.iter().any(|log| log.origin.as_str() == self.origin()) {
+            return Ok(());
+        }
+        let message = format!("the claim is not meant for {}; its `logs` must name this origin", self.origin());
+        Err(Refused::at(Code::ClaimWrongLog, "/logs", message))
+    }
+
+    /// The head that a claim is anchored to must be ours. If not, the claim proves a fork or a lie; it is kept as a report.
+    fn check_anchor(&self, checked: &Checked) -> Result<(), Declined> {
+        let Some((size, root)) = checked.anchor(self.origin()) else { return Ok(()) };
+        let shown = self.published().head.size;
+        let ours = match size <= shown {
+            true => Some(self.root_at(size).map_err(|e| internal(&e))?),
+            false => None,
+        };
+        if ours == Some(root) {
+            return Ok(());
+        }
+        let id = checked.id();
+        let message = match ours {
+            Some(ours) => format!(
+                "the claim names the root {} at size {size}; this log's is {}",
+                root.to_base64(),
+                ours.to_base64()
+            ),
+            None => format!("the claim names a head of size {size}; this log has shown {shown} entries"),
+        };
+        self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| internal(&e))?;
+        tracing::warn!(claim = %id, %size, "a claim is anchored to a head that is not this log's; kept as a report");
+        let pointer = "/logs";
+        Err(self.declined(Refused::at(Code::AnchorFork, pointer, message), Some(id)))
+    }
+
+    /// Charges the issuer's quota, now that its signature is known to be good.
+    fn charge(&self, checked: &Checked) -> Result<(), Declined> {
+        let issuer = checked.claim().issuer.as_str();
+        let Err(not_until) = self.issuers.check_key(&issuer.to_owned()) else { return Ok(()) };
+        let seconds = not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+        let refused = Refused::new(Code::LimitIssuer, format!("{issuer} submits too fast; ask again in {seconds} s"));
+        Err(Declined { retry_after_seconds: Some(seconds), ..refused.into() })
+    }
+
+    async fn enqueue(&self, submitted: Submitted, wait_for_room: bool) -> Result<Outcome, Declined> {
+        let (reply, answer) = oneshot::channel();
+        let digest = submitted.submission().digest();
+        let item = Item { submitted, digest, reply };
+        let pushed = match wait_for_room {
+            true => self.queue.push_when_room(item).await,
+            false => self.queue.push(item),
+        };
+        match pushed {
+            Ok(()) => {}
+            Err((_, Full::Full { retry_after_seconds })) => {
+                let refused = Refused::new(Code::QueueFull, "the log's queue is full; ask again as Retry-After says");
+                return Err(Declined { retry_after_seconds: Some(retry_after_seconds), ..refused.into() });
+            }
+            Err((_, Full::Closed)) => {
+                let (refused, retry) = Mode::Stopping.refusal().unwrap_or_else(|| (stopped(), Some(5)));
+                return Err(Declined { retry_after_seconds: retry, ..refused.into() });
+            }
+        }
+        answer.await.map_err(|_| Declined { retry_after_seconds: Some(5), ..stopped().into() })
+    }
+
+    fn to_receipt(&self, accepted: Accepted) -> Receipt {
+        Receipt {
+            origin: self.origin().to_owned(),
+            claim_id: accepted.claim_id,
+            index: accepted.index,
+            timestamp: accepted.timestamp,
+            links: accepted.links,
+            signatures: accepted.signatures,
+            inclusion: accepted.inclusion,
+            checkpoint: String::from_utf8_lossy(&accepted.note).into_owned(),
+        }
+    }
+
+    /// A claim that is in the log already: the stored bytes are compared with the submitted ones.
+    async fn answer_known(self: &Arc<Self>, submission: Submission, index: LeafIndex) -> Result<Answer, Declined> {
+        let log = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || {
+            let (receipt, payload) = log.receipt_at(index)?.ok_or("an entry that is known cannot be read")?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((receipt, payload == submission.payload(), submission))
+        });
+        let (receipt, same_payload, submission) = found.await.map_err(|e| internal(&e))?.map_err(|e| internal(&*e))?;
+        if !same_payload || receipt.claim_id != submission.id() {
+            return Err(internal(&"the state names an entry with another payload for this claim id"));
+        }
+        if receipt.signatures != submission.signatures() {
+            let message = "the same payload is in the log with other signatures; its receipt is in this answer";
+            let refused = Refused::new(Code::SlotOtherSignatures, message);
+            return Err(Declined { receipt: Some(Box::new(receipt)), ..refused.into() });
+        }
+        Ok(Answer { receipt, created: false })
+    }
+
+    /// The answer to a refused claim; one whose signatures are valid gets it signed.
+    fn declined(&self, refused: Refused, signed_claim: Option<ClaimId>) -> Declined {
+        let time: Millis = self.published().head.time.millis();
+        let limit = match refused.code {
+            Code::SizeEntry => Some(u64::from(self.published().constitution.current.entry_bytes)),
+            _ => None,
+        };
+        let refusal_note = signed_claim.and_then(|claim_id| {
+            let refusal = Refusal { origin: self.origin().to_owned(), claim_id, code: refused.code, time };
+            refusal.sign(self.keys.note_signer()).ok()
+        });
+        Declined { refusal_note, limit, ..refused.into() }
+    }
+}
+
+fn stopped() -> Refused {
+    Refused::new(Code::ModeStopping, "the log stopped before it answered; ask again, the answer is safe to repeat")
+}
+
+/// Logs what happened, and says little.
+pub(super) fn internal(error: &dyn std::fmt::Display) -> Declined {
+    tracing::error!(%error, "a submission failed inside");
+    Refused::new(Code::ServerInternal, "the log could not decide on the claim; ask again later").into()
+}

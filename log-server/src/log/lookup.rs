@@ -1,0 +1,83 @@
+//! Looking things up under the newest published head. Everything here blocks.
+
+use proto::claim::ClaimId;
+use proto::entry::{Entry, EntryExtra};
+use proto::fold;
+use proto::hash::Hash;
+use proto::merkle::{inclusion_proof, root_at};
+use proto::num::{LeafIndex, TreeSize};
+use proto::receipt::Receipt;
+use proto::tile::TileTree;
+
+use super::Log;
+use crate::sequencer::{Published, StoreTiles, StoredState};
+use crate::store::StoreError;
+
+/// Why a lookup failed.
+pub type LookupError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Log {
+    /// The receipt of a claim under the newest head.
+    pub fn receipt(&self, id: &ClaimId) -> Result<Option<Receipt>, LookupError> {
+        let state = StoredState(&*self.store);
+        let Some(found) = fold::read::claim(&state, id).map_err(|e| e.to_string())? else { return Ok(None) };
+        Ok(self.receipt_at(LeafIndex(found.index))?.map(|(receipt, _)| receipt))
+    }
+
+    /// The receipt of the claim at an index, and the payload; `None` beyond the published tree.
+    pub fn receipt_at(&self, index: LeafIndex) -> Result<Option<(Receipt, Vec<u8>)>, LookupError> {
+        let published = self.published();
+        let Some(entry) = self.entry_under(&published, index)? else { return Ok(None) };
+        let tree = self.tree(published.head.size);
+        let inclusion = inclusion_proof(&tree, index, published.head.size)?;
+        let EntryExtra { timestamp, links, signatures } = EntryExtra::of(&entry);
+        let receipt = Receipt {
+            origin: self.origin.clone(),
+            claim_id: ClaimId::of(&entry.payload_type, &entry.payload),
+            index,
+            timestamp,
+            links,
+            signatures,
+            inclusion,
+            checkpoint: String::from_utf8_lossy(&published.note).into_owned(),
+        };
+        Ok(Some((receipt, entry.payload)))
+    }
+
+    /// The entry at an index; `None` beyond the published tree.
+    pub fn entry(&self, index: LeafIndex) -> Result<Option<Entry>, LookupError> {
+        self.entry_under(&self.published(), index)
+    }
+
+    fn entry_under(&self, published: &Published, index: LeafIndex) -> Result<Option<Entry>, LookupError> {
+        if !index.is_in(published.head.size) {
+            return Ok(None);
+        }
+        let bytes = self.store.entry(index)?.ok_or_else(|| format!("entry {index} is missing in the store"))?;
+        Ok(Some(Entry::decode(&bytes)?))
+    }
+
+    /// The root of the first `size` entries, of a tree that was published.
+    pub fn root_at(&self, size: TreeSize) -> Result<Hash, LookupError> {
+        Ok(root_at(&self.tree(size), size)?)
+    }
+
+    /// The tree of a size that was published, over the store's tiles.
+    pub fn tree(&self, size: TreeSize) -> TileTree<StoreTiles> {
+        TileTree::new(StoreTiles(self.store.clone()), size)
+    }
+
+    /// The stored state. It may be a batch ahead of what is published.
+    pub fn state(&self) -> StoredState<'_> {
+        StoredState(&*self.store)
+    }
+}
+
+impl Log {
+    /// Whether a claim id is in the published tree, and where.
+    pub fn index_of(&self, id: &ClaimId) -> Result<Option<LeafIndex>, LookupError> {
+        let found = fold::read::claim(&self.state(), id).map_err(|e: fold::Stop<StoreError>| e.to_string())?;
+        let index = found.map(|found| LeafIndex(found.index));
+        Ok(index.filter(|index| index.is_in(self.published().head.size)))
+    }
+}

@@ -1,0 +1,149 @@
+//! Whether the log takes claims.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use proto::code::{Code, Refused};
+
+/// What the log does with claims. It can be read in every mode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Takes them.
+    Normal,
+    /// The operator configured it so.
+    ReadOnly(String),
+    /// The disk reserve is reached.
+    DiskLow,
+    /// The machine's clock is not believed.
+    ClockJump(String),
+    /// A write failed; the sequencer recovers, or waits for the operator.
+    Recovering(String),
+    /// Frozen for ever, with the origin of the successor.
+    Frozen(Option<String>),
+    /// Shutting down.
+    Stopping,
+}
+
+impl Mode {
+    /// The mode's name in answers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Mode::Normal => "normal",
+            Mode::ReadOnly(_) => "read_only",
+            Mode::DiskLow => "disk_low",
+            Mode::ClockJump(_) => "clock_jump",
+            Mode::Recovering(_) => "recovering",
+            Mode::Frozen(_) => "frozen",
+            Mode::Stopping => "stopping",
+        }
+    }
+
+    /// What a submitter is told, and when to ask again; `None` when claims are taken.
+    pub fn refusal(&self) -> Option<(Refused, Option<u64>)> {
+        let (code, message, retry) = match self {
+            Mode::Normal => return None,
+            Mode::ReadOnly(why) => (Code::ModeReadOnly, format!("the log is read-only: {why}"), None),
+            Mode::DiskLow => {
+                (Code::DiskLow, "the log's disk reserve is reached; the operator must make room".into(), Some(60))
+            }
+            Mode::ClockJump(why) => (Code::ClockJump, why.clone(), Some(60)),
+            Mode::Recovering(why) => (Code::ModeRecovering, format!("the log is recovering: {why}"), Some(1)),
+            Mode::Frozen(Some(next)) => {
+                (Code::ModeFrozen, format!("the log is frozen for ever; its successor is {next}"), None)
+            }
+            Mode::Frozen(None) => (Code::ModeFrozen, "the log is frozen for ever".into(), None),
+            Mode::Stopping => (Code::ModeStopping, "the log is shutting down; ask again".into(), Some(5)),
+        };
+        Some((Refused::new(code, message), retry))
+    }
+}
+
+/// Everything that bears on the mode.
+#[derive(Debug, Default)]
+struct Causes {
+    stopping: bool,
+    frozen: Option<Option<String>>,
+    recovering: Option<String>,
+    clock: Option<String>,
+    disk_low: bool,
+    read_only: Option<String>,
+}
+
+/// The causes, kept up by those who know of them; the gravest one is the mode.
+#[derive(Debug, Default)]
+pub struct ModeCell(Mutex<Causes>);
+
+impl ModeCell {
+    fn causes(&self) -> MutexGuard<'_, Causes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The gravest cause.
+    pub fn mode(&self) -> Mode {
+        let causes = self.causes();
+        if causes.stopping {
+            return Mode::Stopping;
+        }
+        if let Some(successor) = &causes.frozen {
+            return Mode::Frozen(successor.clone());
+        }
+        if let Some(why) = &causes.recovering {
+            return Mode::Recovering(why.clone());
+        }
+        if let Some(why) = &causes.clock {
+            return Mode::ClockJump(why.clone());
+        }
+        if causes.disk_low {
+            return Mode::DiskLow;
+        }
+        causes.read_only.clone().map_or(Mode::Normal, Mode::ReadOnly)
+    }
+
+    /// The log stops.
+    pub fn stop(&self) {
+        self.causes().stopping = true;
+    }
+
+    /// The log is frozen, for ever.
+    pub fn freeze(&self, successor: Option<String>) {
+        self.causes().frozen = Some(successor);
+    }
+
+    /// The sequencer stopped, or works again.
+    pub fn set_recovering(&self, why: Option<String>) {
+        self.causes().recovering = why;
+    }
+
+    /// The clock is not believed, or is again.
+    pub fn set_clock(&self, why: Option<String>) {
+        self.causes().clock = why;
+    }
+
+    /// The disk reserve is reached, or is free again.
+    pub fn set_disk_low(&self, low: bool) {
+        self.causes().disk_low = low;
+    }
+
+    /// The operator wants no claims, or wants them again.
+    pub fn set_read_only(&self, why: Option<String>) {
+        self.causes().read_only = why;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_cause_is_told() {
+        let cell = ModeCell::default();
+        assert_eq!(cell.mode(), Mode::Normal);
+        cell.set_read_only(Some("maintenance".into()));
+        cell.set_disk_low(true);
+        assert_eq!(cell.mode(), Mode::DiskLow);
+        cell.freeze(Some("log.example/2".into()));
+        let (refused, retry) = cell.mode().refusal().expect("a frozen log refuses");
+        assert_eq!((refused.code, retry), (Code::ModeFrozen, None));
+        cell.stop();
+        assert_eq!(cell.mode(), Mode::Stopping);
+    }
+}

@@ -1,0 +1,287 @@
+//! One batch: decide, write, read back, sign, publish.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use proto::code::{Code, Refused};
+use proto::entry::{Entry, Links};
+use proto::fold::{self, Checked, Stop, Submission, check_signatures};
+use proto::hash::Hash;
+use proto::merkle::{CompactRange, consistency_proof, inclusion_proof};
+use proto::num::{LeafIndex, Millis, TreeSize};
+
+use super::answer::{Accepted, Item, Outcome, Submitted};
+use super::overlay::{Overlay, StoredState};
+use super::recover::{Halt, Halted};
+use super::{Published, Sequencer, leaf};
+use crate::signer::HeadToSign;
+use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TILE_LEVELS, TileRun};
+
+/// A claim of this batch that becomes an entry.
+struct Taken {
+    item: Item,
+    index: LeafIndex,
+    links: Links,
+}
+
+/// What was decided about the claims of a batch, before anything is written.
+struct Plan {
+    timestamp: Millis,
+    taken: Vec<Taken>,
+    known: Vec<(Item, LeafIndex)>,
+    batch: Batch,
+    range: CompactRange,
+}
+
+impl Sequencer {
+    /// Appends a batch, answers everyone and returns what is now shown. An empty list stamps the tree again. `None` when
+    /// there was nothing to write: every claim was refused or known.
+    pub fn append(mut self, items: Vec<Item>) -> Result<(Sequencer, Option<Published>), Halted> {
+        let stamp_only = items.is_empty();
+        let now = match self.core.clock.now() {
+            Ok(now) => now,
+            Err(jump) => {
+                let refused = Refused::new(Code::ClockJump, jump.to_string());
+                answer_all(items, &Outcome::Undecided(refused));
+                return Ok((self, None));
+            }
+        };
+        let plan = match self.plan(items, now) {
+            Ok(plan) => plan,
+            Err(halt) => return Err(Halted::new(self.core, halt)),
+        };
+        if plan.taken.is_empty() && !stamp_only {
+            answer_known(plan.known);
+            return Ok((self, None));
+        }
+        match self.core.store.commit(self.head.as_ref(), &plan.batch) {
+            Commit::Committed => self.finish(plan),
+            Commit::DefinitelyNot(error) => Err(self.halt(plan, Halt::NotWritten(error))),
+            Commit::Unknown(error) => Err(self.halt(plan, Halt::Unknown(error))),
+        }
+    }
+
+    /// Steps after the write: read back, sign, store, publish, answer.
+    fn finish(mut self, plan: Plan) -> Result<(Sequencer, Option<Published>), Halted> {
+        let previous = self.head;
+        if let Err(halt) = self.read_back(&plan) {
+            return Err(self.halt(plan, halt));
+        }
+        self.head = Some(plan.batch.head);
+        self.tree.set_size(plan.batch.head.size);
+        let published = match self.show(previous.map_or(TreeSize(0), |head| head.size)) {
+            Ok(published) => published,
+            Err(halt) => return Err(self.halt(plan, halt)),
+        };
+        self.range = plan.range;
+        for taken in plan.taken {
+            let outcome = match inclusion_proof(&self.tree, taken.index, published.head.size) {
+                Ok(inclusion) => accepted(&taken, plan.timestamp, inclusion, &published),
+                Err(error) => {
+                    tracing::error!(index = taken.index.0, %error, "an inclusion proof could not be made");
+                    Outcome::Undecided(ask_again())
+                }
+            };
+            let _gone = taken.item.reply.send(outcome); // a client that hung up changes nothing
+        }
+        answer_known(plan.known);
+        Ok((self, Some(published)))
+    }
+
+    fn halt(self, plan: Plan, halt: Halt) -> Halted {
+        for taken in plan.taken {
+            let _gone = taken.item.reply.send(Outcome::Undecided(ask_again()));
+        }
+        for (item, _) in plan.known {
+            let _gone = item.reply.send(Outcome::Undecided(ask_again()));
+        }
+        Halted::new(self.core, halt)
+    }
+
+    /// Decides on each claim in its turn.
+    fn plan(&self, items: Vec<Item>, now: Millis) -> Result<Plan, Halt> {
+        let first = LeafIndex(self.head.map_or(0, |head| head.size.0));
+        let mut overlay = Overlay::new(&*self.core.store);
+        let mut plan = Plan {
+            timestamp: now,
+            taken: Vec::with_capacity(items.len()),
+            known: Vec::new(),
+            batch: Batch {
+                first,
+                entries: Vec::with_capacity(items.len()),
+                tiles: Vec::new(),
+                state: Vec::new(),
+                rows: Vec::new(),
+                head: Head {
+                    size: TreeSize(0),
+                    root: Hash::EMPTY_ROOT,
+                    time: now.seconds(),
+                    last_timestamp: Millis(0),
+                },
+            },
+            range: self.range.clone(),
+        };
+        let mut items = items.into_iter();
+        for item in items.by_ref() {
+            let decided = self.decide(&mut plan, &mut overlay, item);
+            if let Err(halt) = decided {
+                // What was read cannot be trusted: nobody of this batch gets an answer but "ask again".
+                for item in plan.taken.into_iter().map(|taken| taken.item).chain(items) {
+                    let _gone = item.reply.send(Outcome::Undecided(ask_again()));
+                }
+                return Err(halt);
+            }
+        }
+        let before = self.head.map_or(Millis(0), |head| head.last_timestamp);
+        plan.batch.head.size = plan.range.size();
+        plan.batch.head.root = plan.range.root();
+        plan.batch.head.last_timestamp = if plan.taken.is_empty() { before } else { now };
+        (plan.batch.state, plan.batch.rows) = overlay.into_changes();
+        Ok(plan)
+    }
+
+    fn decide(&self, plan: &mut Plan, overlay: &mut Overlay<'_>, item: Item) -> Result<(), Halt> {
+        let index = LeafIndex(plan.batch.first.0 + plan.taken.len() as u64);
+        let (item, checked) = match checked(item, overlay) {
+            Ok(found) => found,
+            Err((item, stop)) => return refuse_or_halt(item, stop),
+        };
+        match fold::read::claim(overlay, &checked.id()) {
+            Ok(Some(found)) => {
+                plan.known.push((item, LeafIndex(found.index)));
+                return Ok(());
+            }
+            Ok(None) => {}
+            Err(stop) => return refuse_or_halt(item, stop),
+        }
+        let decision = match fold::decide(index, plan.timestamp, &checked, overlay) {
+            Ok(decision) => decision,
+            Err(stop) => return refuse_or_halt(item, stop),
+        };
+        let bytes = match checked.to_entry(plan.timestamp, decision.links).encode() {
+            Ok(bytes) if bytes.len() <= decision.max_entry_bytes => bytes,
+            encoded => {
+                let length = encoded.map_or_else(|error| error.to_string(), |bytes| format!("{} bytes", bytes.len()));
+                let limit = decision.max_entry_bytes;
+                let message = format!("the entry would be too large ({length}); at most {limit} bytes fit");
+                return refuse_or_halt(item, Stop::Refused(Refused::new(Code::SizeEntry, message)));
+            }
+        };
+        overlay.apply(decision.changes);
+        let tiles = &mut plan.batch.tiles;
+        plan.range.append_collect(leaf(&bytes), &mut |level, at, hash| push_hash(tiles, level, at, hash));
+        plan.batch.entries.push(Bytes::from(bytes));
+        plan.taken.push(Taken { item, index, links: decision.links });
+        Ok(())
+    }
+
+    /// Compares what is stored with what arrived, and derives the root from the stored bytes.
+    fn read_back(&self, plan: &Plan) -> Result<(), Halt> {
+        let (first, size) = (plan.batch.first.0, plan.batch.head.size.0);
+        let mut range = self.range.clone();
+        let mut bad = None;
+        let mut digests = plan.taken.iter().map(|taken| taken.item.digest);
+        self.core.store.entries(first..size, &mut |index, bytes| {
+            let stored = Entry::decode(bytes).ok().and_then(|entry| Submission::from_entry(&entry).ok());
+            range.append(leaf(bytes));
+            if stored.map(|stored| stored.digest()) == digests.next() {
+                return ControlFlow::Continue(());
+            }
+            bad = Some(index);
+            ControlFlow::Break(())
+        })?;
+        if let Some(index) = bad {
+            return Err(Halt::Mismatch(format!("entry {index} is stored with other bytes than were submitted")));
+        }
+        let stored = self.core.store.head()?;
+        if stored != Some(plan.batch.head) || range.root() != plan.batch.head.root {
+            return Err(Halt::Mismatch("the root derived from the stored entries is not the head's".into()));
+        }
+        Ok(())
+    }
+
+    /// Signs the committed head and stores the signed one. `signed` is the size of the head that was signed before.
+    pub(super) fn show(&mut self, signed: TreeSize) -> Result<Published, Halt> {
+        let Some(head) = self.head else { return Err(Halt::Mismatch("nothing is committed".into())) };
+        let last = self.core.signer.last().map_or(signed, |last| last.size);
+        let proof = consistency_proof(&self.tree, last, head.size).map_err(|e| Halt::Mismatch(e.to_string()))?;
+        let wanted = HeadToSign { size: head.size, root: head.root, time: head.time };
+        let note = Bytes::from(self.core.signer.sign(&wanted, &proof)?);
+        let key = HeadKey { time: head.time, size: head.size };
+        self.core.store.put_signed_head(&SignedHead { key, note: note.clone() })?;
+        let constitution = fold::constitution(&StoredState(&*self.core.store)).map_err(Halt::from)?;
+        let constitution = constitution.ok_or_else(|| Halt::Mismatch("the log has no constitution".into()))?;
+        Ok(Published { head, note, constitution })
+    }
+}
+
+/// Makes sure of the signatures of a claim whose key was unknown when it arrived.
+fn checked(item: Item, overlay: &Overlay<'_>) -> Result<(Item, Checked), (Item, Stop<StoreError>)> {
+    match &item.submitted {
+        Submitted::Checked(checked) => {
+            let checked = (**checked).clone();
+            Ok((item, checked))
+        }
+        Submitted::KeyUnknown(submission) => match check_signatures((**submission).clone(), overlay) {
+            Ok(checked) => Ok((item, checked)),
+            Err(stop) => Err((item, stop)),
+        },
+    }
+}
+
+fn refuse_or_halt(item: Item, stop: Stop<StoreError>) -> Result<(), Halt> {
+    match stop {
+        Stop::Refused(refused) => {
+            let _gone = item.reply.send(Outcome::Refused(refused));
+            Ok(())
+        }
+        other => {
+            let _gone = item.reply.send(Outcome::Undecided(ask_again()));
+            Err(Halt::from(other))
+        }
+    }
+}
+
+/// Adds a hash to the run it continues, or begins one; runs end at tiles' borders.
+fn push_hash(runs: &mut Vec<TileRun>, level: u8, at: u64, hash: Hash) {
+    debug_assert!(level < TILE_LEVELS);
+    let open = runs.iter_mut().rev().find(|run| run.level == level);
+    match open {
+        Some(run) if run.first + run.hashes.len() as u64 == at && at % 256 != 0 => run.hashes.push(hash),
+        _ => runs.push(TileRun { level, first: at, hashes: vec![hash] }),
+    }
+}
+
+fn accepted(taken: &Taken, timestamp: Millis, inclusion: Vec<Hash>, published: &Published) -> Outcome {
+    let submission = taken.item.submitted.submission();
+    Outcome::Accepted(Box::new(Accepted {
+        claim_id: submission.id(),
+        index: taken.index,
+        timestamp,
+        links: taken.links,
+        signatures: submission.signatures().to_vec(),
+        inclusion,
+        note: published.note.clone(),
+    }))
+}
+
+fn answer_known(known: Vec<(Item, LeafIndex)>) {
+    for (item, index) in known {
+        let _gone = item.reply.send(Outcome::Known(index));
+    }
+}
+
+/// Gives everyone the same answer.
+pub(super) fn answer_all(items: Vec<Item>, outcome: &Outcome) {
+    for item in items {
+        let _gone = item.reply.send(outcome.clone());
+    }
+}
+
+/// The answer when the outcome of a write is not known.
+pub(super) fn ask_again() -> Refused {
+    Refused::new(
+        Code::ModeRecovering,
+        "the log is recovering from a failed write; ask again, it answers with the same entry",
+    )
+}

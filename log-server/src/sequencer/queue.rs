@@ -1,0 +1,167 @@
+//! The bounded queue before the sequencer.
+//!
+//! A full queue says so at once, with a Retry-After from the rate at which it really drains; only a stream waits for room,
+//! by not reading on.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::answer::Item;
+use super::{MAX_BATCH_BYTES, MAX_BATCH_CLAIMS};
+
+/// Bounds of a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueLimits {
+    /// Claims that wait at most.
+    pub claims: usize,
+    /// Payload bytes that wait at most.
+    pub bytes: usize,
+}
+
+impl Default for QueueLimits {
+    /// Four full batches: at the designed rate they drain in well under a second.
+    fn default() -> QueueLimits {
+        QueueLimits { claims: 4 * MAX_BATCH_CLAIMS, bytes: 8 * MAX_BATCH_BYTES }
+    }
+}
+
+/// Why an item was not taken.
+#[derive(Debug)]
+pub enum Full {
+    /// The queue is full; this many seconds from now it should have room.
+    Full {
+        /// At least 1, at most 60.
+        retry_after_seconds: u64,
+    },
+    /// The log stops.
+    Closed,
+}
+
+/// No honest estimate reaches further.
+pub(super) const MAX_RETRY_AFTER_SECONDS: u64 = 60;
+
+/// How fast the newest measurement moves the drain rate: about the last ten batches count.
+const RATE_WEIGHT: f64 = 0.1;
+
+struct Inner {
+    items: VecDeque<Item>,
+    bytes: usize,
+    closed: bool,
+    /// Claims a second, smoothed.
+    rate: f64,
+    last_drain: Option<Instant>,
+}
+
+/// The queue.
+pub struct Queue {
+    limits: QueueLimits,
+    inner: Mutex<Inner>,
+    ready: Condvar,
+    room: Notify,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(limits: QueueLimits) -> Queue {
+        let inner = Inner { items: VecDeque::new(), bytes: 0, closed: false, rate: 0.0, last_drain: None };
+        Queue { limits, inner: Mutex::new(inner), ready: Condvar::new(), room: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing here panics while the lock is held; if a later change did, the queue itself would still be whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Claims that wait.
+    pub fn depth(&self) -> usize {
+        self.lock().items.len()
+    }
+
+    /// Takes an item, or gives it back at once.
+    #[allow(clippy::result_large_err, reason = "the item goes back to its owner, who may wait for room")]
+    pub fn push(&self, item: Item) -> Result<(), (Item, Full)> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err((item, Full::Closed));
+        }
+        let bytes = item.bytes();
+        if inner.items.len() >= self.limits.claims || inner.bytes + bytes > self.limits.bytes {
+            let seconds = (inner.items.len() as f64 / inner.rate.max(1.0)).ceil();
+            let retry_after_seconds = (seconds as u64).clamp(1, MAX_RETRY_AFTER_SECONDS);
+            return Err((item, Full::Full { retry_after_seconds }));
+        }
+        inner.bytes += bytes;
+        inner.items.push_back(item);
+        drop(inner);
+        self.ready.notify_one();
+        Ok(())
+    }
+
+    /// Takes an item as soon as there is room.
+    pub async fn push_when_room(&self, mut item: Item) -> Result<(), (Item, Full)> {
+        loop {
+            let room = self.room.notified();
+            let mut room = std::pin::pin!(room);
+            room.as_mut().enable(); // before the look, so that no wake-up falls between
+            match self.push(item) {
+                Err((back, Full::Full { .. })) => item = back,
+                other => return other,
+            }
+            room.await;
+        }
+    }
+
+    /// What waits, up to one batch; waits itself for at most `patience`. `None` when the queue is closed and empty.
+    pub fn drain(&self, patience: Duration) -> Option<Vec<Item>> {
+        let deadline = Instant::now() + patience;
+        let mut inner = self.lock();
+        while inner.items.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if inner.closed {
+                return None;
+            }
+            if left.is_zero() {
+                return Some(Vec::new());
+            }
+            inner = self.ready.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = inner.items.front() {
+            if batch.len() == MAX_BATCH_CLAIMS || (!batch.is_empty() && bytes + next.bytes() > MAX_BATCH_BYTES) {
+                break;
+            }
+            bytes += next.bytes();
+            batch.extend(inner.items.pop_front());
+        }
+        inner.bytes -= bytes;
+        inner.measure(batch.len());
+        drop(inner);
+        self.room.notify_waiters();
+        Some(batch)
+    }
+
+    /// Takes nothing more; what waits is still drained.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_all();
+        self.room.notify_waiters();
+    }
+}
+
+impl Inner {
+    /// The rate counts only while there is something to do: an idle log has not become slow.
+    fn measure(&mut self, claims: usize) {
+        let now = Instant::now();
+        if let Some(before) = self.last_drain.replace(now) {
+            let seconds = now.duration_since(before).as_secs_f64();
+            if seconds < 1.0 {
+                let newest = claims as f64 / seconds.max(1e-6);
+                self.rate = if self.rate == 0.0 { newest } else { self.rate + RATE_WEIGHT * (newest - self.rate) };
+            }
+        }
+    }
+}

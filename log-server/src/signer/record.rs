@@ -1,0 +1,202 @@
+//! The signer's own record: the last head signed, in a small file with two places that are written in turn.
+//!
+//! One place is 128 bytes: magic, sequence number, size, time, root, SHA-256 of the origin, SHA-256 over all of that. A write
+//! that is torn leaves the other place whole, and the place with the higher number that is whole counts.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use proto::hash::Hash;
+use proto::num::{Seconds, TreeSize};
+
+/// Says what the file is, and its version.
+const MAGIC: [u8; 8] = *b"CTSIGN\x00\x01";
+
+/// Bytes of one place: 8 + 8 + 8 + 8 + 32 + 32 + 32.
+const PLACE_BYTES: usize = 128;
+
+/// The sequence number of a record under which nothing was signed yet.
+const NOTHING_SIGNED: u64 = 0;
+
+/// The last head signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedRecord {
+    /// Its size.
+    pub size: TreeSize,
+    /// Its root.
+    pub root: Hash,
+    /// Its time.
+    pub time: Seconds,
+}
+
+/// Why the record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// There is none where it should be, or one where there should be none, or the disk failed.
+    #[error("the signer's record {path}: {error}; without it this origin never signs again")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// Neither place is whole.
+    #[error(
+        "the signer's record {path} is damaged; this origin must not sign again: start a new origin as its successor"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The record is another log's.
+    #[error("the signer's record {path} is not the one of {origin}")]
+    OtherOrigin {
+        /// The file.
+        path: PathBuf,
+        /// The origin that was expected.
+        origin: String,
+    },
+    /// A write failed earlier; what the file holds is unknown.
+    #[error("an earlier write of the signer's record {path} failed; restart the log")]
+    Failed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The record, open for writing.
+#[derive(Debug)]
+pub struct SignerRecord {
+    path: PathBuf,
+    file: File,
+    origin: Hash,
+    sequence: u64,
+    last: Option<SignedRecord>,
+    failed: bool,
+}
+
+impl SignerRecord {
+    /// Makes the record of an origin that has signed nothing yet; never overwrites one.
+    pub fn create(path: &Path, origin: &str) -> Result<SignerRecord, RecordError> {
+        let io = |error| RecordError::Io { path: path.to_owned(), error };
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let origin = Hash::of(origin.as_bytes());
+        let none = SignedRecord { size: TreeSize(0), root: Hash::EMPTY_ROOT, time: Seconds(0) };
+        let place = encode(&origin, NOTHING_SIGNED, &none);
+        file.write_all_at(&[place, place].concat(), 0).and_then(|()| file.sync_all()).map_err(io)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?; // the name is durable, too
+        }
+        Ok(SignerRecord { path: path.to_owned(), file, origin, sequence: NOTHING_SIGNED, last: None, failed: false })
+    }
+
+    /// Opens the record of an origin.
+    pub fn open(path: &Path, origin: &str) -> Result<SignerRecord, RecordError> {
+        let io = |error| RecordError::Io { path: path.to_owned(), error };
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
+        let mut bytes = [0u8; 2 * PLACE_BYTES];
+        file.read_exact_at(&mut bytes, 0).map_err(io)?;
+        let places = bytes.chunks_exact(PLACE_BYTES).filter_map(decode);
+        let newest = places.max_by_key(|(sequence, _, _)| *sequence);
+        let Some((sequence, found, last)) = newest else { return Err(RecordError::Damaged { path: path.to_owned() }) };
+        let expected = Hash::of(origin.as_bytes());
+        if found != expected {
+            return Err(RecordError::OtherOrigin { path: path.to_owned(), origin: origin.to_owned() });
+        }
+        let last = (sequence != NOTHING_SIGNED).then_some(last);
+        Ok(SignerRecord { path: path.to_owned(), file, origin: expected, sequence, last, failed: false })
+    }
+
+    /// The last head signed.
+    pub fn last(&self) -> Option<SignedRecord> {
+        self.last
+    }
+
+    /// Makes a head durable before it is signed. The same head again is not written again.
+    pub fn write(&mut self, record: &SignedRecord) -> Result<(), RecordError> {
+        if self.failed {
+            return Err(RecordError::Failed { path: self.path.clone() });
+        }
+        if self.last.as_ref() == Some(record) {
+            return Ok(());
+        }
+        let sequence = self.sequence + 1;
+        let offset = (sequence % 2) * PLACE_BYTES as u64;
+        let written = self.file.write_all_at(&encode(&self.origin, sequence, record), offset);
+        // A failed sync is never tried again: the next one may succeed without having written.
+        written.and_then(|()| self.file.sync_data()).map_err(|error| {
+            self.failed = true;
+            RecordError::Io { path: self.path.clone(), error }
+        })?;
+        self.sequence = sequence;
+        self.last = Some(*record);
+        Ok(())
+    }
+}
+
+fn encode(origin: &Hash, sequence: u64, record: &SignedRecord) -> [u8; PLACE_BYTES] {
+    let mut place = [0u8; PLACE_BYTES];
+    place[..8].copy_from_slice(&MAGIC);
+    place[8..16].copy_from_slice(&sequence.to_be_bytes());
+    place[16..24].copy_from_slice(&record.size.0.to_be_bytes());
+    place[24..32].copy_from_slice(&record.time.0.to_be_bytes());
+    place[32..64].copy_from_slice(&record.root.0);
+    place[64..96].copy_from_slice(&origin.0);
+    let sum = Hash::of(&place[..96]);
+    place[96..].copy_from_slice(&sum.0);
+    place
+}
+
+fn decode(place: &[u8]) -> Option<(u64, Hash, SignedRecord)> {
+    let whole = place.len() == PLACE_BYTES && place[..8] == MAGIC && Hash::of(&place[..96]).0 == place[96..];
+    if !whole {
+        return None;
+    }
+    let number = |at: usize| place[at..at + 8].try_into().ok().map(u64::from_be_bytes);
+    let record = SignedRecord {
+        size: TreeSize(number(16)?),
+        time: Seconds(number(24)?),
+        root: Hash::from_slice(&place[32..64])?,
+    };
+    Some((number(8)?, Hash::from_slice(&place[64..96])?, record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(size: u64) -> SignedRecord {
+        SignedRecord { size: TreeSize(size), root: Hash::of(&size.to_be_bytes()), time: Seconds(size) }
+    }
+
+    #[test]
+    fn a_torn_write_leaves_the_record_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let mut open = SignerRecord::create(&path, "log.example").unwrap();
+        for size in 1..=3 {
+            open.write(&record(size)).unwrap();
+        }
+        drop(open);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        // The third write went to the second place; break it in the middle.
+        file.write_all_at(&[0xff; 20], PLACE_BYTES as u64 + 40).unwrap();
+        assert_eq!(SignerRecord::open(&path, "log.example").unwrap().last(), Some(record(2)));
+        file.write_all_at(&[0xff; 20], 40).unwrap();
+        assert!(matches!(SignerRecord::open(&path, "log.example"), Err(RecordError::Damaged { .. })));
+    }
+
+    #[test]
+    fn other_origins_and_missing_records_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        assert!(matches!(SignerRecord::open(&path, "log.example"), Err(RecordError::Io { .. })));
+        drop(SignerRecord::create(&path, "log.example").unwrap());
+        assert_eq!(SignerRecord::open(&path, "log.example").unwrap().last(), None);
+        assert!(matches!(SignerRecord::open(&path, "other.example"), Err(RecordError::OtherOrigin { .. })));
+    }
+}

@@ -1,0 +1,57 @@
+//! The admin address: is the process alive, should it get requests, and its metrics. Never reachable for the public.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::json;
+
+use crate::problem::Problem;
+
+/// The media type of OpenMetrics 1.0 text.
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether the server should get requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It should.
+    Ready,
+    /// It should not, and why.
+    NotReady(String),
+}
+
+/// The routes `/healthz` (200 as long as the process answers at all), `/readyz` (200 or 503 with the reason, asked anew
+/// each time) and `/metrics`.
+pub fn router(registry: Arc<Registry>, ready: impl Fn() -> Readiness + Clone + Send + Sync + 'static) -> Router {
+    Router::new()
+        .route("/healthz", get(async || no_store(StatusCode::OK, "application/json", json!({"ok": true}).to_string())))
+        .route("/readyz", get(async move || readiness(ready())))
+        .route("/metrics", get(async move || metrics(&registry)))
+}
+
+fn readiness(readiness: Readiness) -> Response {
+    let (status, body) = match readiness {
+        Readiness::Ready => (StatusCode::OK, json!({"ready": true})),
+        Readiness::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, json!({"ready": false, "reason": reason})),
+    };
+    no_store(status, "application/json", body.to_string())
+}
+
+fn metrics(registry: &Registry) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, registry) {
+        Ok(()) => no_store(StatusCode::OK, OPENMETRICS, text),
+        Err(error) => Problem::internal(format_args!("the metrics cannot be written: {error}")).into_response(),
+    }
+}
+
+fn no_store(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static(content_type)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (status, headers, body).into_response()
+}
