@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod compose;
 pub mod error;
 pub mod files;
 pub mod head;
@@ -20,6 +21,7 @@ pub mod keyfile;
 pub mod problem;
 pub mod random;
 pub mod state;
+pub mod submit;
 pub mod tiles;
 pub mod trust;
 pub mod verify;
