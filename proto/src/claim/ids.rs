@@ -151,7 +151,7 @@ fn gtin(value: &str) -> Option<String> {
     }
     let digits = value.bytes().rev().map(|b| u32::from(b - b'0'));
     let sum: u32 = digits.enumerate().map(|(place, digit)| if place % 2 == 1 { 3 * digit } else { digit }).sum();
-    (sum % 10 == 0).then(|| format!("{value:0>14}"))
+    sum.is_multiple_of(10).then(|| format!("{value:0>14}"))
 }
 
 /// Scheme and host in lower case, the rest as it is.
@@ -191,7 +191,8 @@ fn cpe23(value: &str) -> Option<String> {
     }
     let kind_ok = ["a", "h", "o", "*", "-"].contains(&parts[0].as_str());
     let visible = rest.bytes().all(|b| b.is_ascii_graphic());
-    (parts.len() == PARTS && kind_ok && visible && !escaped && parts.iter().all(|part| !part.is_empty())).then_some(lower)
+    (parts.len() == PARTS && kind_ok && visible && !escaped && parts.iter().all(|part| !part.is_empty()))
+        .then_some(lower)
 }
 
 /// Hex digits in lower case, separators dropped.
