@@ -168,14 +168,19 @@ mod tests {
 
     #[test]
     fn rfc_8032_test_1() {
-        let seed: [u8; 32] = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap().try_into().unwrap();
+        let seed: [u8; 32] = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+            .unwrap()
+            .try_into()
+            .unwrap();
         let key = SecretKey::from_seed(&seed);
         assert_eq!(
             hex::encode(key.public().to_raw()),
             "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
         );
         let signature = key.sign(b"");
-        assert!(hex::encode(&signature.0).starts_with("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"));
+        assert!(
+            hex::encode(&signature.0).starts_with("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155")
+        );
         assert_eq!(key.public().verify(b"", &signature), Ok(()));
         assert_eq!(key.public().verify(b"x", &signature), Err(BadSignature));
         assert_eq!(key.public().verify(b"", &Signature(signature.0[..63].to_vec())), Err(BadSignature));

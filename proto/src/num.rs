@@ -100,7 +100,8 @@ mod tests {
         assert_eq!(parse_decimal("0"), Ok(0));
         assert_eq!(parse_decimal("70000"), Ok(70000));
         assert_eq!(parse_decimal("9223372036854775807"), Ok(MAX_TREE_SIZE));
-        for bad in ["", "+1", "-1", "007", "00", " 1", "1 ", "1_0", "9223372036854775808", "18446744073709551616", "١"] {
+        for bad in ["", "+1", "-1", "007", "00", " 1", "1 ", "1_0", "9223372036854775808", "18446744073709551616", "١"]
+        {
             assert_eq!(parse_decimal(bad), Err(BadDecimal), "{bad:?}");
         }
     }
