@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use proto::num::{LeafIndex, Seconds};
-use rocksdb::{DB, WriteBatch, WriteOptions};
+use rocksdb::{DB, Options, WriteBatch, WriteOptions};
 
 use self::folder::Folder;
 use self::gate::{Gate, Purpose};
@@ -36,6 +36,8 @@ pub struct RocksStore {
     origin: String,
     dir: PathBuf,
     options: RocksOptions,
+    /// What the database was opened with, and is opened with again by a recovery.
+    settings: Options,
     read_only: bool,
     gate: Gate,
     /// Held through every write, recovery and close. Holds the folder's lock, which a close gives back.
@@ -71,7 +73,8 @@ impl RocksStore {
     /// data must not start afresh by itself.
     pub fn create(dir: &Path, origin: &str, options: RocksOptions) -> Result<RocksStore, OpenError> {
         let folder = Folder::create(dir, origin)?;
-        let db = open_database(&folder, &options, true)?;
+        let settings = options::database(true);
+        let db = open_database(&folder, &settings, &options)?;
         let damaged = |what: String| OpenError::Damaged { dir: dir.to_owned(), what };
         let found = read::meta(&db, layout::META_ORIGIN).map_err(|error| damaged(error.to_string()))?;
         // A making that was interrupted left the origin at most.
@@ -86,15 +89,16 @@ impl RocksStore {
         batch.put_cf(meta, layout::META_ORIGIN, origin);
         db.write_opt(batch, &options::synced()).map_err(|error| failed(dir, error))?;
         folder.write_label(origin)?;
-        Ok(RocksStore::over(db, folder, origin, options, false))
+        Ok(RocksStore::over(db, folder, origin, (options, settings), false))
     }
 
     /// Opens the store of a log that exists. Replays what was written last and makes it durable anew.
     pub fn open(dir: &Path, origin: &str, options: RocksOptions) -> Result<RocksStore, OpenError> {
         let folder = Folder::open(dir, origin, true)?;
-        let db = open_database(&folder, &options, false)?;
+        let settings = options::database(false);
+        let db = open_database(&folder, &settings, &options)?;
         check_origin(&db, dir, origin)?;
-        Ok(RocksStore::over(db, folder, origin, options, false))
+        Ok(RocksStore::over(db, folder, origin, (options, settings), false))
     }
 
     /// Opens the store for reading, as it was left; for checks while no server runs. Several may at a time. All writes are
@@ -106,14 +110,21 @@ impl RocksStore {
         let db = DB::open_cf_descriptors_read_only(&settings, folder.database(), families, false)
             .map_err(|error| failed(dir, error))?;
         check_origin(&db, dir, origin)?;
-        Ok(RocksStore::over(db, folder, origin, options, true))
+        Ok(RocksStore::over(db, folder, origin, (options, settings), true))
     }
 
-    fn over(db: DB, folder: Folder, origin: &str, options: RocksOptions, read_only: bool) -> RocksStore {
+    fn over(
+        db: DB,
+        folder: Folder,
+        origin: &str,
+        (options, settings): (RocksOptions, Options),
+        read_only: bool,
+    ) -> RocksStore {
         RocksStore {
             origin: origin.to_owned(),
             dir: folder.dir().to_owned(),
             options,
+            settings,
             read_only,
             gate: Gate::new(db),
             writer: Mutex::new(Some(folder)),
@@ -182,10 +193,10 @@ impl RocksStore {
 
 /// Opens for writing. RocksDB replays its write-ahead log; flushing then puts what was replayed into synced tables, so that
 /// it is durable even if an earlier process read it back from a log whose sync had failed.
-fn open_database(folder: &Folder, options: &RocksOptions, create: bool) -> Result<DB, OpenError> {
+fn open_database(folder: &Folder, settings: &Options, options: &RocksOptions) -> Result<DB, OpenError> {
     let families = options::families(options);
-    let db = DB::open_cf_descriptors(&options::database(create), folder.database(), families)
-        .map_err(|error| failed(folder.dir(), error))?;
+    let db =
+        DB::open_cf_descriptors(settings, folder.database(), families).map_err(|error| failed(folder.dir(), error))?;
     flush_database(&db).map_err(|error| failed(folder.dir(), error))?;
     Ok(db)
 }
@@ -249,7 +260,7 @@ impl Store for RocksStore {
         }
         tracing::warn!("recovering the store after a failed write");
         self.gate.take_down(Purpose::Recover)?;
-        let opened = open_database(folder, &self.options, false);
+        let opened = open_database(folder, &self.settings, &self.options);
         let error = opened.as_ref().err().map(|error| StoreError::Io(error.to_string()));
         self.gate.put_back(opened.ok());
         if let Some(error) = error {

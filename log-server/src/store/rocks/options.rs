@@ -77,6 +77,10 @@ pub(super) fn database(create: bool) -> Options {
     options.set_log_level(LogLevel::Warn);
     options.set_keep_log_file_num(MESSAGE_FILES);
     options.set_max_log_file_size(MESSAGE_FILE_BYTES);
+    if cfg!(test) {
+        // The tests count the syncs.
+        options.enable_statistics();
+    }
     options
 }
 

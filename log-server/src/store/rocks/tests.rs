@@ -10,6 +10,7 @@ use bytes::Bytes;
 use proptest::test_runner::Config;
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Seconds, TreeSize};
+use rocksdb::statistics::Ticker;
 use tempfile::TempDir;
 
 use super::*;
@@ -160,6 +161,27 @@ fn a_low_disk_refuses_commits_and_serves_reads() {
     assert!(store.disk_free().expect("known").is_some());
     // Neither a report nor a signed head needs much room, and both are wanted most when something is wrong.
     store.put_report(b"fork", b"seen").expect("kept");
+}
+
+#[test]
+fn every_write_is_synced_but_that_of_a_signed_head() {
+    let folders = Folders::new();
+    let store = open(&folders.path());
+    let synced = || store.settings.get_ticker_count(Ticker::WalFileSynced);
+    let mut log = GrowingLog::default();
+    let before = synced();
+    for round in 1..=5 {
+        log.grow(&store, 10);
+        assert_eq!(synced(), before + round);
+    }
+    store.put_report(b"fork", b"seen").expect("kept");
+    assert_eq!(synced(), before + 6);
+    let key = HeadKey { time: Seconds(1), size: TreeSize(50) };
+    store.put_signed_head(&SignedHead { key, note: Bytes::from_static(b"note") }).expect("kept");
+    assert_eq!(synced(), before + 6);
+    // The next commit takes it along.
+    log.grow(&store, 1);
+    assert_eq!(synced(), before + 7);
 }
 
 /// What a failed write leaves behind, set by hand: the device of a test does not fail when asked.
