@@ -137,3 +137,14 @@ async fn a_log_opens_again_and_never_below_what_was_signed() {
     let empty: Arc<dyn Store> = Arc::new(MemoryStore::new(ORIGIN));
     assert!(TestLog::open(empty.clone(), time.clone(), signer.clone()).is_err(), "an older store makes no head");
 }
+
+#[tokio::test]
+async fn rules_from_the_future_are_refused_and_stop_nobody() {
+    let test = TestLog::start();
+    let mut claim = constitution_claim();
+    claim["body"]["rules_version"] = json!(2);
+    claim["effective"] = json!("2027-03-01T00:00:00Z");
+    let declined = test.log.submit(body(&sign(&claim, &[number::OPERATOR])), false).await.expect_err("refused");
+    assert_eq!(declined.refused.code, Code::SlotConstitution);
+    assert!(test.log.submit(body(&acme()), false).await.is_ok(), "the log goes on");
+}
