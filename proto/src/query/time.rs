@@ -27,8 +27,8 @@ pub fn size_at<R: Reader>(reader: &R, size: TreeSize, time: Millis) -> Result<Tr
     }
 }
 
-/// The entry at an index that the tree has.
-pub(super) fn entry_at<R: Reader>(reader: &R, index: LeafIndex) -> Result<Entry, R> {
+/// The entry at an index that the tree has; one that is missing or malformed is [`QueryError::Corrupt`].
+pub fn entry_at<R: Reader>(reader: &R, index: LeafIndex) -> Result<Entry, R> {
     let bytes = reader.entry(index).map_err(QueryError::Read)?;
     let bytes = bytes.ok_or_else(|| QueryError::Corrupt(format!("entry {index} is missing")))?;
     Entry::decode(&bytes).map_err(|error| QueryError::Corrupt(format!("entry {index}: {error}")))

@@ -164,8 +164,9 @@ fn history<R: Reader>(
     limit: usize,
 ) -> Result<(Vec<Logged>, Option<u64>), R> {
     let prefix = RowPrefix::trail(&product.manufacturer, &product.model_normalised);
-    let found =
-        listed(reader, &prefix, size, from, limit, &mut |value| TrailItem::decode(value).map(|item| filter.fits(&item)))?;
+    let found = listed(reader, &prefix, size, from, limit, &mut |value| {
+        TrailItem::decode(value).map(|item| filter.fits(&item))
+    })?;
     let items = found.items.into_iter().map(|index| without_standing(reader, index)).collect::<Result<_, R>>()?;
     Ok((items, found.next))
 }
