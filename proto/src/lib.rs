@@ -16,6 +16,11 @@
 //! | [`query`] | what is current, what was, who said what: pure questions to the fold's rows and entries | docs/formats.md |
 //! | [`receipt`], [`statement`] | what a submitter gets back | docs/formats.md |
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "unit tests may read vectors from files")
+)]
+
 pub mod b64;
 pub mod checkpoint;
 pub mod claim;
