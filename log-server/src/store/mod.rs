@@ -1,7 +1,7 @@
 //! What is durable.
 //!
-//! [`Store`] is the contract, [`memory`] and [`rocks`] keep it, [`conformance`] holds both to it, and [`faulty`] breaks it
-//! on a schedule, for the sequencer's tests. [`disk`] tells how much room is left.
+//! [`Store`] is the contract, [`memory`] and [`rocks`] keep it, `conformance` holds both to it, and `faulty` breaks it
+//! on a schedule, for the sequencer's tests (both with the feature `conformance` only). [`disk`] tells how much room is left.
 
 pub mod check;
 #[cfg(any(test, feature = "conformance"))]
