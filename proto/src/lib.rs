@@ -13,7 +13,13 @@
 //! | [`ed25519`], [`dsse`], [`entry`] | keys, envelopes, what the tree hashes | RFC 8032, DSSE 1.0.2, RFC 8949 §4.2.1 |
 //! | [`json`], [`claim`] | the claim's payload, its nine bodies and their form | RFC 8259 |
 //! | [`fold`] | admission, issuers, keys, slots and links: a step from state to state | docs/formats.md |
+//! | [`import`] | what others published, as claims | CSAF 2.0, docs/formats.md |
 //! | [`receipt`], [`statement`] | what a submitter gets back | docs/formats.md |
+
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "unit tests may read vectors from files")
+)]
 
 pub mod b64;
 pub mod checkpoint;
@@ -25,6 +31,7 @@ pub mod ed25519;
 pub mod entry;
 pub mod fold;
 pub mod hash;
+pub mod import;
 pub mod json;
 pub mod merkle;
 pub mod note;
