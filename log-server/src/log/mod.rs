@@ -1,9 +1,13 @@
 //! The log as the rest of the server sees it: submit, look up, what is published, in which mode.
 
 mod admission;
+#[cfg(test)]
+mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +19,7 @@ use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::watch;
 
+pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
 pub use open::{LogConfig, OpenError};
 
