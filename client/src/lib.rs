@@ -11,6 +11,7 @@
 //! | [`verify`] | receipts and proofs checked with no network |
 
 pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod compose;
 pub mod error;
