@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
+pub(crate) use open::append_alone;
 pub use open::{LogConfig, OpenError};
 
 use crate::sequencer::{Published, Queue, QueueLimits};

@@ -276,6 +276,11 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.put_report(key, value)
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        self.faults.meet(Operation::State)?;
+        self.inner.state_scan(after, each)
+    }
+
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
         self.inner.reports(after, each)
     }
@@ -319,5 +324,67 @@ impl<S: Store> Store for FaultyStore<S> {
 
     fn close(&self) -> Result<(), StoreError> {
         self.inner.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance::{GrowingLog, ORIGIN, check_log};
+    use super::super::error::FenceMismatch;
+    use super::super::memory::MemoryStore;
+    use super::*;
+
+    #[test]
+    fn faults_are_lost_or_persisted_as_planned() {
+        let faults = Faults::default();
+        let store = FaultyStore::new(MemoryStore::new(ORIGIN), faults.clone());
+        let mut log = GrowingLog::default();
+        log.grow(&store, 5);
+        faults.schedule([
+            Some(CommitFault::Lost),
+            None,
+            Some(CommitFault::LostUnknown),
+            None,
+            Some(CommitFault::PersistedUnknown),
+        ]);
+        let mut next = log.clone();
+        let batch = next.batch(5);
+        assert!(matches!(store.commit(log.head(), &batch), Commit::DefinitelyNot(StoreError::Io(_))));
+        log.grow(&store, 5);
+        for persisted in [false, true] {
+            let mut next = log.clone();
+            let batch = next.batch(5);
+            assert!(matches!(store.commit(log.head(), &batch), Commit::Unknown(_)));
+            assert!(faults.in_doubt());
+            assert!(matches!(store.commit(log.head(), &batch), Commit::DefinitelyNot(StoreError::NeedsRecovery)));
+            faults.fail(Operation::Recover, 0, 1);
+            assert!(store.recover().is_err() && faults.in_doubt());
+            let head = store.recover().expect("the second try");
+            assert_eq!(head.as_ref() == Some(&batch.head), persisted);
+            if persisted {
+                next.taken(&batch);
+                log = next;
+            } else {
+                log.grow(&store, 1);
+            }
+            check_log(&store);
+        }
+        // The fence is older than any plan.
+        faults.schedule([Some(CommitFault::PersistedUnknown)]);
+        let outcome = store.commit(None, &log.clone().batch(1));
+        assert!(
+            matches!(&outcome, Commit::DefinitelyNot(StoreError::Fence(mismatch))
+            if **mismatch == FenceMismatch { expected: None, found: log.head().copied() }),
+            "{outcome:?}"
+        );
+        faults.flip_entry_bit(LeafIndex(3), 9);
+        faults.flip_hash_bit(0, 3, 255);
+        let spoilt = store.entry(LeafIndex(3)).expect("readable").expect("there");
+        let whole = GrowingLog::entry(3);
+        assert_eq!((spoilt[0], spoilt[1] ^ whole[1], &spoilt[2..]), (whole[0], 0x40, &whole[2..]));
+        let leaf = Hash::leaf(&whole).0;
+        assert_eq!(store.tile(0, 0, 4).expect("readable")[96 + 31], leaf[31] ^ 1);
+        faults.heal();
+        check_log(&store);
     }
 }

@@ -99,6 +99,7 @@ async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
 
 async fn submit(sender: &mut SendRequest<Full<Bytes>>, envelope: Bytes) -> Result<()> {
     let request = Request::post("/v1/claims").header("host", "log").body(Full::new(envelope))?;
+    sender.ready().await?;
     let response = sender.send_request(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();

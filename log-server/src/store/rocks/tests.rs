@@ -14,9 +14,9 @@ use rocksdb::statistics::Ticker;
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::StoreError;
 use crate::store::conformance::{Disk, GrowingLog, ORIGIN, check_log, grow_and_check, run};
-use crate::store::faulty::{CommitFault, Damage, Faults, FaultyStore};
-use crate::store::{FenceMismatch, StoreError};
+use crate::store::faulty::{Damage, Faults, FaultyStore};
 
 /// Without a reserve, so that the tests also run on a machine whose disk is nearly full.
 const OPTIONS: RocksOptions = RocksOptions { reserve_bytes: 0, cache_bytes: 8 << 20 };
@@ -362,59 +362,4 @@ fn entries_tree_and_state_stay_within_the_disk_budget() {
     let used = stats.entries_bytes + stats.tiles_bytes + stats.state_bytes;
     assert!(used >= entries_bytes, "{stats:?}: less than was written");
     assert!(used * 10 <= entries_bytes * 13, "{used} bytes for {entries_bytes} bytes of entries: {stats:?}");
-}
-
-#[test]
-fn faults_are_lost_or_persisted_as_planned() {
-    let folders = Folders::new();
-    let faults = Faults::default();
-    let store = FaultyStore::new(open(&folders.path()), faults.clone());
-    let mut log = GrowingLog::default();
-    log.grow(&store, 5);
-    faults.schedule([
-        Some(CommitFault::Lost),
-        None,
-        Some(CommitFault::LostUnknown),
-        None,
-        Some(CommitFault::PersistedUnknown),
-    ]);
-    let mut next = log.clone();
-    let batch = next.batch(5);
-    assert!(matches!(store.commit(log.head(), &batch), Commit::DefinitelyNot(StoreError::Io(_))));
-    log.grow(&store, 5);
-    for persisted in [false, true] {
-        let mut next = log.clone();
-        let batch = next.batch(5);
-        assert!(matches!(store.commit(log.head(), &batch), Commit::Unknown(_)));
-        assert!(faults.in_doubt());
-        assert!(matches!(store.commit(log.head(), &batch), Commit::DefinitelyNot(StoreError::NeedsRecovery)));
-        faults.fail(super::super::faulty::Operation::Recover, 0, 1);
-        assert!(store.recover().is_err() && faults.in_doubt());
-        let head = store.recover().expect("the second try");
-        assert_eq!(head.as_ref() == Some(&batch.head), persisted);
-        if persisted {
-            next.taken(&batch);
-            log = next;
-        } else {
-            log.grow(&store, 1);
-        }
-        check_log(&store);
-    }
-    // The fence is older than any plan.
-    faults.schedule([Some(CommitFault::PersistedUnknown)]);
-    let outcome = store.commit(None, &log.clone().batch(1));
-    assert!(
-        matches!(&outcome, Commit::DefinitelyNot(StoreError::Fence(mismatch))
-        if **mismatch == FenceMismatch { expected: None, found: log.head().copied() }),
-        "{outcome:?}"
-    );
-    faults.flip_entry_bit(LeafIndex(3), 9);
-    faults.flip_hash_bit(0, 3, 255);
-    let spoilt = store.entry(LeafIndex(3)).expect("readable").expect("there");
-    let whole = GrowingLog::entry(3);
-    assert_eq!((spoilt[0], spoilt[1] ^ whole[1], &spoilt[2..]), (whole[0], 0x40, &whole[2..]));
-    let leaf = Hash::leaf(&whole).0;
-    assert_eq!(store.tile(0, 0, 4).expect("readable")[96 + 31], leaf[31] ^ 1);
-    faults.heal();
-    check_log(&store);
 }
