@@ -235,7 +235,13 @@ fn state_log_words(out: &mut Vec<Statement>, head: &Head, entry: &Entry, index: 
 }
 
 /// Checks the signatures whose keys are at hand; says whether none of them fails.
-fn state_signatures(out: &mut Vec<Statement>, entry: &Entry, claim: Option<&Claim>, keys: &[PublicKey], log_signed: bool) -> bool {
+fn state_signatures(
+    out: &mut Vec<Statement>,
+    entry: &Entry,
+    claim: Option<&Claim>,
+    keys: &[PublicKey],
+    log_signed: bool,
+) -> bool {
     let mut known: Vec<PublicKey> = keys.to_vec();
     match claim.map(|claim| &claim.body) {
         Some(Body::Issuer(body)) => known.extend(body.keys.iter().map(|added| added.key)),
@@ -263,7 +269,6 @@ fn state_signatures(out: &mut Vec<Statement>, entry: &Entry, claim: Option<&Clai
             None => (
                 Standing::NotChecked,
                 format!("The key {} signed this claim (give the key with --key to check it here).", by.key_id),
-            ),
             ),
         };
         out.push(Statement { id: "signed", standing, text });
