@@ -2,7 +2,7 @@
 //!
 //! `tests/cmd/*.md` are run in a folder of their own with files made here from test keys, so that every byte is known.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
 
