@@ -48,10 +48,8 @@ fn trust(quorum: &str) -> Trust {
 
 /// Entry 3 of 7, of a log with a time key and no witness.
 fn sample() -> Sample {
-    let fill = Fill {
-        log: Some(LogAddress { origin: "log.example".into(), anchor: None }),
-        now: Millis(1_800_000_000_000),
-    };
+    let fill =
+        Fill { log: Some(LogAddress { origin: "log.example".into(), anchor: None }), now: Millis(1_800_000_000_000) };
     let new = NewClaim { claim_type: proto::claim::ClaimType::Support, fill: &fill, members: Vec::new() };
     let payload = compose::payload(compose::new_claim(&new).as_bytes(), &fill).unwrap();
     let envelope = compose::sign(&payload, &[&secret(ISSUER)]);
@@ -85,10 +83,8 @@ fn report(envelope: &[u8], receipt: Option<&[u8]>, proof: Option<&[u8]>, trust: 
     let Ok(envelope) = proto::dsse::Envelope::parse(envelope) else {
         return Report::short(Verdict::Malformed, "envelope");
     };
-    let mut material = Material {
-        proofs: Vec::new(),
-        contents: vec![Content::Payload(envelope.payload, Some(envelope.signatures))],
-    };
+    let mut material =
+        Material { proofs: Vec::new(), contents: vec![Content::Payload(envelope.payload, Some(envelope.signatures))] };
     if let Some(bytes) = receipt {
         let Ok(receipt) = Receipt::parse(bytes) else { return Report::short(Verdict::Malformed, "receipt") };
         material.proofs.push(Proof::Receipt(receipt));
