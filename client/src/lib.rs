@@ -8,6 +8,7 @@
 //! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
 //! | [`tiles`], [`audit`] | tiles and bundles over HTTP; the whole log re-hashed and its rules run again |
 //! | [`compose`], [`template`], [`submit`] | claims filled in, written as templates, signed and submitted |
+//! | [`import`] | files and folders of what others published, as claims |
 //! | [`verify`] | receipts and proofs checked with no network |
 
 pub mod api;
@@ -21,6 +22,7 @@ pub mod files;
 pub mod head;
 pub mod http;
 pub mod identity;
+pub mod import;
 pub mod keyfile;
 pub mod problem;
 pub mod random;

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod claim;
 mod context;
+mod import;
 mod issuer;
 mod issuer_admit;
 mod key;
@@ -89,6 +90,9 @@ enum Command {
     Sign(sign::Sign),
     /// Submit an envelope, a folder of them, or one a line; goes on where it was interrupted
     Submit(submit::Submit),
+    /// Make claims of what was published elsewhere
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Show a claim, with its place checked
     Show(show::Show),
     /// Show the trail of a product
@@ -150,6 +154,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Error> {
         Command::Claim(command) => claim::run(context, command).map(|()| 0),
         Command::Sign(command) => sign::run(context, &command).map(|()| 0),
         Command::Submit(command) => submit::run(context, &command),
+        Command::Import(command) => import::run(context, command),
         Command::Show(command) => show::show(context, &command).map(|()| 0),
         Command::History(command) => show::history(context, &command).map(|()| 0),
         Command::Find(command) => show::find(context, &command).map(|()| 0),

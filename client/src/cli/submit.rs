@@ -44,6 +44,11 @@ pub(super) fn run(context: &Context, submit: &Submit) -> Result<u8, Error> {
     bulk(context, &connection, Source::lines(path)?, journal, false)
 }
 
+/// Submits a file with one envelope a line, its receipts beside it.
+pub(super) fn file(context: &Context, path: &Path) -> Result<u8, Error> {
+    run(context, &Submit { source: path.to_owned(), receipts: None })
+}
+
 /// Whether the file holds one envelope. A file that is too large for one, or that ends in `.ndjson`, has many.
 fn is_single(path: &Path) -> Result<bool, Error> {
     if path.extension().is_some_and(|extension| extension == "ndjson") {

@@ -74,6 +74,12 @@ impl<'m> FirmwareImport<'m> {
             .collect()
     }
 
+    /// Puts a document into the report that the caller could not give here, such as a file that cannot be read.
+    pub fn absent(&mut self, source: &str, reason: Reason, message: impl Into<String>) {
+        self.ledger.report.documents += 1;
+        self.ledger.refuse_document(source, String::new(), reason, message.into());
+    }
+
     /// What became of everything so far.
     pub fn report(&self) -> &Report {
         &self.ledger.report

@@ -40,6 +40,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// The file cannot be read.
+    Unreadable = "unreadable",
     /// Larger than what is read.
     TooLarge = "too_large",
     /// Not strict JSON.
