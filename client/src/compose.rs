@@ -123,9 +123,10 @@ pub fn remove(value: &mut Value, name: &str) {
 
 /// Reads `name.of.member=value`, where the value is JSON or, if it is not, a text.
 pub fn assignment(text: &str) -> Result<(Vec<&str>, Value), Error> {
-    let (path, value) = text.split_once('=').filter(|(path, _)| !path.is_empty()).ok_or_else(|| {
-        Error::usage(format!("{text:?} is not NAME=VALUE, such as body.security_until=2031-03"))
-    })?;
+    let (path, value) = text
+        .split_once('=')
+        .filter(|(path, _)| !path.is_empty())
+        .ok_or_else(|| Error::usage(format!("{text:?} is not NAME=VALUE, such as body.security_until=2031-03")))?;
     let value = json::parse(value.as_bytes(), &Limits::CLAIM).unwrap_or_else(|_| Value::String(value.to_owned()));
     // A date such as 2031 alone would be a number; claims have texts there, and numbers where numbers belong.
     Ok((path.split('.').collect(), value))

@@ -57,7 +57,9 @@ impl Http {
         let url = reqwest::Url::parse(base).map_err(|e| Error::usage(format!("{base:?} is not a URL: {e}")))?;
         let has_rest = url.query().is_some() || url.fragment().is_some();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || has_rest {
-            return Err(Error::usage(format!("{base:?} is not the address of a log; it looks like https://log.example")));
+            return Err(Error::usage(format!(
+                "{base:?} is not the address of a log; it looks like https://log.example"
+            )));
         }
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -101,7 +103,12 @@ impl Http {
     }
 
     /// Posts a body that is made while it is sent, and gives the answer while it comes. Not tried again.
-    pub async fn stream(&self, path: &str, content_type: &str, body: reqwest::Body) -> Result<reqwest::Response, Error> {
+    pub async fn stream(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: reqwest::Body,
+    ) -> Result<reqwest::Response, Error> {
         let request = self.client.post(self.url(path)).header(CONTENT_TYPE, content_type).body(body);
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let status = response.status().as_u16();
@@ -146,7 +153,8 @@ impl Http {
         let body = match read_body(response, limit.max(Problem::MAX_BYTES)).await {
             Ok(body) if body.len() <= limit || status >= 400 => body,
             Ok(body) | Err(TooMuch::Bytes(body)) => {
-                let message = format!("{} answers with {} bytes or more where {limit} are the most", self.base, body.len());
+                let message =
+                    format!("{} answers with {} bytes or more where {limit} are the most", self.base, body.len());
                 return Err(Failed { error: Error::unreachable(message), again: None });
             }
             Err(TooMuch::Broken(e)) => return Err(Failed { error: self.unreachable(&e), again: Some(None) }),
@@ -310,10 +318,16 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_asked_again_and_a_refusal_is_not() {
         let server = MockServer::start().await;
-        let full = ResponseTemplate::new(503).insert_header("retry-after", "0").set_body_string(r#"{"code":"queue.full"}"#);
+        let full =
+            ResponseTemplate::new(503).insert_header("retry-after", "0").set_body_string(r#"{"code":"queue.full"}"#);
         Mock::given(path("/a")).respond_with(full).up_to_n_times(2).expect(2).mount(&server).await;
-        Mock::given(path("/a")).respond_with(ResponseTemplate::new(200).set_body_string("yes")).expect(1).mount(&server).await;
-        let no = ResponseTemplate::new(422).set_body_string(r#"{"code":"claim.value","detail":"no","pointer":"/body"}"#);
+        Mock::given(path("/a"))
+            .respond_with(ResponseTemplate::new(200).set_body_string("yes"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let no =
+            ResponseTemplate::new(422).set_body_string(r#"{"code":"claim.value","detail":"no","pointer":"/body"}"#);
         Mock::given(method("POST")).and(path("/b")).respond_with(no).expect(1).mount(&server).await;
         let http = Http::new(&server.uri()).unwrap();
         assert_eq!(http.get("/a", 10).await.unwrap().body, "yes");
@@ -325,7 +339,8 @@ mod tests {
     #[tokio::test]
     async fn a_wait_beyond_the_deadline_ends_at_once_and_says_when() {
         let server = MockServer::start().await;
-        let full = ResponseTemplate::new(503).insert_header("retry-after", "3600").set_body_string(r#"{"code":"disk.low"}"#);
+        let full =
+            ResponseTemplate::new(503).insert_header("retry-after", "3600").set_body_string(r#"{"code":"disk.low"}"#);
         Mock::given(path("/a")).respond_with(full).expect(1).mount(&server).await;
         let error = Http::new(&server.uri()).unwrap().get("/a", 10).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::TryLater);

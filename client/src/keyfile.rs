@@ -20,7 +20,8 @@ use crate::random;
 const MAX_KEY_FILE_BYTES: usize = 8 * 1024;
 
 /// DER of a PKCS #8 v1 Ed25519 key up to the 32-byte seed (RFC 8410 §7).
-const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 const SECRET: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
@@ -56,7 +57,10 @@ pub fn load(path: &Path) -> Result<SecretKey, Error> {
     let der = Zeroizing::new(decode(path, &text, SECRET)?);
     let seed = der.strip_prefix(&PKCS8_PREFIX).and_then(|seed| <[u8; 32]>::try_from(seed).ok()).map(Zeroizing::new);
     let seed = seed.ok_or_else(|| {
-        Error::malformed(format!("{} is not an Ed25519 key in PKCS #8 form; make one with `claimtrail key new`", path.display()))
+        Error::malformed(format!(
+            "{} is not an Ed25519 key in PKCS #8 form; make one with `claimtrail key new`",
+            path.display()
+        ))
     })?;
     Ok(SecretKey::from_seed(&seed))
 }
@@ -107,7 +111,8 @@ fn encode(label: &str, der: &[u8]) -> String {
 }
 
 fn decode(path: &Path, text: &[u8], label: &str) -> Result<Vec<u8>, Error> {
-    let bad = |what: &str| Error::malformed(format!("{} {what}; expected is a PEM file with one {label}", path.display()));
+    let bad =
+        |what: &str| Error::malformed(format!("{} {what}; expected is a PEM file with one {label}", path.display()));
     let text = std::str::from_utf8(text).map_err(|_| bad("is not text"))?;
     let mut lines = text.lines().skip_while(|line| *line != begin(label));
     lines.next().ok_or_else(|| bad(&format!("has no line {}", begin(label))))?;

@@ -12,12 +12,15 @@
 
 pub mod api;
 pub mod audit;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod compose;
 pub mod error;
 pub mod files;
 pub mod head;
 pub mod http;
+pub mod identity;
 pub mod keyfile;
 pub mod problem;
 pub mod random;

@@ -1,2 +1,5 @@
 //! The `claimtrail` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    client::cli::run(std::env::args_os())
+}

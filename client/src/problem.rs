@@ -80,7 +80,9 @@ impl Problem {
 fn advice(code: Option<Code>) -> &'static str {
     match code {
         Some(Code::KeyUnknown) => "; enrol the key first (claimtrail issuer request, then the operator's issuer admit)",
-        Some(Code::ClaimWrongLog) => "; make the claim with --trust set to this log's trust file, so that `logs` names it",
+        Some(Code::ClaimWrongLog) => {
+            "; make the claim with --trust set to this log's trust file, so that `logs` names it"
+        }
         Some(Code::AnchorFork) => {
             "; the head this claim is anchored to is not this log's: keep your state folder and the claim, they show it"
         }

@@ -94,9 +94,10 @@ impl State {
 
     /// Keeps two contradicting heads in a file of their own and gives the error that says so.
     pub fn contradiction(&self, found: &Contradiction<'_>) -> Error {
-        let alternative = found.alternative.as_ref().map(|(size, root, proof)| {
-            serde_json::json!({ "size": size, "root": root, "consistency": proof })
-        });
+        let alternative = found
+            .alternative
+            .as_ref()
+            .map(|(size, root, proof)| serde_json::json!({ "size": size, "root": root, "consistency": proof }));
         let file = serde_json::json!({
             "format": "claimtrail-contradiction/1",
             "origin": found.origin,

@@ -45,7 +45,8 @@ impl HttpTiles {
             .ok_or_else(|| Error::usage(format!("a tree of {size} entries has no entry bundle {index}")))?;
         let full = BundleId::new(index, TILE_WIDTH).ok().filter(|_| id.width() < TILE_WIDTH);
         let path = full.map(|full| full.to_string());
-        let (bytes, width) = self.runtime.block_on(self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES))?;
+        let (bytes, width) =
+            self.runtime.block_on(self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES))?;
         let bundle = Bundle::parse(&bytes, width)
             .map_err(|e| Error::unreachable(format!("the log's {id} is malformed: {e}")))?;
         Ok(bundle.entries().iter().take(usize::from(id.width())).map(|entry| entry.to_vec()).collect())

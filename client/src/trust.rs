@@ -46,8 +46,13 @@ impl Trust {
             }),
             None => match (logs, origins.as_slice()) {
                 ([first, ..], [_]) => Ok(first),
-                ([], _) | (_, []) => Err(Error::usage("the trust file lists no log; it needs a line `log <vkey> <url>`")),
-                _ => Err(Error::usage(format!("the trust file lists several logs; say which with --log: {}", origins.join(", ")))),
+                ([], _) | (_, []) => {
+                    Err(Error::usage("the trust file lists no log; it needs a line `log <vkey> <url>`"))
+                }
+                _ => Err(Error::usage(format!(
+                    "the trust file lists several logs; say which with --log: {}",
+                    origins.join(", ")
+                ))),
             },
         }
     }
@@ -87,7 +92,8 @@ mod tests {
     fn vkeys(name: &str) -> (String, String) {
         // Test keys.
         let log = NoteSigner::new(KeyName::parse(name).unwrap(), SecretKey::from_seed(&[1; 32]));
-        let time = Cosigner::new(KeyName::parse(&format!("{name}/time")).unwrap(), SecretKey::from_seed(&[2; 32])).unwrap();
+        let time =
+            Cosigner::new(KeyName::parse(&format!("{name}/time")).unwrap(), SecretKey::from_seed(&[2; 32])).unwrap();
         (log.vkey().to_string(), time.vkey().to_string())
     }
 
@@ -104,7 +110,8 @@ mod tests {
 
     #[test]
     fn several_logs_need_a_choice() {
-        let text = format!("log {} https://a\nlog {} https://b\nquorum none\n", vkeys("a.example").0, other_key("b.example"));
+        let text =
+            format!("log {} https://a\nlog {} https://b\nquorum none\n", vkeys("a.example").0, other_key("b.example"));
         let trust = Trust::parse(text.as_bytes()).unwrap();
         assert!(trust.log(None).unwrap_err().message.contains("a.example, b.example"));
         assert_eq!(trust.log(Some("b.example")).unwrap().url(), Some("https://b"));

@@ -29,7 +29,7 @@ use crate::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
 use crate::trust::Trust;
 
 use store::{AuditStore, Overlay};
-use worker::{Ready, Read, Workers};
+use worker::{Read, Ready, Workers};
 
 /// Bundles after which what was audited is made durable: 8,192 entries, some tens of megabytes at most.
 const BUNDLES_PER_COMMIT: u64 = 32;
@@ -144,7 +144,8 @@ impl Audit<'_> {
                 match self.entry(ready, &overlay, tree, &origin)? {
                     Ok(changes) => overlay.apply(changes.state),
                     Err(found) => {
-                        breach = Some(Breach { index: Some(index), code: found.code.to_string(), message: found.message });
+                        breach =
+                            Some(Breach { index: Some(index), code: found.code.to_string(), message: found.message });
                         break;
                     }
                 }

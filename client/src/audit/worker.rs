@@ -79,7 +79,8 @@ impl Workers {
                 });
             }
             for (bundle, outlet) in (self.first..self.bundles).zip(outlets.iter().cycle()) {
-                let read = outlet.recv().map_err(|_| Error::local(format!("the thread for bundle {bundle} ended early")))?;
+                let read =
+                    outlet.recv().map_err(|_| Error::local(format!("the thread for bundle {bundle} ended early")))?;
                 if !each(read?)? {
                     break;
                 }
@@ -102,7 +103,9 @@ impl Workers {
         for ((bytes, signed), index) in raw.iter().zip(tile.hashes()).zip(bundle * BUNDLE..) {
             let leaf = Hash::leaf(bytes);
             if leaf != *signed {
-                let message = format!("the log serves another entry {index} than the one in its signed tree (leaf hash {leaf}, signed {signed})");
+                let message = format!(
+                    "the log serves another entry {index} than the one in its signed tree (leaf hash {leaf}, signed {signed})"
+                );
                 return Err(Error::not_proven(message));
             }
             let ready = self.entry(LeafIndex(index), leaf, bytes)?;
@@ -128,7 +131,9 @@ impl Workers {
             Err(no) => Err(Unchecked::Refused(no)),
             Ok(submission) => match check_signatures(submission.clone(), &self.keys) {
                 Ok(checked) => Ok(checked),
-                Err(Stop::Refused(no)) if no.code == Code::KeyUnknown => Err(Unchecked::KeyNotSeen(Box::new(submission))),
+                Err(Stop::Refused(no)) if no.code == Code::KeyUnknown => {
+                    Err(Unchecked::KeyNotSeen(Box::new(submission)))
+                }
                 Err(Stop::Refused(no)) => Err(Unchecked::Refused(no)),
                 Err(Stop::State(error)) => return Err(error),
                 Err(other) => return Err(Error::new(ErrorKind::Local, other.to_string())),

@@ -62,7 +62,11 @@ impl Journal {
                 Error::malformed(format!("{} is not a journal of receipts: {e}; name another file", path.display()))
             })?;
             if receipt.origin != origin {
-                let message = format!("{} holds receipts of {}, not of {origin}; name another file", path.display(), receipt.origin);
+                let message = format!(
+                    "{} holds receipts of {}, not of {origin}; name another file",
+                    path.display(),
+                    receipt.origin
+                );
                 return Err(Error::usage(message));
             }
             done.insert(receipt.claim_id);

@@ -116,7 +116,11 @@ fn next_line(name: &str, mut input: &mut dyn BufRead, line: &mut u64) -> Option<
             Ok(_) if !bytes.ends_with(b"\n") && bytes.len() as u64 == most => {
                 return Some(skip_line(input).map_or_else(
                     |e| Err(Error::local(format!("{label} cannot be read: {e}"))),
-                    |()| Err(Error::malformed(format!("{label} is longer than an envelope may be ({MAX_ENVELOPE_BYTES} bytes)"))),
+                    |()| {
+                        Err(Error::malformed(format!(
+                            "{label} is longer than an envelope may be ({MAX_ENVELOPE_BYTES} bytes)"
+                        )))
+                    },
                 ));
             }
             Ok(_) if bytes.trim_ascii().is_empty() => {}

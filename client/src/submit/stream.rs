@@ -255,7 +255,8 @@ impl Bulk<'_> {
         heads: &mut HeadCache<'_>,
         summary: &mut Summary,
     ) -> Result<bool, Error> {
-        let nonsense = |e: &dyn std::fmt::Display| Error::unreachable(format!("the log's answer is not understood: {e}"));
+        let nonsense =
+            |e: &dyn std::fmt::Display| Error::unreachable(format!("the log's answer is not understood: {e}"));
         if line.trim_ascii().is_empty() {
             return Ok(false);
         }
@@ -318,7 +319,9 @@ impl Answer {
     fn next_line(&mut self) -> Result<Option<BytesMut>, Error> {
         match self.buffer.iter().position(|byte| *byte == b'\n') {
             Some(end) => Ok(Some(self.buffer.split_to(end + 1))),
-            None if self.buffer.len() > MAX_LINE_BYTES => Err(Error::unreachable("the log's answer has an endless line")),
+            None if self.buffer.len() > MAX_LINE_BYTES => {
+                Err(Error::unreachable("the log's answer has an endless line"))
+            }
             None => Ok(None),
         }
     }
@@ -327,7 +330,8 @@ impl Answer {
     fn complete(&self, mut receipt: serde_json::Map<String, Value>) -> Result<Receipt, String> {
         if let Some(size) = receipt.remove("checkpoint_size") {
             let head = self.heads.0.iter().rev().find(|(of, _)| size.as_u64() == Some(*of));
-            let (_, note) = head.ok_or_else(|| format!("a receipt refers to a head of {size} entries that was not sent"))?;
+            let (_, note) =
+                head.ok_or_else(|| format!("a receipt refers to a head of {size} entries that was not sent"))?;
             receipt.insert("checkpoint".into(), Value::String(note.clone()));
         }
         Receipt::parse(Value::Object(receipt).to_string().as_bytes()).map_err(|e| e.to_string())

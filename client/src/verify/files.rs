@@ -100,8 +100,12 @@ impl Material {
     pub fn load(paths: &MaterialPaths) -> Result<Result<Material, Report>, Error> {
         match Material::read(paths) {
             Ok(material) => Ok(Ok(material)),
-            Err(error) if error.kind == ErrorKind::Malformed => Ok(Err(Report::short(Verdict::Malformed, error.message))),
-            Err(error) if error.kind == ErrorKind::NotProven => Ok(Err(Report::short(Verdict::NotProven, error.message))),
+            Err(error) if error.kind == ErrorKind::Malformed => {
+                Ok(Err(Report::short(Verdict::Malformed, error.message)))
+            }
+            Err(error) if error.kind == ErrorKind::NotProven => {
+                Ok(Err(Report::short(Verdict::NotProven, error.message)))
+            }
             Err(error) => Err(error),
         }
     }

@@ -203,7 +203,8 @@ fn state_inclusion(out: &mut Vec<Statement>, head: &Head, index: LeafIndex, stan
         );
         say("witnessed", if quorum.met { Standing::Attested } else { Standing::NotChecked }, text);
     } else {
-        let text = "No witness is asked: a log that shows different trees to different readers would not be noticed here.";
+        let text =
+            "No witness is asked: a log that shows different trees to different readers would not be noticed here.";
         say("witnessed", Standing::NotChecked, text.to_owned());
     }
     if let Some(time) = checked.log_time {
@@ -222,7 +223,9 @@ fn state_log_words(out: &mut Vec<Statement>, head: &Head, entry: &Entry, index: 
             "entitled",
             format!("The key was entitled to speak for the issuer, whose last registry entry was {registry}."),
         ),
-        (None, Some(_)) => say("entitled", "This is the issuer's first registry entry, admitted by a registrar.".into()),
+        (None, Some(_)) => {
+            say("entitled", "This is the issuer's first registry entry, admitted by a registrar.".into())
+        }
         (None, None) => say("entitled", format!("This is the log's constitution, entry {index}.")),
     }
     match entry.links.previous {
@@ -252,7 +255,10 @@ fn state_signatures(out: &mut Vec<Statement>, entry: &Entry, claim: Option<&Clai
             }
             None => (
                 Standing::Committed,
-                format!("The key {} signed this claim, as the log checked (give the key with --key to check it here).", by.key_id),
+                format!(
+                    "The key {} signed this claim, as the log checked (give the key with --key to check it here).",
+                    by.key_id
+                ),
             ),
         };
         out.push(Statement { id: "signed", standing, text });

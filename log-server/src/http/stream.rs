@@ -34,7 +34,7 @@ use super::app::App;
 use super::claims::{check_content, problem_of};
 use super::json::NO_STORE;
 use super::params;
-use crate::log::Answer;
+use crate::log::{Answer, Turns};
 
 mod lines;
 
@@ -86,6 +86,7 @@ pub(super) async fn submit(
         waiting: FuturesOrdered::new(),
         bytes: 0,
         heads: VecDeque::new(),
+        turns: Turns::default(),
     };
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, NO_STORE)];
     Ok((headers, Body::from_stream(exchange)).into_response())
@@ -110,6 +111,7 @@ struct Exchange {
     waiting: FuturesOrdered<Waiting>,
     bytes: usize,
     heads: VecDeque<(u64, Arc<str>)>,
+    turns: Turns,
 }
 
 impl Stream for Exchange {
@@ -180,9 +182,11 @@ impl Exchange {
         let (number, bytes) = (self.count, envelope.len());
         self.bytes += bytes;
         let (log, kept) = (self.app.log().clone(), envelope.clone());
+        let turn = self.turns.take();
         // A task of its own: it goes on when the client hangs up, and all lines advance at once.
         let detached = self.app.detached().clone();
-        let task = tokio::spawn(async move { detached.run(async move { log.submit(kept, true).await }).await });
+        let task =
+            tokio::spawn(async move { detached.run(async move { log.submit_in_turn(kept, true, turn).await }).await });
         self.waiting.push_back(Box::pin(async move {
             let result = match task.await {
                 Ok(Ok(answered)) => answered.map_err(|declined| problem_of(declined, &envelope)),

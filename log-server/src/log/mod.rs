@@ -19,6 +19,7 @@ use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::watch;
 
+pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
 pub(crate) use open::append_alone;

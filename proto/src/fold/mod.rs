@@ -146,7 +146,9 @@ pub fn decide<S: State>(
     match (&checked.claim().claim_type, step.log.is_some()) {
         (ClaimType::Log, false) => step.found()?,
         (_, false) => {
-            return Err(Refused::at(Code::RightOperator, "/type", "entry 0 of a log is its constitution, log/v1").into());
+            return Err(
+                Refused::at(Code::RightOperator, "/type", "entry 0 of a log is its constitution, log/v1").into()
+            );
         }
         (ClaimType::Log, true) => step.change_constitution()?,
         (ClaimType::Issuer, true) => step.register()?,

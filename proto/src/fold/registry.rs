@@ -316,16 +316,16 @@ fn compare(found: &Signers, needed: &Signers) -> Result<(), Refused> {
         (found.admins, needed.admins, Code::SignatureMissing, "admin key(s) of the issuer"),
         (found.grantors, needed.grantors, Code::SignatureMissing, "admin key(s) of the mandator or predecessor"),
     ];
-    for (found, needed, missing, whose) in rows {
-        let message = format!("this claim needs the signatures of {needed} {whose}; it has {found}");
-        if found < needed {
-            return Err(Refused::at(missing, "/signatures", message));
-        }
-        if found > needed {
-            return Err(Refused::at(Code::SignatureExtra, "/signatures", message));
-        }
-    }
-    Ok(())
+    // What is missing is said first: who puts a wrong signature in the place of the right one learns what is right.
+    let missing = rows.iter().find(|(found, needed, _, _)| found < needed);
+    let extra = rows.iter().find(|(found, needed, _, _)| found > needed);
+    let (found, needed, code, whose) = match (missing, extra) {
+        (Some((found, needed, code, whose)), _) => (found, needed, *code, whose),
+        (None, Some((found, needed, _, whose))) => (found, needed, Code::SignatureExtra, whose),
+        (None, None) => return Ok(()),
+    };
+    let message = format!("this claim needs the signatures of {needed} {whose}; it has {found}");
+    Err(Refused::at(code, "/signatures", message))
 }
 
 /// Takes over names, roles and threshold, and sees that the issuer can still manage its keys.
