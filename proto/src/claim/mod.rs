@@ -11,8 +11,13 @@ pub mod ids;
 pub mod limits;
 pub mod names;
 pub mod normal;
+pub(crate) mod parse;
+mod read;
 pub mod rel;
 pub mod subject;
+mod template;
+#[cfg(test)]
+mod tests;
 pub mod types;
 
 pub use body::Body;
@@ -22,6 +27,7 @@ pub use ids::{ProductId, Scheme};
 pub use names::{IssuerId, Origin};
 pub use rel::{Rel, RelKind, Target};
 pub use subject::{Manufacturer, ProductKey, Subject, Units};
+pub use template::{strip_comments, template};
 pub use types::{ClaimType, Role};
 
 use crate::hash::Hash;

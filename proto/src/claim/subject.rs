@@ -3,9 +3,14 @@
 use std::fmt;
 
 use super::date::DateText;
-use super::ids::ProductId;
+use super::ids::{self, ProductId};
+use super::limits::{MAX_IDS, MAX_MARKETS, MAX_STATUS};
 use super::names::IssuerId;
-use super::normal::normalise;
+use super::normal::{is_comparable, normalise};
+use super::read;
+use super::types::ClaimType;
+use crate::code::{Code, Refused};
+use crate::json::Item;
 
 /// What `name:` makers' texts begin with.
 const NAME_PREFIX: &str = "name:";
@@ -70,6 +75,29 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Reads the subject of a claim of this type.
+    pub(super) fn read(item: Item, claim_type: &ClaimType) -> Result<Subject, Refused> {
+        let mut fields = item.object()?;
+        if fields.has("units") && *claim_type != ClaimType::Support {
+            return Err(fields.refuse("units", Code::ClaimUnknownMember, "units are for support/v1 only"));
+        }
+        let subject = Subject {
+            manufacturer: fields.read("manufacturer", manufacturer)?,
+            model: fields.read("model", read::name)?,
+            ids: fields.list_opt("ids", MAX_IDS, ids::read)?,
+            versions: fields.list_opt("versions", MAX_STATUS, read::line)?,
+            units: fields.read_opt("units", units)?,
+            markets: fields.list_opt("markets", MAX_MARKETS, read::country)?,
+            manufacturer_name: fields.read_opt("manufacturer_name", read::line)?,
+            model_name: fields.read_opt("model_name", read::line)?,
+        };
+        let compared: Vec<_> = subject.ids.iter().map(|id| (id.scheme, &id.normalised)).collect();
+        read::no_twins(&compared, fields.pointer(), "ids")?;
+        read::no_twins(&subject.markets, fields.pointer(), "markets")?;
+        fields.finish()?;
+        Ok(subject)
+    }
+
     /// The product as slots and search key it.
     pub fn key(&self) -> ProductKey {
         ProductKey { manufacturer: self.manufacturer.key(), model_normalised: normalise(&self.model) }
@@ -130,4 +158,37 @@ impl Units {
         };
         starts_by(self, other) && starts_by(other, self)
     }
+}
+
+/// An issuer id, or `name:` and a name.
+fn manufacturer(item: Item) -> Result<Manufacturer, Refused> {
+    let pointer = item.pointer().to_owned();
+    let text = read::line(item)?;
+    let bad = |message: String| Refused::at(Code::ClaimValue, pointer.clone(), message);
+    match text.strip_prefix(NAME_PREFIX) {
+        Some(name) if normalise(name).is_empty() || !name.chars().all(is_comparable) => {
+            Err(bad("expected a maker's name after name:, of visible characters".to_owned()))
+        }
+        Some(name) => Ok(Manufacturer::Name(name.to_owned())),
+        None => IssuerId::parse(&text)
+            .map(Manufacturer::Issuer)
+            .map_err(|error| bad(format!("{error}; or name: and the maker's name"))),
+    }
+}
+
+fn units(item: Item) -> Result<Units, Refused> {
+    let mut fields = item.object()?;
+    let units = Units {
+        batch: fields.read_opt("batch", read::name)?,
+        placed_from: fields.read_opt("placed_from", read::day)?,
+        placed_until: fields.read_opt("placed_until", read::day)?,
+    };
+    if units.batch.is_none() && units.placed_from.is_none() && units.placed_until.is_none() {
+        return Err(fields.refuse_self(Code::ClaimValue, "units name a batch or dates; leave them out for all units"));
+    }
+    if !units.overlaps(&units) {
+        return Err(fields.refuse("placed_until", Code::ClaimValue, "placed_until is before placed_from"));
+    }
+    fields.finish()?;
+    Ok(units)
 }

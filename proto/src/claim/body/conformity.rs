@@ -1,6 +1,10 @@
 //! `conformity/v1`: a declaration of conformity or a certificate.
 
 use crate::claim::date::DateText;
+use crate::claim::limits::MAX_IDS;
+use crate::claim::read;
+use crate::code::Refused;
+use crate::json::Item;
 
 /// A declaration or certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,4 +51,34 @@ pub enum ConformityStatus {
     Withdrawn,
     /// `expired`
     Expired,
+}
+
+impl ConformityBody {
+    pub(super) fn read(item: Item) -> Result<ConformityBody, Refused> {
+        let mut fields = item.object()?;
+        let body = ConformityBody {
+            scheme: fields.read("scheme", read::token)?,
+            status: fields.read("status", status)?,
+            issued_at: fields.read("issued_at", read::date)?,
+            expires: fields.read_opt("expires", read::date)?,
+            standards: fields.list_opt("standards", MAX_IDS, read::line)?,
+            procedure: fields.read_opt("procedure", read::free)?,
+            body_no: fields.read_opt("body_no", read::line)?,
+            certificate_id: fields.read_opt("certificate_id", read::line)?,
+            level: fields.read_opt("level", read::free)?,
+            doc_uri: fields.read_opt("doc_uri", read::uri)?,
+            support_until_stated: fields.read_opt("support_until_stated", read::date)?,
+        };
+        fields.finish()?;
+        Ok(body)
+    }
+}
+
+fn status(item: Item) -> Result<ConformityStatus, Refused> {
+    item.text()?.choice(&[
+        ("issued", ConformityStatus::Issued),
+        ("suspended", ConformityStatus::Suspended),
+        ("withdrawn", ConformityStatus::Withdrawn),
+        ("expired", ConformityStatus::Expired),
+    ])
 }

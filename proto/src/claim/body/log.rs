@@ -1,8 +1,16 @@
 //! `log/v1`: the log's own rules. Entry 0 of every log is one; later ones change what may change.
 
+use super::{number, vkey};
+use crate::claim::limits::{
+    MAX_DELTA_SECONDS, MAX_ENTRY_BYTES, MAX_ENVELOPE_BYTES, MAX_KEYS, MAX_REFUSAL_CODES, MAX_WITNESSES,
+};
 use crate::claim::names::Origin;
+use crate::claim::parse::tree_size;
+use crate::claim::read;
+use crate::code::{Code, Refused};
 use crate::ed25519::PublicKey;
 use crate::hash::Hash;
+use crate::json::{Fields, Item, child, element};
 use crate::num::TreeSize;
 
 /// The constitution. From when it holds is the claim's own `effective`.
@@ -20,7 +28,7 @@ use crate::num::TreeSize;
 /// | `witnesses` | 0–32 of `{vkey, name?}` |
 /// | `quorum` | how many witnesses must cosign, 0 to their number |
 /// | `delta_seconds` | δ, 1–86,400 |
-/// | `rules_version` | `1` |
+/// | `rules_version` | 1 or more; which ones a program knows is its own matter, since the claim that brings version 2 is judged under version 1 |
 /// | `limits` | `{entry_bytes: 1–65,535, envelope_bytes: 1–131,072}` |
 /// | `retention` | `"forever"` |
 /// | `refusal_codes` | optional: the codes this log refuses with |
@@ -48,7 +56,7 @@ pub struct LogBody {
     pub quorum: u32,
     /// δ: seconds within which entries appear under a quorum's head.
     pub delta_seconds: u32,
-    /// The rules in force; 1.
+    /// The rules in force; 1 today.
     pub rules_version: u32,
     /// What fits.
     pub limits: LogLimits,
@@ -105,4 +113,161 @@ pub struct Predecessor {
 pub struct Freeze {
     /// The log that goes on, if any.
     pub successor: Option<Origin>,
+}
+
+impl LogBody {
+    pub(super) fn read(item: Item) -> Result<LogBody, Refused> {
+        let mut fields = item.object()?;
+        let mut roles = KeyRoles::new(fields.pointer());
+        let origin = fields.read("origin", read::origin)?;
+        let log_vkey = named_vkey(&mut fields, &mut roles, "log_vkey", vkey::ED25519, origin.as_str())?;
+        let time_name = format!("{origin}/time");
+        let time_vkey = named_vkey(&mut fields, &mut roles, "time_vkey", vkey::COSIGNATURE, &time_name)?;
+        fields.read("hash", |item| item.text()?.choice(&[("sha-256", ())]))?;
+        fields.read("entry_format", |item| item.integer(1, 1))?;
+        let operator_keys = log_keys(&mut fields, &mut roles, "operator_keys")?;
+        let operator_threshold = fields.read("operator_threshold", |item| number(item, 1, count(&operator_keys)))?;
+        let registrar_keys = log_keys(&mut fields, &mut roles, "registrar_keys")?;
+        let witnesses = witnesses(&mut fields, &mut roles)?;
+        let body = LogBody {
+            quorum: fields.read("quorum", |item| number(item, 0, count(&witnesses)))?,
+            delta_seconds: fields.read("delta_seconds", |item| number(item, 1, MAX_DELTA_SECONDS))?,
+            rules_version: fields.read("rules_version", |item| number(item, 1, i64::from(u32::MAX)))?,
+            limits: fields.read("limits", limits)?,
+            retention: fields.read("retention", retention)?,
+            refusal_codes: fields.list_opt("refusal_codes", MAX_REFUSAL_CODES, read::token)?,
+            predecessor: fields.read_opt("predecessor", predecessor)?,
+            freeze: fields.read_opt("freeze", freeze)?,
+            origin,
+            log_vkey,
+            time_vkey,
+            operator_keys,
+            operator_threshold,
+            registrar_keys,
+            witnesses,
+        };
+        read::no_twins(&body.refusal_codes, fields.pointer(), "refusal_codes")?;
+        fields.finish()?;
+        Ok(body)
+    }
+}
+
+/// The keys met so far, so that none stands in two roles.
+struct KeyRoles {
+    pointer: String,
+    seen: Vec<Vec<u8>>,
+}
+
+impl KeyRoles {
+    fn new(pointer: &str) -> KeyRoles {
+        KeyRoles { pointer: pointer.to_owned(), seen: Vec::new() }
+    }
+
+    fn take(&mut self, place: &str, key: Vec<u8>) -> Result<(), Refused> {
+        if self.seen.contains(&key) {
+            let place = format!("{}/{place}", self.pointer);
+            return Err(Refused::at(Code::ClaimValue, place, "this key stands in the constitution already"));
+        }
+        self.seen.push(key);
+        Ok(())
+    }
+}
+
+fn named_vkey(
+    fields: &mut Fields,
+    roles: &mut KeyRoles,
+    member: &str,
+    kind: u8,
+    name: &str,
+) -> Result<String, Refused> {
+    let text = fields.text(member)?;
+    let vkey = vkey::read(&text, &[kind])?;
+    if vkey.name != name {
+        return Err(text.bad(format!("expected a vkey with the name {name}")));
+    }
+    roles.take(member, vkey.key)?;
+    Ok(text.into_string())
+}
+
+fn log_keys(fields: &mut Fields, roles: &mut KeyRoles, member: &str) -> Result<Vec<LogKey>, Refused> {
+    let keys = fields.non_empty_list(member, MAX_KEYS, log_key)?;
+    for (index, key) in keys.iter().enumerate() {
+        roles.take(&format!("{member}/{index}"), key.key.to_raw().to_vec())?;
+    }
+    Ok(keys)
+}
+
+fn log_key(item: Item) -> Result<LogKey, Refused> {
+    let mut fields = item.object()?;
+    fields.read("alg", read::algorithm)?;
+    let (spki, key) = fields.read("spki", read::spki)?;
+    fields.finish()?;
+    Ok(LogKey { spki, key })
+}
+
+fn witnesses(fields: &mut Fields, roles: &mut KeyRoles) -> Result<Vec<Witness>, Refused> {
+    let pointer = child(fields.pointer(), "witnesses");
+    let mut names: Vec<String> = Vec::new();
+    let items = fields.required("witnesses")?.array(MAX_WITNESSES)?;
+    let mut witnesses = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        let (witness, vkey) = witness(item)?;
+        if names.contains(&vkey.name) {
+            let place = child(&element(&pointer, index), "vkey");
+            return Err(Refused::at(Code::ClaimValue, place, "this key name stands in the list already"));
+        }
+        names.push(vkey.name);
+        roles.take(&format!("witnesses/{index}/vkey"), vkey.key)?;
+        witnesses.push(witness);
+    }
+    Ok(witnesses)
+}
+
+fn witness(item: Item) -> Result<(Witness, vkey::Vkey), Refused> {
+    let mut fields = item.object()?;
+    let name = fields.read_opt("name", read::free)?;
+    let text = fields.text("vkey")?;
+    let vkey = vkey::read(&text, &[vkey::COSIGNATURE, vkey::ML_DSA_44])?;
+    fields.finish()?;
+    Ok((Witness { name, vkey: text.into_string() }, vkey))
+}
+
+fn limits(item: Item) -> Result<LogLimits, Refused> {
+    let mut fields = item.object()?;
+    let limits = LogLimits {
+        entry_bytes: fields.read("entry_bytes", |item| number(item, 1, MAX_ENTRY_BYTES))?,
+        envelope_bytes: fields.read("envelope_bytes", |item| number(item, 1, MAX_ENVELOPE_BYTES))?,
+    };
+    fields.finish()?;
+    Ok(limits)
+}
+
+fn retention(item: Item) -> Result<String, Refused> {
+    let text = item.text()?;
+    text.choice(&[("forever", ())])?;
+    Ok(text.into_string())
+}
+
+fn predecessor(item: Item) -> Result<Predecessor, Refused> {
+    let mut fields = item.object()?;
+    let predecessor = Predecessor {
+        origin: fields.read("origin", read::origin)?,
+        size: fields.read("size", tree_size)?,
+        root: fields.read("root", read::root)?,
+    };
+    fields.finish()?;
+    Ok(predecessor)
+}
+
+fn freeze(item: Item) -> Result<Freeze, Refused> {
+    let mut fields = item.object()?;
+    let successor = fields.required("successor")?;
+    let successor = if successor.is_null() { None } else { Some(read::origin(successor)?) };
+    fields.finish()?;
+    Ok(Freeze { successor })
+}
+
+/// The length of a list as the upper bound of a number.
+fn count<T>(list: &[T]) -> i64 {
+    i64::try_from(list.len()).unwrap_or(i64::MAX)
 }

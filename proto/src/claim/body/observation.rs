@@ -2,7 +2,10 @@
 
 use crate::claim::date::DateText;
 use crate::claim::id::ClaimId;
+use crate::claim::read;
+use crate::code::{Code, Refused};
 use crate::hash::Hash;
+use crate::json::Item;
 
 /// An observation of a claim, of a page or file, or of both: `target` or `uri` is present.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,4 +53,38 @@ pub enum ObservationKind {
     NoResponse,
     /// `available`
     Available,
+}
+
+impl ObservationBody {
+    pub(super) fn read(item: Item) -> Result<ObservationBody, Refused> {
+        let mut fields = item.object()?;
+        let target = fields.read_opt("target", read::claim_id)?;
+        let uri = fields.read_opt("uri", read::uri)?;
+        if target.is_none() && uri.is_none() {
+            return Err(fields.refuse("target", Code::ClaimMissing, "an observation has \"target\" or \"uri\""));
+        }
+        let body = ObservationBody {
+            target,
+            uri,
+            observed_at: fields.read("observed_at", read::date)?,
+            kind: fields.read("kind", kind)?,
+            value: fields.read_opt("value", read::free)?,
+            capture_sha256: fields.read_opt("capture_sha256", read::sha256)?,
+            method: fields.read_opt("method", read::free)?,
+        };
+        fields.finish()?;
+        Ok(body)
+    }
+}
+
+fn kind(item: Item) -> Result<ObservationKind, Refused> {
+    item.text()?.choice(&[
+        ("hash-mismatch", ObservationKind::HashMismatch),
+        ("text-changed", ObservationKind::TextChanged),
+        ("removed", ObservationKind::Removed),
+        ("unreachable", ObservationKind::Unreachable),
+        ("confirmed", ObservationKind::Confirmed),
+        ("no-response", ObservationKind::NoResponse),
+        ("available", ObservationKind::Available),
+    ])
 }

@@ -1,7 +1,13 @@
 //! `release/v1`: a version and its artifacts.
 
+use super::vulnerability::vulnerability_id;
 use crate::claim::date::DateText;
+use crate::claim::limits::{MAX_ARTIFACTS, MAX_IDS, MAX_STATUS};
+use crate::claim::parse::file_size;
+use crate::claim::read;
+use crate::code::{Code, Refused};
 use crate::hash::Hash;
+use crate::json::Item;
 
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,4 +64,59 @@ pub enum ArtifactRole {
     Source,
     /// `notes`
     Notes,
+}
+
+impl ReleaseBody {
+    pub(super) fn read(item: Item) -> Result<ReleaseBody, Refused> {
+        let mut fields = item.object()?;
+        let body = ReleaseBody {
+            version: fields.read("version", read::line)?,
+            artifacts: fields.non_empty_list("artifacts", MAX_ARTIFACTS, artifact)?,
+            published_at: fields.read_opt("published_at", read::date)?,
+            observed_at: fields.read_opt("observed_at", read::date)?,
+            security: fields.read_opt("security", Item::boolean)?,
+            fixes: fields.list_opt("fixes", MAX_STATUS, vulnerability_id)?,
+            replaces: fields.read_opt("replaces", read::line)?,
+            min_from: fields.read_opt("min_from", read::line)?,
+            channel: fields.read_opt("channel", read::free)?,
+            available_until: fields.read_opt("available_until", read::date)?,
+            urls: fields.list_opt("urls", MAX_IDS, read::uri)?,
+        };
+        read::no_twins(&body.fixes, fields.pointer(), "fixes")?;
+        fields.finish()?;
+        Ok(body)
+    }
+}
+
+fn artifact(item: Item) -> Result<Artifact, Refused> {
+    let mut fields = item.object()?;
+    let artifact = Artifact {
+        role: fields.read("role", artifact_role)?,
+        sha256: fields.read_opt("sha256", read::sha256)?,
+        sha512: fields.read_opt("sha512", sha512)?,
+        size: fields.read_opt("size", file_size)?,
+        filename: fields.read_opt("filename", read::line)?,
+    };
+    if artifact.sha256.is_none() && artifact.sha512.is_none() {
+        return Err(fields.refuse("sha256", Code::ClaimMissing, "an artifact has \"sha256\", \"sha512\" or both"));
+    }
+    fields.finish()?;
+    Ok(artifact)
+}
+
+fn artifact_role(item: Item) -> Result<ArtifactRole, Refused> {
+    item.text()?.choice(&[
+        ("firmware", ArtifactRole::Firmware),
+        ("sbom", ArtifactRole::Sbom),
+        ("manifest", ArtifactRole::Manifest),
+        ("source", ArtifactRole::Source),
+        ("notes", ArtifactRole::Notes),
+    ])
+}
+
+fn sha512(item: Item) -> Result<[u8; 64], Refused> {
+    let text = item.text()?;
+    let lower = !text.as_str().bytes().any(|b| b.is_ascii_uppercase());
+    let bytes = hex::decode(text.as_str()).ok().filter(|_| lower).and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| text.bad("expected a SHA-512 digest: 128 lower-case hex digits"))
 }

@@ -1,6 +1,9 @@
 //! `support/v1`: until when a product gets security updates.
 
 use crate::claim::date::DateText;
+use crate::claim::read;
+use crate::code::Refused;
+use crate::json::Item;
 
 /// The promise; maps one to one on OpenEoX core 1.0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,4 +81,47 @@ pub enum AsGiven {
     Bool(bool),
     /// A date or a word.
     Text(String),
+}
+
+impl SupportBody {
+    pub(super) fn read(item: Item) -> Result<SupportBody, Refused> {
+        let mut fields = item.object()?;
+        let body = SupportBody {
+            security_until: fields.read("security_until", support_date)?,
+            last_updated: fields.read_opt("last_updated", read::date)?,
+            start: fields.read_opt("start", read::date)?,
+            general_availability: fields.read_opt("general_availability", support_date)?,
+            end_of_sales: fields.read_opt("end_of_sales", support_date)?,
+            end_of_life: fields.read_opt("end_of_life", support_date)?,
+            updates: fields.read_opt("updates", updates)?,
+            policy_uri: fields.read_opt("policy_uri", read::uri)?,
+            eoas: fields.read_opt("eoas", as_given)?,
+            support: fields.read_opt("support", as_given)?,
+        };
+        fields.finish()?;
+        Ok(body)
+    }
+}
+
+fn support_date(item: Item) -> Result<SupportDate, Refused> {
+    let text = item.text()?;
+    match text.as_str() {
+        "tba" => Ok(SupportDate::Tba),
+        "none" => Ok(SupportDate::None),
+        "ended" => Ok(SupportDate::Ended),
+        date => DateText::parse(date)
+            .map(SupportDate::Date)
+            .map_err(|_| read::bad_date(&text, "YYYY-MM, YYYY-MM-DD, RFC 3339, or \"tba\", \"none\", \"ended\"")),
+    }
+}
+
+fn updates(item: Item) -> Result<Updates, Refused> {
+    item.text()?.choice(&[("auto", Updates::Auto), ("manual", Updates::Manual), ("none", Updates::None)])
+}
+
+fn as_given(item: Item) -> Result<AsGiven, Refused> {
+    match item.is_boolean() {
+        true => item.boolean().map(AsGiven::Bool),
+        false => read::free(item).map(AsGiven::Text),
+    }
 }
