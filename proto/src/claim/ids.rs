@@ -191,7 +191,8 @@ fn cpe23(value: &str) -> Option<String> {
     }
     let kind_ok = ["a", "h", "o", "*", "-"].contains(&parts[0].as_str());
     let visible = rest.bytes().all(|b| b.is_ascii_graphic());
-    (parts.len() == PARTS && kind_ok && visible && !escaped && parts.iter().all(|part| !part.is_empty())).then_some(lower)
+    (parts.len() == PARTS && kind_ok && visible && !escaped && parts.iter().all(|part| !part.is_empty()))
+        .then_some(lower)
 }
 
 /// Hex digits in lower case, separators dropped.

@@ -97,10 +97,6 @@ pub struct Doc {
 }
 
 impl Claim {
-    /// (placeholder until the parser lands)
-    pub fn parse(_payload: &[u8]) -> Result<Claim, crate::code::Refused> {
-        Err(crate::code::Refused::new(crate::code::Code::ClaimJson, ""))
-    }
     /// The slot key (DECISIONS 8): `None` when the body is empty, because `withdraw`, `confirm` and `dispute` belong
     /// to their target's slot.
     pub fn slot_key(&self) -> Option<String> {

@@ -22,7 +22,8 @@ use crate::json::{Item, Text};
 pub(super) fn free(item: Item) -> Result<String, Refused> {
     let text = item.text()?;
     if text.as_str().chars().count() > FREE_TEXT_CHARS {
-        let message = format!("free text of more than {FREE_TEXT_CHARS} characters; put it into a document in \"docs\"");
+        let message =
+            format!("free text of more than {FREE_TEXT_CHARS} characters; put it into a document in \"docs\"");
         return Err(text.refuse(text.codes().too_long, message));
     }
     visible(text, |c| c.is_control() && c != '\n' && c != '\t')
@@ -68,7 +69,8 @@ pub(super) fn uri(item: Item) -> Result<String, Refused> {
 pub(super) fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let scheme_allowed = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
-    let scheme_ok = scheme.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && scheme.bytes().all(scheme_allowed);
+    let scheme_ok =
+        scheme.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && scheme.bytes().all(scheme_allowed);
     let rest_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b);
     let bytes = rest.as_bytes();
     let escapes_ok = (0..bytes.len()).filter(|i| bytes[*i] == b'%').all(|i| {
@@ -110,7 +112,8 @@ pub(super) fn sha256(item: Item) -> Result<Hash, Refused> {
 /// A root hash in base64, as checkpoints carry it.
 pub(super) fn root(item: Item) -> Result<Hash, Refused> {
     let text = item.text()?;
-    Hash::from_base64(text.as_str()).map_err(|_| text.bad("expected a root hash: base64 of 32 bytes, as in a checkpoint"))
+    Hash::from_base64(text.as_str())
+        .map_err(|_| text.bad("expected a root hash: base64 of 32 bytes, as in a checkpoint"))
 }
 
 /// An issuer id.

@@ -11,7 +11,9 @@ pub fn template(claim_type: &ClaimType) -> String {
     let subject = match claim_type {
         ClaimType::Log | ClaimType::Issuer => String::new(),
         ClaimType::Contact | ClaimType::Other(_) => include_str!("templates/subject_optional.txt").to_owned(),
-        ClaimType::Support => include_str!("templates/subject.txt").replace("{units}\n", include_str!("templates/units.txt")),
+        ClaimType::Support => {
+            include_str!("templates/subject.txt").replace("{units}\n", include_str!("templates/units.txt"))
+        }
         _ => include_str!("templates/subject.txt").replace("{units}\n", ""),
     };
     let logs_note = if is_registry { "exactly one log" } else { "1 to 4 logs; add size and root of a head you saw" };

@@ -56,11 +56,9 @@ fn language(item: Item) -> Result<String, Refused> {
     const LANGUAGE_BYTES: usize = 35;
     let text = item.text()?;
     let mut subtags = text.as_str().split('-');
-    let first_ok = subtags
-        .next()
-        .is_some_and(|tag| (2..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphabetic()));
-    let rest_ok =
-        subtags.all(|tag| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let first_ok =
+        subtags.next().is_some_and(|tag| (2..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphabetic()));
+    let rest_ok = subtags.all(|tag| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric()));
     if !first_ok || !rest_ok || text.as_str().len() > LANGUAGE_BYTES {
         return Err(text.bad("expected a language tag such as de or pt-BR (BCP 47)"));
     }

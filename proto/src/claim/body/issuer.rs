@@ -1,7 +1,7 @@
 //! `issuer/v1`: who an issuer is, which keys it adds and revokes, for whom it may speak.
 
-use crate::claim::date::DateText;
 use super::number;
+use crate::claim::date::DateText;
 use crate::claim::id::ClaimId;
 use crate::claim::limits::{MAX_IDS, MAX_KEYS};
 use crate::claim::names::IssuerId;
@@ -217,7 +217,8 @@ fn key_add(item: Item) -> Result<KeyAdd, Refused> {
     let mut fields = item.object()?;
     fields.read("alg", read::algorithm)?;
     let (spki, key) = fields.read("spki", read::spki)?;
-    let key_use = fields.read("use", |item| item.text()?.choice(&[("sign", KeyUse::Sign), ("admin", KeyUse::Admin)]))?;
+    let key_use =
+        fields.read("use", |item| item.text()?.choice(&[("sign", KeyUse::Sign), ("admin", KeyUse::Admin)]))?;
     let until = fields.read_opt("until", read::date)?;
     fields.finish()?;
     Ok(KeyAdd { spki, key, key_use, until })
