@@ -1,0 +1,2 @@
+//! The `claimtrail` command.
+fn main() {}
