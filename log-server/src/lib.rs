@@ -9,3 +9,5 @@ pub mod log;
 pub mod sequencer;
 pub mod signer;
 pub mod store;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;

@@ -15,6 +15,11 @@
 //! | [`fold`] | admission, issuers, keys, slots and links: a step from state to state | docs/formats.md |
 //! | [`receipt`], [`statement`] | what a submitter gets back | docs/formats.md |
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "unit tests may read vectors from files")
+)]
+
 pub mod b64;
 pub mod checkpoint;
 pub mod claim;

@@ -4,6 +4,8 @@ mod admission;
 mod lookup;
 mod mode;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +17,7 @@ use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::watch;
 
+pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
 pub use open::{LogConfig, OpenError};
 

@@ -18,7 +18,7 @@ impl State for StoredState<'_> {
 }
 
 /// Changes over the stored state.
-pub struct Overlay<'a> {
+pub(super) struct Overlay<'a> {
     store: &'a dyn Store,
     state: HashMap<Vec<u8>, Vec<u8>>,
     rows: Vec<KeyValue>,
@@ -26,18 +26,18 @@ pub struct Overlay<'a> {
 
 impl<'a> Overlay<'a> {
     /// Nothing changed yet.
-    pub fn new(store: &'a dyn Store) -> Overlay<'a> {
+    pub(super) fn new(store: &'a dyn Store) -> Overlay<'a> {
         Overlay { store, state: HashMap::new(), rows: Vec::new() }
     }
 
     /// Takes the changes of one entry.
-    pub fn apply(&mut self, changes: Changes) {
+    pub(super) fn apply(&mut self, changes: Changes) {
         self.state.extend(changes.state);
         self.rows.extend(changes.rows);
     }
 
     /// All changes, each key once.
-    pub fn into_changes(self) -> (Vec<KeyValue>, Vec<KeyValue>) {
+    pub(super) fn into_changes(self) -> (Vec<KeyValue>, Vec<KeyValue>) {
         let mut state: Vec<KeyValue> = self.state.into_iter().collect();
         state.sort_unstable(); // the same batch always writes the same bytes
         (state, self.rows)

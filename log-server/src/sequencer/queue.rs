@@ -33,7 +33,7 @@ impl Default for QueueLimits {
 pub enum Full {
     /// The queue is full; this many seconds from now it should have room.
     Full {
-        /// At least 1, at most [`MAX_RETRY_AFTER_SECONDS`].
+        /// At least 1, at most 60.
         retry_after_seconds: u64,
     },
     /// The log stops.
@@ -41,7 +41,7 @@ pub enum Full {
 }
 
 /// No honest estimate reaches further.
-pub const MAX_RETRY_AFTER_SECONDS: u64 = 60;
+pub(super) const MAX_RETRY_AFTER_SECONDS: u64 = 60;
 
 /// How fast the newest measurement moves the drain rate: about the last ten batches count.
 const RATE_WEIGHT: f64 = 0.1;

@@ -8,7 +8,7 @@ use super::batch::{answer_all, ask_again};
 use super::{Halted, Published, Queue, Sequencer};
 
 /// An unchanged head is stamped again after this long: readers see that the log is alive.
-pub const RESTAMP_AFTER: Duration = Duration::from_secs(30);
+pub(super) const RESTAMP_AFTER: Duration = Duration::from_secs(30);
 
 /// The first wait before a recovery; it doubles up to [`MAX_RECOVERY_WAIT`].
 const FIRST_RECOVERY_WAIT: Duration = Duration::from_millis(50);

@@ -106,6 +106,14 @@ impl LogKeys {
         self.time.vkey().to_string()
     }
 
+    /// The signed note of a head: the log's signature and its timestamped cosignature. Only a [`HeadSigner`] calls this,
+    /// after its checks.
+    pub(crate) fn sign_head(&self, head: &HeadToSign) -> Result<String, SignError> {
+        let note = |e: &dyn std::fmt::Display| SignError::Note(e.to_string());
+        let text = CheckpointText::new(&self.origin, head.size, head.root).map_err(|e| note(&e))?;
+        text.sign(&[&self.log], &[(&self.time, head.time)]).map_err(|e| note(&e))
+    }
+
     /// The key for statements besides heads.
     pub fn note_signer(&self) -> &NoteSigner {
         &self.log
@@ -130,19 +138,20 @@ impl FileSigner {
         let record = SignerRecord::create(path, &keys.origin)?;
         Ok(FileSigner { keys, record })
     }
+}
 
-    fn check(&self, head: &HeadToSign, proof: &[Hash]) -> Result<(), SignError> {
-        let Some(last) = self.last() else { return Ok(()) };
-        if head.size < last.size || head.time < last.time {
-            let (signed_size, signed_time) = (last.size, last.time);
-            return Err(SignError::Lower { signed_size, signed_time, size: head.size, time: head.time });
-        }
-        let inconsistent = || SignError::Inconsistent { signed_size: last.size, size: head.size };
-        if last.size.0 == 0 {
-            return if proof.is_empty() { Ok(()) } else { Err(inconsistent()) };
-        }
-        verify_consistency(last.size, head.size, &last.root, &head.root, proof).map_err(|_| inconsistent())
+/// Whether `head` may be signed after `last`: not lower, not earlier, and proven to extend it.
+pub fn check_extends(last: Option<&HeadToSign>, head: &HeadToSign, proof: &[Hash]) -> Result<(), SignError> {
+    let Some(last) = last else { return Ok(()) };
+    if head.size < last.size || head.time < last.time {
+        let (signed_size, signed_time) = (last.size, last.time);
+        return Err(SignError::Lower { signed_size, signed_time, size: head.size, time: head.time });
     }
+    let inconsistent = || SignError::Inconsistent { signed_size: last.size, size: head.size };
+    if last.size.0 == 0 {
+        return if proof.is_empty() { Ok(()) } else { Err(inconsistent()) };
+    }
+    verify_consistency(last.size, head.size, &last.root, &head.root, proof).map_err(|_| inconsistent())
 }
 
 impl HeadSigner for FileSigner {
@@ -151,12 +160,10 @@ impl HeadSigner for FileSigner {
     }
 
     fn sign(&mut self, head: &HeadToSign, proof: &[Hash]) -> Result<String, SignError> {
-        self.check(head, proof)?;
-        let note = |e: &dyn std::fmt::Display| SignError::Note(e.to_string());
-        let text = CheckpointText::new(&self.keys.origin, head.size, head.root).map_err(|e| note(&e))?;
+        check_extends(self.last().as_ref(), head, proof)?;
         // First the record, then the signature: a crash between them costs nothing, the other order could cost the log.
         self.record.write(&SignedRecord { size: head.size, root: head.root, time: head.time })?;
-        text.sign(&[&self.keys.log], &[(&self.keys.time, head.time)]).map_err(|e| note(&e))
+        self.keys.sign_head(head)
     }
 }
 

@@ -151,7 +151,7 @@ fn gtin(value: &str) -> Option<String> {
     }
     let digits = value.bytes().rev().map(|b| u32::from(b - b'0'));
     let sum: u32 = digits.enumerate().map(|(place, digit)| if place % 2 == 1 { 3 * digit } else { digit }).sum();
-    (sum % 10 == 0).then(|| format!("{value:0>14}"))
+    sum.is_multiple_of(10).then(|| format!("{value:0>14}"))
 }
 
 /// Scheme and host in lower case, the rest as it is.

@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh Debian-like machine: `make demo` and `make test`.
+# Each installs what is missing first. ARGS goes on to the program: make demo ARGS=--stay
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+.PHONY: help setup rocksdb python build demo test fmt lint doc unit bench format clean
+
+ARGS ?=
+# CI tests what was committed, so there Cargo.lock must not change.
+LOCKED := $(if $(CI),--locked)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing (or say what to install)
+	@scripts/setup.sh
+
+rocksdb: setup ## compile RocksDB once and keep it outside the clone
+	@scripts/cargo-config.sh
+
+python: setup ## make .venv for the checks written in Python
+	@scripts/python.sh
+
+build: rocksdb ## build all programs
+	@cargo build $(LOCKED) --workspace
+
+# Not `-p claimtrail-tests`: with fewer packages chosen, cargo joins their features anew and compiles dependencies twice.
+demo: build ## build, start a log, submit real facts, verify, tamper, audit
+	@cargo run $(LOCKED) --quiet --bin claimtrail-demo -- $(ARGS)
+
+test: ## everything that CI checks: fmt, lint, doc, unit
+	+@MAKE="$(MAKE)" scripts/steps.sh test setup rocksdb python fmt lint doc unit
+
+fmt: setup ## is the code formatted? (make format does it)
+	@cargo fmt --all --check
+
+format: setup ## format the code
+	@cargo fmt --all
+
+lint: rocksdb ## clippy, warnings denied
+	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+
+doc: rocksdb ## the code's documentation, warnings denied
+	@RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
+
+unit: rocksdb python ## all tests
+	@if [ -x .venv/bin/python ]; then export CLAIMTRAIL_PYTHON="$$PWD/.venv/bin/python"; fi; \
+	cargo test $(LOCKED) --workspace
+
+bench: rocksdb ## measure, optimised build
+	@cargo run $(LOCKED) --release --quiet --bin claimtrail-bench -- $(ARGS)
+
+clean: ## remove what was built here; the kept RocksDB stays
+	@cargo clean
+	@rm -rf .venv

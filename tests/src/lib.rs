@@ -1,0 +1,7 @@
+//! What the tests of the whole share.
+//!
+//! [`workspace`] reads the workspace itself, for the tests that keep the rules of the house; [`inputs`] finds what a test
+//! needs from outside the repository, and says visibly when it is not there.
+
+pub mod inputs;
+pub mod workspace;
