@@ -4,8 +4,14 @@
 //! on a schedule, for the sequencer's tests. [`disk`] tells how much room is left.
 
 pub mod check;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod disk;
 pub mod error;
+#[cfg(any(test, feature = "conformance"))]
+pub mod faulty;
 pub mod memory;
+pub mod rocks;
 pub mod thinning;
 pub mod types;
 
