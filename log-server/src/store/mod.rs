@@ -98,6 +98,9 @@ pub trait Store: Send + Sync + 'static {
     /// The value of a state key.
     fn state(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// All of the state, in the byte order of its keys, beyond `after`: for checks of the whole log.
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError>;
+
     /// The rows whose key starts with `prefix`, in the byte order of their keys. With `after`, only those beyond that key in
     /// the scan's direction, without the key itself: the last key of a page is the `after` of the next one.
     fn rows(
