@@ -11,7 +11,9 @@
 //! | [`verify`] | receipts and proofs checked with no network |
 
 pub mod api;
+pub mod audit;
 pub mod clock;
+pub mod compose;
 pub mod error;
 pub mod files;
 pub mod head;
@@ -20,6 +22,7 @@ pub mod keyfile;
 pub mod problem;
 pub mod random;
 pub mod state;
+pub mod submit;
 pub mod tiles;
 pub mod trust;
 pub mod verify;

@@ -34,6 +34,11 @@ impl HttpTiles {
         HttpTiles { http, runtime }
     }
 
+    /// Waits for an answer on this runtime.
+    pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+
     /// The entries of a bundle, each in turn, as the tree of `size` entries has it.
     pub fn bundle(&self, index: u64, size: TreeSize) -> Result<Vec<Vec<u8>>, Error> {
         let id = BundleId::at(index, size)

@@ -5,6 +5,7 @@
 //! | [`store`] | what is durable: entries, tiles, the fold's state and rows, signed heads, fork reports |
 
 pub mod clock;
+pub mod http;
 pub mod log;
 pub mod sequencer;
 pub mod signer;

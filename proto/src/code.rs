@@ -114,7 +114,7 @@ codes! {
     SlotOtherSignatures = "slot.other_signatures",
     /// The claim contradicts what the constitution fixed for ever, or a change that is under way.
     SlotConstitution = "slot.constitution",
-    /// The recovery that is vetoed does not exist or is in force already.
+    /// The recovery that is vetoed does not exist or is in force already, or another one waits.
     SlotRecovery = "slot.recovery",
     /// The claim is anchored to a head that is not this log's.
     AnchorFork = "anchor.fork",

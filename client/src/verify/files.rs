@@ -8,7 +8,7 @@ use proto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use proto::ed25519::PublicKey;
 use proto::entry::MAX_ENTRY_BYTES;
 use proto::receipt::{MAX_RECEIPT_BYTES, Receipt};
-use proto::tlog_proof::{HEADER, TlogProof};
+use proto::tlog_proof::TlogProof;
 
 use super::{Content, Proof, Report, Verdict, judge};
 use crate::error::{Error, ErrorKind};
@@ -74,7 +74,7 @@ impl MaterialPaths {
     /// The part that bytes look like; an envelope when they look like nothing.
     fn place_for(&mut self, bytes: &[u8]) -> &mut Option<PathBuf> {
         let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        if bytes.starts_with(HEADER.as_bytes()) {
+        if bytes.starts_with(b"c2sp.org/tlog-proof") {
             &mut self.proof
         } else if has(proto::receipt::FORMAT) {
             &mut self.receipt

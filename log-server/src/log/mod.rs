@@ -1,6 +1,8 @@
 //! The log as the rest of the server sees it: submit, look up, what is published, in which mode.
 
 mod admission;
+#[cfg(test)]
+mod fault_tests;
 mod lookup;
 mod mode;
 mod open;

@@ -2,11 +2,17 @@
 //!
 //! Entry 0 founds the log; every key it names for operator and registrars signs it. A later one is signed by as many
 //! operator keys in force as the threshold says and by each new key, and is in force no sooner than 24 h of log time
-//! later. A freeze is in force at once: any entry after it is a provable breach.
+//! later; a newer one takes the place of one that still waits. A freeze is in force at once, and so changes nothing
+//! else: any entry after it is a provable breach.
+//!
+//! A constitution may name rules that this code does not know: it is judged by the rules in force. Once such rules hold,
+//! [`Stop::UnknownRules`] ends the fold.
 
 use super::record::EnrolledKey;
 use super::registry::{end_ms, registry_claim};
-use super::{Constitution, KeyHolder, KeyRecord, LogRecord, RULES_VERSION, State, StateKey, Step, Stop, row};
+use super::{
+    Constitution, KeyHolder, KeyRecord, LogRecord, RULES_VERSION, State, StateKey, Step, Stop, check_address, row,
+};
 use crate::claim::body::{LogBody, LogKey};
 use crate::claim::{Body, RelKind, Role};
 use crate::code::{Code, Refused};
@@ -26,18 +32,21 @@ impl<'a, S: State> Step<'a, S> {
     pub(super) fn found(&mut self) -> Result<(), Stop<S::Error>> {
         let checked = self.checked;
         let body = self.log_body()?;
-        if checked.claim().logs.iter().all(|log| log.origin != body.origin) {
-            return Err(refuse(Code::ClaimWrongLog, "/logs", "`logs` must name the origin that is founded"));
+        check_address(body.origin.as_str(), self.timestamp, checked)?;
+        if body.freeze.is_some() {
+            return Err(refuse(Code::SlotConstitution, "/body/freeze", "entry 0 freezes nothing"));
         }
-        if body.freeze.is_some() || checked.claim().effective.is_some() {
-            return Err(refuse(Code::SlotConstitution, "/body", "entry 0 holds at once and freezes nothing"));
+        if checked.claim().effective.is_some() {
+            return Err(refuse(Code::SlotConstitution, "/effective", "entry 0 holds at once; leave `effective` out"));
         }
-        check_rules_version(body)?;
         self.check_signers(body, None)?;
+        if body.rules_version > RULES_VERSION {
+            return Err(Stop::UnknownRules(body.rules_version));
+        }
         let current = to_record(body, self.index.0, self.index.0, self.timestamp.0);
         self.take_keys(body, None)?;
-        self.log = Some(LogRecord { current, pending: None, last: self.index.0, last_timestamp: self.timestamp.0 });
-        self.note_claim();
+        let log = LogRecord { current, pending: None, last: self.index.0, last_timestamp: self.timestamp.0 };
+        self.note_claim(log);
         Ok(())
     }
 
@@ -46,21 +55,20 @@ impl<'a, S: State> Step<'a, S> {
         let body = self.log_body()?;
         let Some(mut log) = self.log.take() else { return Err(Stop::Corrupt("the constitution".into())) };
         check_fixed(body, &log.current)?;
-        check_rules_version(body)?;
         self.check_signers(body, Some(&log.current))?;
         let effective_ms = self.effective_ms(body)?;
         self.links.previous = Some(LeafIndex(log.last));
         self.take_keys(body, Some(&log.current))?;
         let next = to_record(body, self.index.0, log.current.index, effective_ms);
         if body.freeze.is_some() {
+            check_freeze(&next, &log.current)?;
             log.current = next;
             log.pending = None;
         } else {
             log.pending = Some(next); // a change that was waiting gives way to the newer one
         }
         log.last = self.index.0;
-        self.log = Some(log);
-        self.note_claim();
+        self.note_claim(log);
         Ok(())
     }
 
@@ -79,7 +87,10 @@ impl<'a, S: State> Step<'a, S> {
 
     fn effective_ms(&self, body: &LogBody) -> Result<u64, Stop<S::Error>> {
         match &self.checked.claim().effective {
-            _ if body.freeze.is_some() => Ok(self.timestamp.0),
+            None if body.freeze.is_some() => Ok(self.timestamp.0),
+            Some(_) if body.freeze.is_some() => {
+                Err(refuse(Code::SlotConstitution, "/effective", "a freeze holds at once; leave `effective` out"))
+            }
             None => Err(refuse(Code::ClaimMissing, "/effective", "a change of the rules says from when it holds")),
             Some(date) if end_ms(date) < self.timestamp.0.saturating_add(CHANGE_WAIT_MS) => {
                 let message = "a change of the rules holds no sooner than 24 hours of log time after it is logged";
@@ -173,7 +184,9 @@ impl<'a, S: State> Step<'a, S> {
         Ok(())
     }
 
-    fn note_claim(&mut self) {
+    fn note_claim(&mut self, log: LogRecord) {
+        self.changes.put(StateKey::Log, &log);
+        self.log = Some(log);
         let checked = self.checked;
         let issuer = checked.claim().issuer.as_str();
         self.changes.put(StateKey::Claim(&checked.id()), &registry_claim(self.index.0, issuer, "log/v1"));
@@ -198,11 +211,16 @@ fn ed25519_of(vkey: &str, pointer: &str) -> Result<Option<PublicKey>, Refused> {
     PublicKey::from_raw(vkey.key_bytes()).map(Some).map_err(|e| Refused::at(Code::KeyWeak, pointer, e.to_string()))
 }
 
-fn check_rules_version<E>(body: &LogBody) -> Result<(), Stop<E>> {
-    if body.rules_version > RULES_VERSION {
-        return Err(Stop::UnknownRules(body.rules_version));
+/// Changes wait a day so that everyone sees them; a freeze does not wait and so must not carry any.
+fn check_freeze(next: &Constitution, current: &Constitution) -> Result<(), Refused> {
+    let Constitution { index, previous, effective_ms, frozen, ref successor, .. } = *next;
+    let unchanged =
+        Constitution { index, previous, effective_ms, frozen, successor: successor.clone(), ..current.clone() };
+    if *next == unchanged {
+        return Ok(());
     }
-    Ok(())
+    let message = "a freeze holds at once and so changes nothing else; repeat the constitution that is in force";
+    Err(Refused::at(Code::SlotConstitution, "/body", message))
 }
 
 /// Origin, keys of the log, hash and entry format are fixed for ever; a new log key is a new origin.

@@ -11,6 +11,8 @@ use crate::hash::Hash;
 pub enum StateKey<'a> {
     /// `["log"]`: the constitution in force and what is under way.
     Log,
+    /// `["time"]`: the timestamp of the last entry.
+    Time,
     /// `["key", key_id]`: who holds a key.
     Key(&'a KeyId),
     /// `["issuer", id]`: an issuer.
@@ -40,6 +42,7 @@ impl StateKey<'_> {
     fn write(&self, out: &mut Encoder<&mut Vec<u8>>) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
         match self {
             StateKey::Log => out.array(1)?.str("log")?,
+            StateKey::Time => out.array(1)?.str("time")?,
             StateKey::Key(id) => out.array(2)?.str("key")?.bytes(&id.0)?,
             StateKey::Issuer(id) => out.array(2)?.str("issuer")?.str(id)?,
             StateKey::IssuerKey(id, n) => out.array(3)?.str("issuer-key")?.str(id)?.u64(*n)?,

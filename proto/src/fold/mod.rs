@@ -112,7 +112,7 @@ pub struct Decision {
     pub links: Links,
     /// What the entry changes.
     pub changes: Changes,
-    /// Bytes the entry may have at most, by the constitution in force.
+    /// Bytes the entry may have at most, by the constitution in force; this one has no more.
     pub max_entry_bytes: usize,
 }
 
@@ -138,6 +138,7 @@ pub fn decide<S: State>(
         }
         check_address(&log.current.origin, timestamp, checked)?;
     }
+    check_no_authority(checked)?;
     if view.claim(&checked.id())?.is_some() {
         return Err(Refused::new(Code::EntryDuplicate, "the claim is in the log already").into());
     }
@@ -145,7 +146,7 @@ pub fn decide<S: State>(
     match (&checked.claim().claim_type, step.log.is_some()) {
         (ClaimType::Log, false) => step.found()?,
         (_, false) => {
-            return Err(Refused::new(Code::RightOperator, "entry 0 of a log is its constitution, log/v1").into());
+            return Err(Refused::at(Code::RightOperator, "/type", "entry 0 of a log is its constitution, log/v1").into());
         }
         (ClaimType::Log, true) => step.change_constitution()?,
         (ClaimType::Issuer, true) => step.register()?,
@@ -176,7 +177,7 @@ pub fn step_checked<S: State>(
     Ok(decision.changes)
 }
 
-/// The constitution in force after the entries so far, and what is under way; `None` for an empty log.
+/// The constitution in force at the last entry's time, and what is under way; `None` for an empty log.
 pub fn constitution<S: State>(state: &S) -> Result<Option<LogRecord>, Stop<S::Error>> {
     View { state }.log()
 }
@@ -190,6 +191,18 @@ fn check_time<E>(log: &Option<LogRecord>, index: LeafIndex, timestamp: Millis) -
         }
         _ => Ok(()),
     }
+}
+
+/// Constitutions and registry entries use no mandate and no succession: nobody makes them for another.
+fn check_no_authority(checked: &Checked) -> Result<(), Refused> {
+    let claim = checked.claim();
+    let pointer = match (&claim.authority, &claim.on_behalf_of) {
+        _ if !claim.claim_type.is_registry() => return Ok(()),
+        (Some(_), _) => "/authority",
+        (None, Some(_)) => "/on_behalf_of",
+        (None, None) => return Ok(()),
+    };
+    Err(Refused::at(Code::RightAuthority, pointer, format!("{} is never made for another", claim.claim_type)))
 }
 
 /// The claim names this log, and is not too late.
@@ -225,15 +238,19 @@ struct Step<'a, S> {
 }
 
 impl<S: State> Step<'_, S> {
-    /// Writes what every entry changes: the log's record, the claim id, and the link to the constitution.
+    /// What every entry has: the link to the constitution, a length within its limit, and the log's time.
     fn finish(mut self) -> Result<Decision, Stop<S::Error>> {
-        let Some(mut log) = self.log.take() else { return Err(Stop::Corrupt("the constitution".into())) };
+        let Some(log) = self.log.take() else { return Err(Stop::Corrupt("the constitution".into())) };
         if self.index.0 > 0 {
             self.links.constitution = Some(LeafIndex(log.constitution_before(self.index)));
         }
-        log.last_timestamp = self.timestamp.0;
-        self.changes.put(StateKey::Log, &log);
         let max_entry_bytes = log.current.entry_bytes as usize;
+        let length = self.checked.submission().entry_bytes(self.timestamp, self.links);
+        if length > max_entry_bytes {
+            let message = format!("the entry would have {length} bytes; at most {max_entry_bytes} fit in this log");
+            return Err(Refused::new(Code::SizeEntry, message).into());
+        }
+        self.changes.put(StateKey::Time, &self.timestamp.0);
         Ok(Decision { links: self.links, changes: self.changes, max_entry_bytes })
     }
 }

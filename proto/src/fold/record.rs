@@ -12,7 +12,7 @@ use crate::num::{LeafIndex, Millis};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct LogRecord {
-    /// In force.
+    /// In force at the last entry's time. The stored record may still have it pending.
     #[n(0)]
     pub current: Constitution,
     /// Accepted, but not in force before its `effective_ms`.
@@ -21,8 +21,8 @@ pub struct LogRecord {
     /// Index of the last `log/v1` entry, in force or not.
     #[n(2)]
     pub last: u64,
-    /// Timestamp of the last entry, in milliseconds.
-    #[n(3)]
+    /// Timestamp of the last entry, in milliseconds. Kept apart in the state, since it alone changes with every entry.
+    #[cbor(skip)]
     pub last_timestamp: u64,
 }
 
@@ -311,7 +311,10 @@ impl<S: State> View<'_, S> {
     }
 
     pub(super) fn log(&self) -> Result<Option<LogRecord>, Stop<S::Error>> {
-        self.record(StateKey::Log)
+        let Some(mut log) = self.record::<LogRecord>(StateKey::Log)? else { return Ok(None) };
+        log.last_timestamp = self.record(StateKey::Time)?.ok_or_else(|| Stop::Corrupt("the log's time".into()))?;
+        log.advance(Millis(log.last_timestamp));
+        Ok(Some(log))
     }
 
     pub(super) fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, Stop<S::Error>> {

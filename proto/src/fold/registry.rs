@@ -3,11 +3,14 @@
 //! | what | who must sign, exactly |
 //! |---|---|
 //! | first entry of an issuer | every key added, one registrar |
-//! | change | every key added, as many admin keys as the threshold says, one registrar if roles are added |
-//! | recovery | every key added, one registrar; in force after seven days of log time |
-//! | veto of a recovery | one admin key |
+//! | change | every key added, as many admin keys as the threshold says; one registrar if roles are added, the legal name changes or `replay` is set |
+//! | recovery | every key added, one registrar; the keys speak after seven days of log time |
+//! | veto of a recovery | one admin key; the recovery's keys are revoked |
 //! | revocation by the operator (role operator) | one registrar |
 //! | mandate or succession, besides | the mandator's or predecessor's admin keys, as many as its threshold says |
+//!
+//! A recovery only adds keys, and a veto only stops it: name, roles, threshold and `replay` stay as they are, whatever
+//! the body repeats of them, since neither carries the signatures that a change needs.
 
 use super::{
     AuthorityRecord, ClaimRecord, IssuerRecord, KeyHolder, KeyRecord, PendingRecovery, RECOVERY_WAIT_MS, State,
@@ -41,6 +44,7 @@ impl<S: State> Step<'_, S> {
         if claim.rel.kind != RelKind::New {
             return Err(only_new().into());
         }
+        check_recovery_form(body)?;
         let id = claim.issuer.as_str();
         let before = self.view.issuer(id)?;
         let (grantor, grantor_threshold) = self.grantor(body)?;
@@ -115,6 +119,10 @@ impl<S: State> Step<'_, S> {
             match key.holder {
                 KeyHolder::Admin if key.issuer == own => signers.admins += 1,
                 KeyHolder::Admin if Some(key.issuer.as_str()) == grantor => signers.grantors += 1,
+                KeyHolder::Registrar => {
+                    let message = format!("the registrar key {id} is not in force");
+                    return Err(Refused::at(Code::RightRegistrar, "/signatures", message).into());
+                }
                 KeyHolder::Sign if key.issuer == own => {
                     let message = format!("the key {id} signs claims; keys are managed with an admin key");
                     return Err(Refused::at(Code::RightUse, "/signatures", message).into());
@@ -170,8 +178,8 @@ impl<S: State> Step<'_, S> {
             Some(Recovery::Start) => Ok(registrar_only),
             Some(Recovery::Veto(_)) => Ok(Signers { admins: 1, grantors, registrars: 0 }),
             None => {
-                let adds_roles = body.roles.iter().any(|role| !issuer.roles.iter().any(|known| known == role.as_str()));
-                Ok(Signers { admins: issuer.admin_threshold, grantors, registrars: u32::from(adds_roles) })
+                let registrars = u32::from(registrar_decides(body, issuer));
+                Ok(Signers { admins: issuer.admin_threshold, grantors, registrars })
             }
         }
     }
@@ -203,17 +211,19 @@ impl<S: State> Step<'_, S> {
         let refuse = |message: &str| Err(Refused::at(Code::SlotRecovery, "/body/recovery", message).into());
         match &body.recovery {
             None => Ok(()),
-            Some(_) if !body.revoke.is_empty() => {
-                refuse("a recovery or a veto revokes nothing; make another claim for that")
-            }
             Some(Recovery::Start) => {
                 if issuer.recovery.is_some() {
                     return refuse("another recovery of this issuer waits; it can be vetoed");
                 }
-                let keys: Vec<u8> = body.keys.iter().flat_map(|added| added.key.id().0).collect();
-                if keys.is_empty() {
-                    return refuse("a recovery adds keys");
+                let admins = body.keys.iter().filter(|added| added.key_use == KeyUse::Admin).count();
+                if admins < issuer.admin_threshold as usize {
+                    let message = format!(
+                        "{} admin keys must sign changes of this issuer; a recovery adds as many, with `use` admin",
+                        issuer.admin_threshold
+                    );
+                    return Err(Refused::at(Code::ClaimValue, "/body/keys", message).into());
                 }
+                let keys: Vec<u8> = body.keys.iter().flat_map(|added| added.key.id().0).collect();
                 let effective_ms = self.timestamp.0.saturating_add(RECOVERY_WAIT_MS);
                 issuer.recovery = Some(PendingRecovery { claim: self.checked.id().0.0, effective_ms, keys });
                 Ok(())
@@ -222,9 +232,6 @@ impl<S: State> Step<'_, S> {
                 let Some(waiting) = issuer.recovery.take_if(|waiting| waiting.claim == claim.0.0) else {
                     return refuse("this claim started no recovery that still waits");
                 };
-                if !body.keys.is_empty() {
-                    return refuse("a veto adds no keys");
-                }
                 for id in waiting.keys.chunks_exact(32) {
                     let id = KeyId(id.try_into().map_err(|_| Stop::Corrupt("a recovery".into()))?);
                     let mut key = self.view.key(&id)?.ok_or_else(|| Stop::Corrupt(format!("key {id}")))?;
@@ -326,9 +333,10 @@ fn settle(body: &IssuerBody, role: Role, issuer: &mut IssuerRecord) -> Result<()
     if role == Role::Operator {
         return Ok(());
     }
-    if !matches!(body.recovery, Some(Recovery::Veto(_))) {
-        issuer.roles = body.roles.iter().map(|role| role.as_str().to_owned()).collect();
+    if body.recovery.is_some() {
+        return right::require_role(issuer, role);
     }
+    issuer.roles = body.roles.iter().map(|role| role.as_str().to_owned()).collect();
     right::require_role(issuer, role)?;
     if let Some(name) = &body.legal_name {
         issuer.legal_name.clone_from(name);
@@ -337,13 +345,41 @@ fn settle(body: &IssuerBody, role: Role, issuer: &mut IssuerRecord) -> Result<()
     if let Some(threshold) = body.admin_threshold {
         issuer.admin_threshold = threshold;
     }
-    let grows = !body.keys.is_empty() || body.admin_threshold.is_some();
+    // One that only revokes may leave too few: keys that others have must go, and the registrar can help.
+    let grows = issuer.entries == 0 || !body.keys.is_empty() || body.admin_threshold.is_some();
     if grows && issuer.admins < issuer.admin_threshold {
+        let pointer = if body.admin_threshold.is_some() { "/body/admin_threshold" } else { "/body/keys" };
         let message = format!(
             "{} admin keys must sign changes, but the issuer would have {}; add a key with `use` admin",
             issuer.admin_threshold, issuer.admins
         );
-        return Err(Refused::at(Code::ClaimValue, "/body/keys", message));
+        return Err(Refused::at(Code::ClaimValue, pointer, message));
     }
     Ok(())
+}
+
+/// What an issuer may not change by itself: what the registrar admitted it as.
+fn registrar_decides(body: &IssuerBody, issuer: &IssuerRecord) -> bool {
+    let adds_roles = body.roles.iter().any(|role| !issuer.roles.iter().any(|known| known == role.as_str()));
+    let renames = body.legal_name.as_ref().is_some_and(|name| *name != issuer.legal_name);
+    adds_roles || renames || (body.replay && !issuer.replay)
+}
+
+/// A recovery adds keys, a veto stops it; neither does anything else.
+fn check_recovery_form(body: &IssuerBody) -> Result<(), Refused> {
+    let Some(recovery) = &body.recovery else { return Ok(()) };
+    let extra = [
+        ("/body/keys", matches!(recovery, Recovery::Veto(_)) && !body.keys.is_empty()),
+        ("/body/revoke", !body.revoke.is_empty()),
+        ("/body/admin_threshold", body.admin_threshold.is_some()),
+        ("/body/mandate", body.mandate.is_some()),
+        ("/body/successor_of", body.successor_of.is_some()),
+    ];
+    match extra.iter().find(|(_, present)| *present) {
+        Some((pointer, _)) => {
+            let message = "a recovery only adds keys, and a veto only stops it; make another claim for this";
+            Err(Refused::at(Code::ClaimValue, *pointer, message))
+        }
+        None => Ok(()),
+    }
 }

@@ -1,7 +1,7 @@
 //! The right to speak: which key may say what for whom, at the claim's own index.
 
 use super::{AuthorityRecord, IssuerRecord, KeyHolder, KeyRecord, State, Step, Stop};
-use crate::claim::{ClaimType, Role};
+use crate::claim::Role;
 use crate::code::{Code, Refused};
 use crate::ed25519::KeyId;
 use crate::num::Millis;
@@ -95,7 +95,7 @@ impl<S: State> Step<'_, S> {
         let own = product.manufacturer == claim.issuer.as_str();
         let granted = authority.is_some_and(|authority| authority.from == product.manufacturer);
         let speaks_as_maker = matches!(claim.role, Role::Manufacturer | Role::AuthorisedRepresentative);
-        let about_others = claim.rel.kind.is_about_target() && claim.claim_type != ClaimType::Log;
+        let about_others = claim.rel.kind.is_about_target(); // the right to that depends on the target
         if speaks_as_maker && !own && !granted && !about_others {
             let message = format!("{} cannot speak as the maker {}", claim.issuer, product.manufacturer);
             return Err(Refused::at(Code::RightOtherIssuer, "/subject/manufacturer", message));

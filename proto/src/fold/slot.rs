@@ -92,14 +92,13 @@ impl<S: State> Step<'_, S> {
             let slot = self.view.slot(slot)?.ok_or_else(|| Stop::Corrupt(format!("slot {slot}")))?;
             self.check_slot(&slot)?;
             if found.full {
-                owner = slot.issuer; // what a representative says for a maker is the maker's
+                owner = slot.issuer; // what a representative says for a maker is the maker's, also once its mandate is over
             }
         } else if found.claim_type.as_deref() != Some(claim.claim_type.as_str()) {
             return Err(wrong_type(found.claim_type.as_deref().unwrap_or("another type")).into());
         }
         let anyone = matches!(claim.rel.kind, RelKind::Confirm | RelKind::Dispute);
-        let own = owner == claim.issuer.as_str() || found.issuer == claim.issuer.as_str();
-        if !anyone && !own && !authority.is_some_and(|authority| authority.from == owner) {
+        if !anyone && owner != claim.issuer.as_str() && !authority.is_some_and(|authority| authority.from == owner) {
             let message =
                 format!("only {owner}, its successor or its representative can {} this claim", claim.rel.kind);
             return Err(Refused::at(Code::RightTarget, at, message).into());
@@ -181,9 +180,9 @@ impl<S: State> Step<'_, S> {
         };
         // Neighbours in the list of heads are at most three; they are changed here and put once.
         let mut touched = Touched::default();
-        if let (Some((id, record)), Some(place)) = (target, place.as_deref_mut()) {
+        if let Some((id, record)) = target {
             touched.put(id, record);
-            if kind.replaces() || kind == RelKind::Withdraw {
+            if let (true, Some(place)) = (kind.replaces() || kind == RelKind::Withdraw, place.as_deref_mut()) {
                 self.unlink(&mut touched, place, id)?;
             }
             if kind == RelKind::Withdraw {

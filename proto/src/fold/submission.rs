@@ -5,9 +5,9 @@ use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE};
 use crate::code::{Code, Refused};
 use crate::dsse::{Envelope, pae};
 use crate::ed25519::{KeyId, PublicKey};
-use crate::entry::{Entry, Links, SignatureBy};
+use crate::entry::{Entry, Links, MAX_SIGNATURES, SignatureBy};
 use crate::hash::Hash;
-use crate::num::{Millis, TreeSize};
+use crate::num::{LeafIndex, Millis, TreeSize};
 
 /// A claim with the exact bytes and signatures it came with. Its form was checked, its signatures were not.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,7 @@ impl Submission {
             let message = format!("the payload type must be {PAYLOAD_TYPE}");
             return Err(Refused::at(Code::PayloadTypeUnsupported, "/payloadType", message));
         }
+        check_order(&signatures)?;
         let id = ClaimId::of(payload_type, &payload);
         let claim = Claim::parse(&payload)?;
         Ok(Submission { payload, signatures, claim, id })
@@ -61,12 +62,29 @@ impl Submission {
 
     /// SHA-256 over id and signatures: what a server remembers to see that stored bytes are the submitted ones.
     pub fn digest(&self) -> Hash {
+        let lengths: Vec<_> = self.signatures.iter().map(|by| (by.signature.0.len() as u64).to_be_bytes()).collect();
         let mut parts: Vec<&[u8]> = vec![&self.id.0.0];
-        for by in &self.signatures {
-            parts.push(&by.key_id.0);
-            parts.push(&by.signature.0);
+        for (by, length) in self.signatures.iter().zip(&lengths) {
+            parts.extend([by.key_id.0.as_slice(), length, &by.signature.0]);
         }
         Hash::of_parts(&parts)
+    }
+
+    /// Length of the entry that this claim becomes, by the sizes of CBOR heads (RFC 8949 §3): it is needed for every
+    /// claim, long before the entry is written.
+    pub(super) fn entry_bytes(&self, timestamp: Millis, links: Links) -> usize {
+        let string = |length: usize| head_bytes(length as u64) + length;
+        let link = |link: Option<LeafIndex>| link.map_or(1, |index| head_bytes(index.0));
+        let signature = |by: &SignatureBy| 1 + string(by.key_id.0.len()) + string(by.signature.0.len());
+        2 + head_bytes(timestamp.0)
+            + 1
+            + link(links.constitution)
+            + link(links.registry)
+            + link(links.previous)
+            + string(PAYLOAD_TYPE.len())
+            + string(self.payload.len())
+            + head_bytes(self.signatures.len() as u64)
+            + self.signatures.iter().map(signature).sum::<usize>()
     }
 
     /// The keys that the claim itself brings, each of which must sign it.
@@ -128,18 +146,43 @@ impl Checked {
 /// Checks every signature. Keys are the claim's own new ones or enrolled ones; that an id names a key is a fact for
 /// ever, so it does not matter how old `state` is, only whether it knows the key yet.
 pub fn check_signatures<S: State>(submission: Submission, state: &S) -> Result<Checked, Stop<S::Error>> {
+    // All keys are looked up before the first signature is checked: an unknown one costs no curve arithmetic.
+    let key = |by: &SignatureBy| match submission.own_key(&by.key_id) {
+        Some(key) => Ok(key),
+        None => enrolled_key(&by.key_id, state),
+    };
+    let keys = submission.signatures.iter().map(key).collect::<Result<Vec<_>, _>>()?;
     let message = pae(PAYLOAD_TYPE, &submission.payload);
-    for by in &submission.signatures {
-        let key = match submission.own_key(&by.key_id) {
-            Some(key) => key,
-            None => enrolled_key(&by.key_id, state)?,
-        };
+    for (by, key) in submission.signatures.iter().zip(keys) {
         key.verify(&message, &by.signature).map_err(|_| {
             let text = format!("the signature of key {} does not verify over this payload (strict Ed25519)", by.key_id);
             Refused::at(Code::SignatureInvalid, "/signatures", text)
         })?;
     }
     Ok(Checked(submission))
+}
+
+/// At least one signature, ascending by key id, none twice: what envelopes and entries have once they were read.
+fn check_order(signatures: &[SignatureBy]) -> Result<(), Refused> {
+    let refuse = |code, message: &str| Err(Refused::at(code, "/signatures", message));
+    if signatures.is_empty() {
+        return refuse(Code::SignatureMissing, "there is no signature");
+    }
+    if signatures.len() > MAX_SIGNATURES || !signatures.is_sorted_by(|a, b| a.key_id < b.key_id) {
+        return refuse(Code::SignatureExtra, "signatures are at most 64, ascending by key id, and each key signs once");
+    }
+    Ok(())
+}
+
+/// Bytes of a CBOR head with this argument, in deterministic encoding.
+fn head_bytes(argument: u64) -> usize {
+    match argument {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
 }
 
 fn enrolled_key<S: State>(id: &KeyId, state: &S) -> Result<PublicKey, Stop<S::Error>> {

@@ -25,7 +25,7 @@ pub(super) fn entries_in_order(disk: &dyn Disk) {
     assert_eq!(read(0..4800, usize::MAX), (0..4800).collect::<Vec<_>>());
     assert_eq!(read(255..258, usize::MAX), [255, 256, 257]);
     assert_eq!(read(299..4000, 3), [299, 300, 301]);
-    assert_eq!(read(7..7, usize::MAX), []);
+    assert!(read(7..7, usize::MAX).is_empty());
     assert_eq!(read(4799..4800, usize::MAX), [4799]);
     // A scan may read on within itself.
     store
