@@ -32,6 +32,12 @@ impl Log {
     /// Takes one envelope, waits for its entry to be durable and proven, and answers. With `wait_for_room` a full queue is
     /// waited for; without, it is said at once. Once the claim is queued, dropping the future changes nothing.
     pub async fn submit(self: &Arc<Self>, envelope: Bytes, wait_for_room: bool) -> Result<Answer, Declined> {
+        let answered = self.decide_on(envelope, wait_for_room).await;
+        self.stats.answered(answered.as_ref().map(|answer| answer.created).map_err(|declined| declined.refused.code));
+        answered
+    }
+
+    async fn decide_on(self: &Arc<Self>, envelope: Bytes, wait_for_room: bool) -> Result<Answer, Declined> {
         let log = Arc::clone(self);
         let checked = tokio::task::spawn_blocking(move || log.check(&envelope)).await;
         let (submission, ready) = checked.map_err(|error| internal(&error))??;

@@ -6,6 +6,7 @@ mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
 pub use open::{LogConfig, OpenError};
+pub use stats::Stats;
 
 use crate::sequencer::{Published, Queue, QueueLimits};
 use crate::signer::LogKeys;
@@ -90,6 +92,7 @@ pub struct Log {
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
+    stats: Stats,
 }
 
 impl Log {
@@ -131,6 +134,11 @@ impl Log {
     /// Claims that wait for the sequencer.
     pub fn queue_depth(&self) -> usize {
         self.queue.depth()
+    }
+
+    /// Counters of the log's work.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// Takes no more claims, answers those that wait, and waits for the sequencer's thread to end. Blocks.
