@@ -69,6 +69,17 @@ impl Log {
         self: &Arc<Self>,
         envelope: Bytes,
         wait_for_room: bool,
+        turn: Turn,
+    ) -> Result<Answer, Declined> {
+        let answered = self.decide_on(envelope, wait_for_room, turn).await;
+        self.stats.answered(answered.as_ref().map(|answer| answer.created).map_err(|declined| declined.refused.code));
+        answered
+    }
+
+    async fn decide_on(
+        self: &Arc<Self>,
+        envelope: Bytes,
+        wait_for_room: bool,
         mut turn: Turn,
     ) -> Result<Answer, Declined> {
         let log = Arc::clone(self);

@@ -239,6 +239,11 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.state(key)
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        self.faults.meet(Operation::State)?;
+        self.inner.state_scan(after, each)
+    }
+
     fn rows(
         &self,
         prefix: &[u8],

@@ -163,6 +163,11 @@ impl Store for MemoryStore {
         Ok(self.read()?.state.get(key).cloned())
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        scan(&self.read()?.state, b"", after, Direction::Forward, each);
+        Ok(())
+    }
+
     fn rows(
         &self,
         prefix: &[u8],

@@ -287,6 +287,10 @@ impl Store for RocksStore {
         read::state(&*self.gate.enter()?, key)
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        read::state_scan(&*self.gate.enter()?, after, each)
+    }
+
     fn rows(
         &self,
         prefix: &[u8],
