@@ -23,7 +23,6 @@ use tokio::sync::watch;
 pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
-pub(crate) use open::append_alone;
 pub use open::{LogConfig, OpenError};
 pub use stats::Stats;
 

@@ -144,7 +144,8 @@ pub(crate) fn append_alone(
     let checked = check_signatures(submission, &StoredState(&**store)).map_err(|e| refused(&e))?;
     let (reply, mut answer) = oneshot::channel();
     let item = Item { submitted: Submitted::Checked(Box::new(checked)), digest, reply };
-    let (sequencer, published) = sequencer.append(vec![item]).map_err(|halted| OpenError::Halted(halted.into_why()))?;
+    let (sequencer, published) =
+        sequencer.append(vec![item], &|_| ()).map_err(|halted| OpenError::Halted(halted.into_why()))?;
     match (answer.try_recv(), published) {
         (Ok(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
         (Ok(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),

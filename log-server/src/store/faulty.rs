@@ -281,11 +281,6 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.put_report(key, value)
     }
 
-    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        self.faults.meet(Operation::State)?;
-        self.inner.state_scan(after, each)
-    }
-
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
         self.inner.reports(after, each)
     }

@@ -216,11 +216,6 @@ impl Store for MemoryStore {
         })
     }
 
-    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        scan(&self.read()?.state, b"", after, Direction::Forward, each);
-        Ok(())
-    }
-
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
         scan(&self.read()?.reports, b"", after, Direction::Forward, each);
         Ok(())

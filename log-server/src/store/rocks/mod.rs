@@ -331,10 +331,6 @@ impl Store for RocksStore {
         self.write(&options::synced(), |db, write| write::report(db, write, key, value)).map_err(Failed::error)
     }
 
-    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        read::state_scan(&*self.gate.enter()?, after, each)
-    }
-
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
         read::reports(&*self.gate.enter()?, after, each)
     }

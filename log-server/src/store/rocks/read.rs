@@ -190,10 +190,6 @@ pub(super) fn rows(
     pairs(db, ROWS, prefix, after, direction, each)
 }
 
-pub(super) fn state_scan(db: &DB, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-    pairs(db, STATE, b"", after, Direction::Forward, each)
-}
-
 pub(super) fn reports(db: &DB, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
     pairs(db, REPORTS, b"", after, Direction::Forward, each)
 }
