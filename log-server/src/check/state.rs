@@ -70,7 +70,7 @@ impl<'a> Comparison<'a> {
             }
             Ordering::Equal => {
                 self.compared += 1;
-                if self.compared % TELL_EVERY == 0 {
+                if self.compared.is_multiple_of(TELL_EVERY) {
                     self.progress.done(TELL_EVERY);
                 }
                 Ok(())

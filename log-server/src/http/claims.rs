@@ -54,10 +54,10 @@ pub(super) async fn submit(
 /// Refuses bodies of another type or in a coding. A missing type is taken for the right one.
 pub(super) fn check_content(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
     let refuse = |what: String| Problem::new(Code::RequestContentType, format!("{what}; send {}.", types.join(" or ")));
-    if let Some(coding) = headers.get(CONTENT_ENCODING) {
-        if !coding.as_bytes().eq_ignore_ascii_case(b"identity") {
-            return Err(refuse("A body in a content coding is not taken here".into()));
-        }
+    if let Some(coding) = headers.get(CONTENT_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return Err(refuse("A body in a content coding is not taken here".into()));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim();

@@ -87,10 +87,10 @@ pub(super) async fn charge_posts(
     request: Request,
     next: Next,
 ) -> Response {
-    if *request.method() == Method::POST {
-        if let Err(problem) = app.limiter().charge(address) {
-            return problem.into_response();
-        }
+    if *request.method() == Method::POST
+        && let Err(problem) = app.limiter().charge(address)
+    {
+        return problem.into_response();
     }
     next.run(request).await
 }

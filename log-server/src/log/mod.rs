@@ -147,10 +147,10 @@ impl Log {
         self.modes.stop();
         self.queue.close();
         let thread = self.sequencer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            if thread.join().is_err() {
-                tracing::error!("the sequencer's thread ended in a panic; the next start recovers");
-            }
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the sequencer's thread ended in a panic; the next start recovers");
         }
     }
 

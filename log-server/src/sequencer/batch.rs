@@ -259,7 +259,7 @@ fn push_hash(runs: &mut Vec<TileRun>, level: u8, at: u64, hash: Hash) {
     debug_assert!(level < TILE_LEVELS);
     let open = runs.iter_mut().rev().find(|run| run.level == level);
     match open {
-        Some(run) if run.first + run.hashes.len() as u64 == at && at % 256 != 0 => run.hashes.push(hash),
+        Some(run) if run.first + run.hashes.len() as u64 == at && !at.is_multiple_of(256) => run.hashes.push(hash),
         _ => runs.push(TileRun { level, first: at, hashes: vec![hash] }),
     }
 }

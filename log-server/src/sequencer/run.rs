@@ -61,10 +61,10 @@ pub fn run(mut sequencer: Sequencer, queue: &Queue, events: &dyn Events) {
         events.clock(sequencer.clock().now().err());
         if pruned.elapsed() > PRUNE_EVERY {
             pruned = Instant::now();
-            if let Some(head) = sequencer.head().copied() {
-                if let Err(error) = sequencer.core.store.prune_heads(head.time) {
-                    tracing::warn!(%error, "old heads could not be thinned");
-                }
+            if let Some(head) = sequencer.head().copied()
+                && let Err(error) = sequencer.core.store.prune_heads(head.time)
+            {
+                tracing::warn!(%error, "old heads could not be thinned");
             }
         }
     }

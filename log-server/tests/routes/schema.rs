@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Everything in which `value` is not what `schema` says.
-pub fn check(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn check(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     walk(document, schema, value, "", &mut wrong);
     wrong
@@ -56,15 +56,15 @@ fn walk(document: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut V
     if !listed || !constant {
         wrong.push(format!("{at}: not one of the values: {value}"));
     }
-    if let (Some(limit), Some(number)) = (schema.get("minimum").and_then(Value::as_i64), value.as_i64()) {
-        if number < limit {
-            wrong.push(format!("{at}: {number} is below {limit}"));
-        }
+    if let (Some(limit), Some(number)) = (schema.get("minimum").and_then(Value::as_i64), value.as_i64())
+        && number < limit
+    {
+        wrong.push(format!("{at}: {number} is below {limit}"));
     }
-    if let (Some(pattern), Some(text)) = (schema.get("pattern").and_then(Value::as_str), value.as_str()) {
-        if !matches(pattern, text) {
-            wrong.push(format!("{at}: {text} is not {pattern}"));
-        }
+    if let (Some(pattern), Some(text)) = (schema.get("pattern").and_then(Value::as_str), value.as_str())
+        && !matches(pattern, text)
+    {
+        wrong.push(format!("{at}: {text} is not {pattern}"));
     }
     if let (Some(items), Some(list)) = (schema.get("items"), value.as_array()) {
         for (n, item) in list.iter().enumerate() {

@@ -90,10 +90,10 @@ impl Slots {
         target: Option<[u8; 32]>,
         slot: Option<u64>,
     ) {
-        if let (Some(target), Some(slot), Some(kind)) = (target, slot, kind) {
-            if kind.replaces() || kind == RelKind::Withdraw {
-                self.leave(&target, slot, kind == RelKind::Withdraw);
-            }
+        if let (Some(target), Some(slot), Some(kind)) = (target, slot, kind)
+            && (kind.replaces() || kind == RelKind::Withdraw)
+        {
+            self.leave(&target, slot, kind == RelKind::Withdraw);
         }
         let about_target = kind.is_some_and(RelKind::is_about_target);
         let head = !about_target && slot.is_some();
