@@ -214,11 +214,11 @@ fn check_address(origin: &str, timestamp: Millis, checked: &Checked) -> Result<(
         let message = format!("the claim is not meant for {origin}; its `logs` must name this origin");
         return Err(Refused::at(Code::ClaimWrongLog, "/logs", message));
     }
-    if let Some(limit) = &claim.submit_before {
-        if i128::from(timestamp.0) > i128::from(limit.millis()) {
-            let message = format!("the log's time is {timestamp} ms since 1970, past the claim's `submit_before`");
-            return Err(Refused::at(Code::ClaimTooLate, "/submit_before", message));
-        }
+    if let Some(limit) = &claim.submit_before
+        && i128::from(timestamp.0) > i128::from(limit.millis())
+    {
+        let message = format!("the log's time is {timestamp} ms since 1970, past the claim's `submit_before`");
+        return Err(Refused::at(Code::ClaimTooLate, "/submit_before", message));
     }
     Ok(())
 }

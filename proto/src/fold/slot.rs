@@ -98,7 +98,7 @@ impl<S: State> Step<'_, S> {
             return Err(wrong_type(found.claim_type.as_deref().unwrap_or("another type")).into());
         }
         let anyone = matches!(claim.rel.kind, RelKind::Confirm | RelKind::Dispute);
-        if !anyone && owner != claim.issuer.as_str() && !authority.is_some_and(|authority| authority.from == owner) {
+        if !anyone && owner != claim.issuer.as_str() && authority.is_none_or(|authority| authority.from != owner) {
             let message =
                 format!("only {owner}, its successor or its representative can {} this claim", claim.rel.kind);
             return Err(Refused::at(Code::RightTarget, at, message).into());
@@ -138,11 +138,11 @@ impl<S: State> Step<'_, S> {
         let owner = owner.unwrap_or_else(|| claim.issuer.as_str().to_owned());
         let name = slot_name(&owner, claim, &slot_key);
         let found = self.view.slot_of(&name)?;
-        if let Some((id, record)) = target {
-            if record.slot != found {
-                let message = format!("{id} is in another slot (another version, id, certificate or unit)");
-                return Err(Refused::at(Code::TargetSlot, "/rel/target/id", message).into());
-            }
+        if let Some((id, record)) = target
+            && record.slot != found
+        {
+            let message = format!("{id} is in another slot (another version, id, certificate or unit)");
+            return Err(Refused::at(Code::TargetSlot, "/rel/target/id", message).into());
         }
         match found {
             Some(first) => {
