@@ -13,6 +13,8 @@
 //! | [`ed25519`], [`dsse`], [`entry`] | keys, envelopes, what the tree hashes | RFC 8032, DSSE 1.0.2, RFC 8949 §4.2.1 |
 //! | [`json`], [`claim`] | the claim's payload, its nine bodies and their form | RFC 8259 |
 //! | [`fold`] | admission, issuers, keys, slots and links: a step from state to state | docs/formats.md |
+//! | [`import`] | what others published, as claims | CSAF 2.0, docs/formats.md |
+//! | [`query`] | what is current, what was, who said what: pure questions to the fold's rows and entries | docs/formats.md |
 //! | [`receipt`], [`statement`] | what a submitter gets back | docs/formats.md |
 //!
 //! # A claim's way through
@@ -107,11 +109,13 @@ pub mod ed25519;
 pub mod entry;
 pub mod fold;
 pub mod hash;
+pub mod import;
 pub mod json;
 pub mod merkle;
 pub mod note;
 pub mod num;
 pub mod policy;
+pub mod query;
 pub mod receipt;
 pub mod statement;
 pub mod tile;

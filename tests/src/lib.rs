@@ -3,5 +3,8 @@
 //! [`workspace`] reads the workspace itself, for the tests that keep the rules of the house; [`inputs`] finds what a test
 //! needs from outside the repository, and says visibly when it is not there.
 
+pub mod cluster;
+pub mod facts;
 pub mod inputs;
+pub mod process;
 pub mod workspace;

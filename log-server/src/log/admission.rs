@@ -28,10 +28,60 @@ enum Ready {
     Queue(Submitted),
 }
 
+/// A place in a line: claims of one stream are checked at once but queued in the order in which they came, so that one can
+/// name another that comes shortly before it. Dropping a turn lets the next one go.
+#[derive(Debug)]
+pub struct Turn {
+    before: Option<oneshot::Receiver<()>>,
+    _after: oneshot::Sender<()>,
+}
+
+/// Hands out turns.
+#[derive(Debug, Default)]
+pub struct Turns(Option<oneshot::Receiver<()>>);
+
+impl Turns {
+    /// The next turn.
+    pub fn take(&mut self) -> Turn {
+        let (after, next) = oneshot::channel();
+        Turn { before: self.0.replace(next), _after: after }
+    }
+}
+
+impl Turn {
+    /// Waits until the turn before is over, however it ended.
+    async fn come(&mut self) {
+        if let Some(before) = self.before.take() {
+            let _over = before.await;
+        }
+    }
+}
+
 impl Log {
     /// Takes one envelope, waits for its entry to be durable and proven, and answers. With `wait_for_room` a full queue is
     /// waited for; without, it is said at once. Once the claim is queued, dropping the future changes nothing.
     pub async fn submit(self: &Arc<Self>, envelope: Bytes, wait_for_room: bool) -> Result<Answer, Declined> {
+        self.submit_in_turn(envelope, wait_for_room, Turns::default().take()).await
+    }
+
+    /// As [`Log::submit`], queued after the turns before it.
+    pub async fn submit_in_turn(
+        self: &Arc<Self>,
+        envelope: Bytes,
+        wait_for_room: bool,
+        turn: Turn,
+    ) -> Result<Answer, Declined> {
+        let answered = self.decide_on(envelope, wait_for_room, turn).await;
+        self.stats.answered(answered.as_ref().map(|answer| answer.created).map_err(|declined| declined.refused.code));
+        answered
+    }
+
+    async fn decide_on(
+        self: &Arc<Self>,
+        envelope: Bytes,
+        wait_for_room: bool,
+        mut turn: Turn,
+    ) -> Result<Answer, Declined> {
         let log = Arc::clone(self);
         let checked = tokio::task::spawn_blocking(move || log.check(&envelope)).await;
         let (submission, ready) = checked.map_err(|error| internal(&error))??;
@@ -40,7 +90,10 @@ impl Log {
             Ready::Queue(submitted) => submitted,
         };
         let validly_signed = matches!(submitted, Submitted::Checked(_));
-        let outcome = self.enqueue(submitted, wait_for_room).await?;
+        turn.come().await;
+        let answer = self.enqueue(submitted, wait_for_room).await?;
+        drop(turn);
+        let outcome = answer.await.map_err(|_| Declined { retry_after_seconds: Some(5), ..stopped().into() })?;
         match outcome {
             Outcome::Accepted(accepted) => Ok(Answer { receipt: self.to_receipt(*accepted), created: true }),
             Outcome::Known(index) => self.answer_known(submission, index).await,
@@ -132,7 +185,7 @@ impl Log {
         Err(Declined { retry_after_seconds: Some(seconds), ..refused.into() })
     }
 
-    async fn enqueue(&self, submitted: Submitted, wait_for_room: bool) -> Result<Outcome, Declined> {
+    async fn enqueue(&self, submitted: Submitted, wait_for_room: bool) -> Result<oneshot::Receiver<Outcome>, Declined> {
         let (reply, answer) = oneshot::channel();
         let digest = submitted.submission().digest();
         let item = Item { submitted, digest, reply };
@@ -141,17 +194,16 @@ impl Log {
             false => self.queue.push(item),
         };
         match pushed {
-            Ok(()) => {}
+            Ok(()) => Ok(answer),
             Err((_, Full::Full { retry_after_seconds })) => {
                 let refused = Refused::new(Code::QueueFull, "the log's queue is full; ask again as Retry-After says");
-                return Err(Declined { retry_after_seconds: Some(retry_after_seconds), ..refused.into() });
+                Err(Declined { retry_after_seconds: Some(retry_after_seconds), ..refused.into() })
             }
             Err((_, Full::Closed)) => {
                 let (refused, retry) = Mode::Stopping.refusal().unwrap_or_else(|| (stopped(), Some(5)));
-                return Err(Declined { retry_after_seconds: retry, ..refused.into() });
+                Err(Declined { retry_after_seconds: retry, ..refused.into() })
             }
         }
-        answer.await.map_err(|_| Declined { retry_after_seconds: Some(5), ..stopped().into() })
     }
 
     fn to_receipt(&self, accepted: Accepted) -> Receipt {

@@ -1,9 +1,12 @@
 //! The log as the rest of the server sees it: submit, look up, what is published, in which mode.
 
 mod admission;
+#[cfg(test)]
+mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -17,9 +20,12 @@ use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::watch;
 
+pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
+pub(crate) use open::append_alone;
 pub use open::{LogConfig, OpenError};
+pub use stats::Stats;
 
 use crate::sequencer::{Published, Queue, QueueLimits};
 use crate::signer::LogKeys;
@@ -88,6 +94,7 @@ pub struct Log {
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
+    stats: Stats,
 }
 
 impl Log {
@@ -129,6 +136,11 @@ impl Log {
     /// Claims that wait for the sequencer.
     pub fn queue_depth(&self) -> usize {
         self.queue.depth()
+    }
+
+    /// Counters of the log's work.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// Takes no more claims, answers those that wait, and waits for the sequencer's thread to end. Blocks.

@@ -137,3 +137,38 @@ async fn a_log_opens_again_and_never_below_what_was_signed() {
     let empty: Arc<dyn Store> = Arc::new(MemoryStore::new(ORIGIN));
     assert!(TestLog::open(empty.clone(), time.clone(), signer.clone()).is_err(), "an older store makes no head");
 }
+
+#[tokio::test]
+async fn an_outsider_changes_no_rules_and_stops_nobody() {
+    let test = TestLog::start();
+    let mut claim = constitution_claim();
+    claim["body"]["rules_version"] = json!(2);
+    claim["body"]["operator_keys"] =
+        json!([{"alg": "ed25519", "spki": proto::b64::encode(key(99).public().to_spki())}]);
+    claim["effective"] = json!("2027-03-01T00:00:00Z");
+    let declined = test.log.submit(body(&sign(&claim, &[99])), false).await.expect_err("refused");
+    assert_eq!(declined.refused.code, Code::RightOperator, "{}", declined.refused);
+    assert!(test.log.submit(body(&acme()), false).await.is_ok(), "the log goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn claims_of_one_stream_are_queued_in_their_order() {
+    let test = TestLog::start();
+    let (mut turns, mut tasks) = (crate::log::Turns::default(), Vec::new());
+    // The enrolment first, then a promise, then each one supersedes the one before.
+    let mut envelopes = vec![acme(), support("CAM-3", "2030-01")];
+    for year in 2031..2060 {
+        let mut claim = support_claim("CAM-3", &format!("{year}-01"));
+        let before = envelopes.last().map(|e| proto::claim::ClaimId::of(&e.payload_type, &e.payload)).unwrap();
+        claim["rel"] = json!({"kind": "supersede", "target": {"id": before.to_string()}});
+        envelopes.push(sign(&claim, &[number::ACME_SIGN]));
+    }
+    for envelope in &envelopes {
+        let (log, bytes, turn) = (test.log.clone(), body(envelope), turns.take());
+        tasks.push(tokio::spawn(async move { log.submit_in_turn(bytes, true, turn).await }));
+    }
+    for (i, task) in tasks.into_iter().enumerate() {
+        let answer = task.await.unwrap().unwrap_or_else(|declined| panic!("line {i}: {:?}", declined.refused));
+        assert_eq!(answer.receipt.index, LeafIndex(i as u64 + 1));
+    }
+}

@@ -235,6 +235,13 @@ fn refuse_or_halt(item: Item, stop: Stop<StoreError>) -> Result<(), Halt> {
             let _gone = item.reply.send(Outcome::Refused(refused));
             Ok(())
         }
+        // The constitution in force was known when the log started, so these rules are the ones the claim asks for.
+        Stop::UnknownRules(version) => {
+            let message = format!("this log does not know rules version {version}; update it first");
+            let refused = Refused::at(Code::SlotConstitution, "/body/rules_version", message);
+            let _gone = item.reply.send(Outcome::Refused(refused));
+            Ok(())
+        }
         other => {
             let _gone = item.reply.send(Outcome::Undecided(ask_again()));
             Err(Halt::from(other))

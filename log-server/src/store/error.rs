@@ -39,6 +39,9 @@ pub enum StoreError {
     /// An earlier write ended in an error.
     #[error("an earlier write failed with an unknown outcome; the store must be recovered before it takes another")]
     NeedsRecovery,
+    /// The store is just being recovered.
+    #[error("the store is being recovered; try again")]
+    Recovering,
     /// State and rows are being rebuilt from the entries.
     #[error("state and rows are being rebuilt and stand at entry {next}; finish the rebuild first")]
     Rebuilding {

@@ -163,6 +163,11 @@ impl Store for MemoryStore {
         Ok(self.read()?.state.get(key).cloned())
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        scan(&self.read()?.state, b"", after, Direction::Forward, each);
+        Ok(())
+    }
+
     fn rows(
         &self,
         prefix: &[u8],
@@ -209,6 +214,11 @@ impl Store for MemoryStore {
             data.reports.extend([pair]);
             Ok(())
         })
+    }
+
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        scan(&self.read()?.state, b"", after, Direction::Forward, each);
+        Ok(())
     }
 
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
@@ -306,4 +316,48 @@ fn scan(pairs: &Pairs, prefix: &[u8], after: Option<&[u8]>, direction: Direction
             within.into_iter().rev().try_for_each(&mut show)
         }
     };
+}
+
+#[cfg(any(test, feature = "conformance"))]
+impl super::faulty::Damage for MemoryStore {
+    fn overwrite_entry(&self, index: LeafIndex, entry: &[u8]) -> Result<(), StoreError> {
+        self.write(|data| {
+            data.entries.insert(index.0, Bytes::copy_from_slice(entry));
+            Ok(())
+        })
+    }
+
+    fn overwrite_hash(&self, level: u8, index: u64, hash: Hash) -> Result<(), StoreError> {
+        self.write(|data| {
+            data.tiles.insert((level, index), hash);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance::{Disk, ORIGIN, grow_and_check, run};
+    use super::*;
+
+    struct Kept(MemoryStore);
+
+    impl Disk for Kept {
+        fn open(&self) -> Arc<dyn Store> {
+            Arc::new(self.0.reopen())
+        }
+    }
+
+    #[test]
+    fn conformance() {
+        run(|| Box::new(Kept(MemoryStore::new(ORIGIN))));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 16, ..Default::default() })]
+        #[test]
+        fn batches_of_any_shape(sizes in proptest::collection::vec(0usize..600, 1..6)) {
+            grow_and_check(&MemoryStore::new(ORIGIN), &sizes);
+        }
+    }
 }

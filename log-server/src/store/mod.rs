@@ -1,11 +1,17 @@
 //! What is durable.
 //!
-//! [`Store`] is the contract, [`memory`] and [`rocks`] keep it, [`conformance`] holds both to it, and [`faulty`] breaks it
-//! on a schedule, for the sequencer's tests. [`disk`] tells how much room is left.
+//! [`Store`] is the contract, [`memory`] and [`rocks`] keep it, `conformance` holds both to it, and `faulty` breaks it
+//! on a schedule, for the sequencer's tests (both with the feature `conformance` only). [`disk`] tells how much room is left.
 
 pub mod check;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod disk;
 pub mod error;
+#[cfg(any(test, feature = "conformance"))]
+pub mod faulty;
 pub mod memory;
+pub mod rocks;
 pub mod thinning;
 pub mod types;
 
@@ -91,6 +97,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The value of a state key.
     fn state(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// All state, ascending by key; `after` as for [`rows`](Store::rows). For checks; the fold reads single keys.
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError>;
 
     /// The rows whose key starts with `prefix`, in the byte order of their keys. With `after`, only those beyond that key in
     /// the scan's direction, without the key itself: the last key of a page is the `after` of the next one.

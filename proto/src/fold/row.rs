@@ -162,6 +162,11 @@ impl RowPrefix {
         RowPrefix::new(b'r', &[])
     }
 
+    /// One issuer's row.
+    pub fn issuer(issuer: &str) -> RowPrefix {
+        RowPrefix::new(b'r', &[issuer])
+    }
+
     /// Claims that name an id.
     pub fn id(scheme: &str, value: &str) -> RowPrefix {
         RowPrefix::new(b'x', &[scheme, value])

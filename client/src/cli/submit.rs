@@ -1,0 +1,137 @@
+//! `claimtrail submit`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use proto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
+use proto::receipt::Receipt;
+use serde_json::json;
+
+use super::context::{Connection, Context};
+use super::out;
+use crate::clock::rfc3339;
+use crate::error::Error;
+use crate::files;
+use crate::submit::{Bulk, Item, Journal, Source, receipt_path, submit_one};
+
+#[derive(Debug, Args)]
+pub(super) struct Submit {
+    /// An envelope, a file with one envelope a line, a folder with x.envelope.json files, or - for standard input
+    source: PathBuf,
+    /// Keep receipts in this file, one a line [default: x.receipts.ndjson for x.ndjson, beside each envelope for a folder]
+    #[arg(long, value_name = "FILE")]
+    receipts: Option<PathBuf>,
+}
+
+pub(super) fn run(context: &Context, submit: &Submit) -> Result<u8, Error> {
+    let connection = context.connect()?;
+    let path = &submit.source;
+    if path.is_dir() {
+        let journal = open(submit.receipts.as_deref(), Journal::Beside, &connection)?;
+        return bulk(context, &connection, Source::folder(path)?, journal, false);
+    }
+    if path == Path::new("-") {
+        let journal = open(submit.receipts.as_deref(), Journal::Nowhere, &connection)?;
+        let show = matches!(journal, Journal::Nowhere);
+        return bulk(context, &connection, Source::stdin(), journal, show);
+    }
+    if is_single(path)? {
+        let item = Item::load(path)?;
+        return one(context, &connection, &item).map(|()| 0);
+    }
+    let beside = path.with_extension("receipts.ndjson");
+    let journal = open(Some(submit.receipts.as_deref().unwrap_or(&beside)), Journal::Nowhere, &connection)?;
+    bulk(context, &connection, Source::lines(path)?, journal, false)
+}
+
+/// Submits a file with one envelope a line, its receipts beside it.
+pub(super) fn file(context: &Context, path: &Path) -> Result<u8, Error> {
+    run(context, &Submit { source: path.to_owned(), receipts: None })
+}
+
+/// Whether the file holds one envelope. A file that is too large for one, or that ends in `.ndjson`, has many.
+fn is_single(path: &Path) -> Result<bool, Error> {
+    if path.extension().is_some_and(|extension| extension == "ndjson") {
+        return Ok(false);
+    }
+    match files::read(path, MAX_ENVELOPE_BYTES) {
+        Ok(bytes) => Ok(Envelope::parse(&bytes).is_ok() || bytes.iter().filter(|byte| **byte == b'\n').count() < 2),
+        Err(error) if error.kind == crate::ErrorKind::Malformed => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn open(path: Option<&Path>, otherwise: Journal, connection: &Connection) -> Result<Journal, Error> {
+    path.map_or(Ok(otherwise), |path| Journal::lines(path, &connection.origin))
+}
+
+/// Submits one envelope, keeps its receipt beside it and says where the claim is.
+pub(super) fn one(context: &Context, connection: &Connection, item: &Item) -> Result<(), Error> {
+    let (receipt, created) = connection.wait(submit_one(&connection.api, &connection.trust, item))?;
+    let mut journal = Journal::Beside;
+    journal.keep(item, &receipt)?;
+    connection.accept(context, receipt.checkpoint.as_bytes())?;
+    show(context, item, &receipt, created);
+    Ok(())
+}
+
+fn show(context: &Context, item: &Item, receipt: &Receipt, created: bool) {
+    let kept = item.path.as_deref().map(receipt_path);
+    if context.json() {
+        out::json(&json!({ "created": created, "receipt": receipt.to_value(), "file": kept }));
+        return;
+    }
+    let done = if created { "logged:" } else { "was logged before:" };
+    let text = format!("{} entry {} at {}", out::styled(out::GOOD, done), receipt.index, rfc3339(receipt.timestamp));
+    out::line(format!("{text}\n  claim    {}", receipt.claim_id));
+    if let Some(kept) = kept {
+        out::line(format!("  receipt  {} (inclusion proven under your trust file)", kept.display()));
+    }
+}
+
+fn bulk(
+    context: &Context,
+    connection: &Connection,
+    source: Source,
+    mut journal: Journal,
+    show: bool,
+) -> Result<u8, Error> {
+    let bar = context.bar(source.len(), "submitting");
+    let mut each = |_: &Item, receipt: &Receipt| {
+        if show {
+            out::line(receipt.to_json());
+        }
+    };
+    let mut progress = |progress: crate::submit::Progress| bar.set_position(progress.total());
+    let mut bulk = Bulk {
+        api: &connection.api,
+        trust: &connection.trust,
+        origin: &connection.origin,
+        journal: &mut journal,
+        each: &mut each,
+        progress: &mut progress,
+    };
+    let summary = connection.wait(bulk.run(source));
+    bar.finish_and_clear();
+    let summary = summary?;
+    if let Some(head) = &summary.newest_head {
+        connection.accept(context, head)?;
+    }
+    let done = summary.progress;
+    for rejected in &summary.rejected {
+        let place = if rejected.label.is_empty() { String::new() } else { format!("{}: ", rejected.label) };
+        out::remark(format!("{} {place}{}", out::styled(out::BAD, "refused:"), rejected.error));
+    }
+    let text = json!({
+        "created": done.created, "repeated": done.repeated, "skipped": done.skipped, "rejected": done.rejected,
+    });
+    match (context.json(), show) {
+        (true, false) => out::json(&text),
+        (_, true) => context.remark(text.to_string()),
+        (false, false) => out::line(format!(
+            "{} new entries, {} that the log had before, {} skipped with a receipt, {} refused",
+            done.created, done.repeated, done.skipped, done.rejected
+        )),
+    }
+    Ok(if done.rejected > 0 { 65 } else { 0 })
+}

@@ -1,0 +1,360 @@
+//! HTTP with bounds: timeouts, body limits, and retries that do what the server asks.
+
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+
+use crate::error::{Error, ErrorKind};
+use crate::problem::Problem;
+use crate::random;
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a server may stay silent in the middle of an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one request is tried again in all, unless the caller says otherwise.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
+/// The first wait between two tries; doubled each time.
+const FIRST_WAIT_MS: u64 = 200;
+/// The longest wait that we choose ourselves.
+const LONGEST_WAIT_MS: u64 = 10_000;
+
+/// Media type of envelopes.
+pub const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
+/// Media type of bulk submissions.
+pub const NDJSON_TYPE: &str = "application/x-ndjson";
+
+/// A connection pool to one server.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    base: String,
+    deadline: Duration,
+}
+
+/// An answer with a status below 400, read in full.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// One try's outcome when it is not an answer.
+struct Failed {
+    error: Error,
+    /// Whether another try may help, and how long the server asks to wait.
+    again: Option<Option<Duration>>,
+}
+
+impl Http {
+    /// Talks to the server at this URL (`http` or `https`, perhaps with a path before the log's own).
+    pub fn new(base: &str) -> Result<Http, Error> {
+        install_tls();
+        let url = reqwest::Url::parse(base).map_err(|e| Error::usage(format!("{base:?} is not a URL: {e}")))?;
+        let has_rest = url.query().is_some() || url.fragment().is_some();
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || has_rest {
+            return Err(Error::usage(format!(
+                "{base:?} is not the address of a log; it looks like https://log.example"
+            )));
+        }
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::limited(3))
+            .user_agent(concat!("claimtrail/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&url) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
+        Ok(Http { client, base: base.trim_end_matches('/').to_owned(), deadline: DEFAULT_DEADLINE })
+    }
+
+    /// Tries a failing request again for at most this long.
+    pub fn with_deadline(mut self, deadline: Duration) -> Http {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The server's URL without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// How long a failing request is tried again.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Gets a path of at most `limit` bytes.
+    pub async fn get(&self, path: &str, limit: usize) -> Result<Answer, Error> {
+        self.retry(|| self.client.get(self.url(path)), limit).await
+    }
+
+    /// Posts a body. Every post of this client may be repeated: a claim that is in the log already is answered with its
+    /// first receipt.
+    pub async fn post(&self, path: &str, content_type: &str, body: Bytes, limit: usize) -> Result<Answer, Error> {
+        let request = || self.client.post(self.url(path)).header(CONTENT_TYPE, content_type).body(body.clone());
+        self.retry(request, limit).await
+    }
+
+    /// Posts a body that is made while it is sent, and gives the answer while it comes. Not tried again.
+    pub async fn stream(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: reqwest::Body,
+    ) -> Result<reqwest::Response, Error> {
+        let request = self.client.post(self.url(path)).header(CONTENT_TYPE, content_type).body(body);
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status().as_u16();
+        if status < 300 {
+            return Ok(response);
+        }
+        let wait = retry_after(response.headers());
+        let body = read_body(response, Problem::MAX_BYTES).await.unwrap_or_default();
+        let mut problem = Problem::read(status, &body);
+        problem.retry_after_seconds = problem.retry_after_seconds.or(wait.map(|wait| wait.as_secs()));
+        Err(problem.into_error())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{}", self.base, path.trim_start_matches('/'))
+    }
+
+    async fn retry(&self, request: impl Fn() -> reqwest::RequestBuilder, limit: usize) -> Result<Answer, Error> {
+        let started = Instant::now();
+        let mut backoff = Backoff::new();
+        loop {
+            let failed = match self.once(request(), limit).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            let Some(asked) = failed.again else { return Err(failed.error) };
+            let wait = backoff.next(asked);
+            if started.elapsed() + wait > self.deadline {
+                return Err(give_up(failed.error, asked));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn once(&self, request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, Failed> {
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(e) => return Err(Failed { error: self.unreachable(&e), again: Some(None) }),
+        };
+        let status = response.status().as_u16();
+        let asked = retry_after(response.headers());
+        let body = match read_body(response, limit.max(Problem::MAX_BYTES)).await {
+            Ok(body) if body.len() <= limit || status >= 400 => body,
+            Ok(body) | Err(TooMuch::Bytes(body)) => {
+                let message =
+                    format!("{} answers with {} bytes or more where {limit} are the most", self.base, body.len());
+                return Err(Failed { error: Error::unreachable(message), again: None });
+            }
+            Err(TooMuch::Broken(e)) => return Err(Failed { error: self.unreachable(&e), again: Some(None) }),
+        };
+        if status < 400 {
+            return Ok(Answer { status, body });
+        }
+        let problem = Problem::read(status, &body);
+        let again = problem.is_passing().then_some(asked);
+        Err(Failed { error: problem.into_error(), again })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        let message = format!(
+            "{} cannot be reached: {}; check the address (--url, or the log line of the trust file) and that it runs",
+            self.base,
+            chain(error)
+        );
+        Error::unreachable(message)
+    }
+}
+
+impl Problem {
+    /// Problem documents may carry a receipt; they stay below this.
+    pub(crate) const MAX_BYTES: usize = proto::receipt::MAX_RECEIPT_BYTES + 64 * 1024;
+}
+
+/// Waits that double, with jitter, never shorter than the server asks.
+#[derive(Debug)]
+pub struct Backoff {
+    next_ms: u64,
+}
+
+impl Backoff {
+    /// Begins with the shortest wait.
+    pub fn new() -> Backoff {
+        Backoff { next_ms: FIRST_WAIT_MS }
+    }
+
+    /// The next wait: what the server asked for or our own, and up to half as much again so that clients spread.
+    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
+        let own = Duration::from_millis(self.next_ms);
+        self.next_ms = (self.next_ms * 2).min(LONGEST_WAIT_MS);
+        let wait = asked.unwrap_or(own);
+        let spread = u64::try_from(own.as_millis() / 2).unwrap_or(0);
+        wait + Duration::from_millis(random::jitter(spread))
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff::new()
+    }
+}
+
+fn give_up(mut error: Error, asked: Option<Duration>) -> Error {
+    if error.kind == ErrorKind::TryLater {
+        let when = asked.map(|wait| format!(" in {} s", wait.as_secs().max(1))).unwrap_or_default();
+        error.message.push_str(&format!("; try again{when}"));
+    }
+    error
+}
+
+/// `Retry-After` in seconds; the form with a date is not used by logs and counts as absent.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+enum TooMuch {
+    Bytes(Bytes),
+    Broken(reqwest::Error),
+}
+
+async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, TooMuch> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(TooMuch::Broken)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > limit {
+            return Err(TooMuch::Bytes(body.into()));
+        }
+    }
+    Ok(body.into())
+}
+
+/// An error with its causes, which reqwest keeps out of its own text.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+fn is_loopback(url: &reqwest::Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => {
+            host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        None => false,
+    }
+}
+
+/// TLS with ring, once for the process; a provider that someone else installed stays.
+fn install_tls() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3), for a segment of a path or a query value.
+pub fn encode_segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use wiremock::matchers::{method, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        for bad in ["", "log.example", "ftp://log.example", "http://", "https://log.example/?a=b", "file:///etc"] {
+            assert_eq!(Http::new(bad).unwrap_err().kind, ErrorKind::Usage, "{bad}");
+        }
+        assert_eq!(Http::new("https://log.example/a/").unwrap().base(), "https://log.example/a");
+        let loopback = |text| is_loopback(&reqwest::Url::parse(text).unwrap());
+        assert!(loopback("http://127.0.0.1:1") && loopback("http://[::1]:1") && loopback("http://localhost"));
+        assert!(!loopback("http://10.0.0.1") && !loopback("http://localhost.example"));
+    }
+
+    #[test]
+    fn segments_are_encoded() {
+        assert_eq!(encode_segment("name:Ä b/c"), "name%3A%C3%84%20b%2Fc");
+    }
+
+    #[test]
+    fn waits_grow_and_obey() {
+        let mut backoff = Backoff::new();
+        let first = backoff.next(None);
+        assert!(first >= Duration::from_millis(FIRST_WAIT_MS) && first <= Duration::from_millis(FIRST_WAIT_MS * 3 / 2));
+        assert!(backoff.next(Some(Duration::from_secs(7))) >= Duration::from_secs(7));
+        for _ in 0..20 {
+            assert!(backoff.next(None) <= Duration::from_millis(LONGEST_WAIT_MS * 3 / 2));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_asked_again_and_a_refusal_is_not() {
+        let server = MockServer::start().await;
+        let full =
+            ResponseTemplate::new(503).insert_header("retry-after", "0").set_body_string(r#"{"code":"queue.full"}"#);
+        Mock::given(path("/a")).respond_with(full).up_to_n_times(2).expect(2).mount(&server).await;
+        Mock::given(path("/a"))
+            .respond_with(ResponseTemplate::new(200).set_body_string("yes"))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let no =
+            ResponseTemplate::new(422).set_body_string(r#"{"code":"claim.value","detail":"no","pointer":"/body"}"#);
+        Mock::given(method("POST")).and(path("/b")).respond_with(no).expect(1).mount(&server).await;
+        let http = Http::new(&server.uri()).unwrap();
+        assert_eq!(http.get("/a", 10).await.unwrap().body, "yes");
+        let error = http.post("/b", ENVELOPE_TYPE, Bytes::from_static(b"{}"), 10).await.unwrap_err();
+        assert_eq!((error.kind, error.code()), (ErrorKind::Refused, Some(proto::code::Code::ClaimValue)));
+        assert!(error.message.contains("(at /body)"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_wait_beyond_the_deadline_ends_at_once_and_says_when() {
+        let server = MockServer::start().await;
+        let full =
+            ResponseTemplate::new(503).insert_header("retry-after", "3600").set_body_string(r#"{"code":"disk.low"}"#);
+        Mock::given(path("/a")).respond_with(full).expect(1).mount(&server).await;
+        let error = Http::new(&server.uri()).unwrap().get("/a", 10).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::TryLater);
+        assert!(error.message.contains("try again in 3600 s"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn long_bodies_and_dead_addresses_are_errors() {
+        let server = MockServer::start().await;
+        let long = ResponseTemplate::new(200).set_body_bytes(vec![0; Problem::MAX_BYTES + 1]);
+        Mock::given(path("/long")).respond_with(long).mount(&server).await;
+        let long = Http::new(&server.uri()).unwrap().get("/long", 100).await.unwrap_err();
+        assert!(long.message.contains("100 are the most"), "{long}");
+        let dead = Http::new("http://127.0.0.1:1").unwrap().with_deadline(Duration::ZERO);
+        assert_eq!(dead.get("/x", 1).await.unwrap_err().kind, ErrorKind::Unreachable);
+    }
+}

@@ -1,0 +1,35 @@
+//! What talks to a Claimtrail log: keys, claims, submission, verification, audit. A library, and with the feature `cli`
+//! the `claimtrail` command.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`http`], [`problem`], [`api`] | requests with bounds and retries; the log's refusals; the log's own endpoints |
+//! | [`keyfile`], [`files`], [`trust`] | key files, the atomic writer, whom the reader believes |
+//! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
+//! | [`tiles`], [`audit`] | tiles and bundles over HTTP; the whole log re-hashed and its rules run again |
+//! | [`compose`], [`template`], [`submit`] | claims filled in, written as templates, signed and submitted |
+//! | [`import`] | files and folders of what others published, as claims |
+//! | [`verify`] | receipts and proofs checked with no network |
+
+pub mod api;
+pub mod audit;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod clock;
+pub mod compose;
+pub mod error;
+pub mod files;
+pub mod head;
+pub mod http;
+pub mod identity;
+pub mod import;
+pub mod keyfile;
+pub mod problem;
+pub mod random;
+pub mod state;
+pub mod submit;
+pub mod tiles;
+pub mod trust;
+pub mod verify;
+
+pub use error::{Error, ErrorKind};

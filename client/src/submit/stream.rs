@@ -1,0 +1,372 @@
+//! Many envelopes in one stream: sent and answered at the same time, taken up again after an interruption.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use proto::receipt::Receipt;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{HeadCache, Item, Journal, Source};
+use crate::api::Api;
+use crate::error::{Error, ErrorKind};
+use crate::http::{Backoff, NDJSON_TYPE};
+use crate::problem::Problem;
+use crate::trust::Trust;
+
+/// Envelopes sent and not answered: more than two of the log's batches, so that it never waits for us, and few enough
+/// to keep in memory for sending them again.
+const WINDOW: usize = 4096;
+/// Lines on their way into the connection.
+const LINES_READY: usize = 64;
+/// A line of an answer is a receipt or a head, with room.
+const MAX_LINE_BYTES: usize = proto::receipt::MAX_RECEIPT_BYTES + 64 * 1024;
+/// Refusals that are kept for the summary; more are only counted.
+const KEPT_REJECTIONS: usize = 1000;
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Claims with a new entry.
+    pub created: u64,
+    /// Claims that the log had already.
+    pub repeated: u64,
+    /// Claims that had a receipt in the journal and were not sent.
+    pub skipped: u64,
+    /// Claims that were refused, by the log or because they cannot be read.
+    pub rejected: u64,
+}
+
+impl Progress {
+    /// All that is done.
+    pub fn total(&self) -> u64 {
+        self.created + self.repeated + self.skipped + self.rejected
+    }
+}
+
+/// A claim that is not in the log, and why.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// The claim's name for people.
+    pub label: String,
+    /// Why.
+    pub error: Error,
+}
+
+/// What came of a bulk submission.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// The counts.
+    pub progress: Progress,
+    /// The first thousand refusals.
+    pub rejected: Vec<Rejected>,
+    /// The newest head among the receipts, byte for byte.
+    pub newest_head: Option<Vec<u8>>,
+}
+
+/// A bulk submission.
+pub struct Bulk<'a> {
+    /// The log.
+    pub api: &'a Api,
+    /// Under which its receipts are checked.
+    pub trust: &'a Trust,
+    /// Its origin.
+    pub origin: &'a str,
+    /// Where receipts are kept.
+    pub journal: &'a mut Journal,
+    /// Is told each receipt.
+    pub each: &'a mut (dyn FnMut(&Item, &Receipt) + Send),
+    /// Is told how far it is.
+    pub progress: &'a mut (dyn FnMut(Progress) + Send),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Head { head: StreamHead },
+    Receipt { status: u16, receipt: serde_json::Map<String, Value> },
+    Problem { status: u16, problem: Problem },
+}
+
+#[derive(Deserialize)]
+struct StreamHead {
+    size: u64,
+    checkpoint: String,
+}
+
+/// What is shared between sending and reading.
+#[derive(Default)]
+struct Flight {
+    /// To be sent (again) before anything new.
+    backlog: VecDeque<Item>,
+    /// Sent and not answered, in order.
+    pending: VecDeque<Item>,
+    /// Answered with "not now": for the next connection.
+    later: Vec<Item>,
+}
+
+impl Bulk<'_> {
+    /// Sends everything. Interrupted connections are taken up again as long as something moves within the connection's
+    /// deadline; after that the error says how to go on later.
+    pub async fn run(&mut self, mut source: Source) -> Result<Summary, Error> {
+        let mut summary = Summary::default();
+        let mut heads = HeadCache::new(self.trust);
+        let flight = Mutex::new(Flight::default());
+        let mut backoff = Backoff::new();
+        let mut last_move = Instant::now();
+        loop {
+            let before = summary.progress.total();
+            let round = self.round(&mut source, &flight, &mut heads, &mut summary).await;
+            self.journal.finish()?;
+            let left = {
+                let mut flight = lock(&flight);
+                let Flight { backlog, pending, later } = &mut *flight;
+                backlog.extend(later.drain(..));
+                // Unanswered ones go first, in their order.
+                while let Some(item) = pending.pop_back() {
+                    backlog.push_front(item);
+                }
+                backlog.len()
+            };
+            if summary.progress.total() > before {
+                last_move = Instant::now();
+                backoff = Backoff::new();
+            }
+            let asked = match round {
+                Ok(_) if left == 0 => break,
+                Ok(asked) => asked,
+                Err(error) if matches!(error.kind, ErrorKind::TryLater | ErrorKind::Unreachable) => {
+                    let asked = error.problem.as_ref().and_then(|problem| problem.retry_after_seconds);
+                    self.may_go_on(&summary, last_move, error)?;
+                    asked.map(Duration::from_secs)
+                }
+                Err(error) => return Err(error),
+            };
+            if summary.progress.total() == before && last_move.elapsed() > self.api.http().deadline() {
+                let message = format!("the log leaves {left} claims unanswered; run the same command again to go on");
+                return Err(Error::new(ErrorKind::TryLater, message));
+            }
+            tokio::time::sleep(backoff.next(asked)).await;
+        }
+        summary.newest_head = heads.newest().map(|checked| checked.checkpoint.to_bytes());
+        Ok(summary)
+    }
+
+    fn may_go_on(&self, summary: &Summary, last_move: Instant, mut error: Error) -> Result<(), Error> {
+        if last_move.elapsed() <= self.api.http().deadline() {
+            return Ok(());
+        }
+        let done = summary.progress;
+        error.message.push_str(&format!(
+            "; {} claims are in the log, run the same command again to go on from there",
+            done.created + done.repeated + done.skipped
+        ));
+        Err(error)
+    }
+
+    /// One connection: sends until the source is empty, reads until the log ends the answer. Gives the longest wait that
+    /// single lines asked for.
+    async fn round(
+        &mut self,
+        source: &mut Source,
+        flight: &Mutex<Flight>,
+        heads: &mut HeadCache<'_>,
+        summary: &mut Summary,
+    ) -> Result<Option<Duration>, Error> {
+        if !self.has_next(source, flight, summary) {
+            return Ok(None);
+        }
+        let (lines, ready) = mpsc::channel::<Bytes>(LINES_READY);
+        let window = Semaphore::new(WINDOW);
+        let stream = futures_util::stream::unfold(ready, |mut ready| async move {
+            ready.recv().await.map(|line| (Ok::<Bytes, std::io::Error>(line), ready))
+        });
+        let body = reqwest::Body::wrap_stream(stream);
+        let api = self.api.clone();
+        let request = api.http().stream("/v1/claims/stream", NDJSON_TYPE, body);
+        tokio::pin!(request);
+        let mut lines = Some(lines);
+        let mut answer = Answer::default();
+        let mut response: Option<reqwest::Response> = None;
+        loop {
+            let has_room = window.available_permits() > 0;
+            if lines.is_some() && has_room && !self.has_next(source, flight, summary) {
+                lines = None; // the end of the body
+            }
+            let mut closed = false;
+            tokio::select! {
+                permit = reserve(lines.as_ref()), if lines.is_some() && has_room => match permit {
+                    Some(permit) => {
+                        let Some(line) = send_next(flight) else { continue };
+                        if let Ok(taken) = window.try_acquire() {
+                            taken.forget(); // comes back with the answer
+                        }
+                        permit.send(line);
+                    }
+                    // The connection takes no more; what it still answers is read, the rest is for the next one.
+                    None => closed = true,
+                },
+                got = &mut request, if response.is_none() => response = Some(got?),
+                chunk = next_chunk(response.as_mut()), if response.is_some() => {
+                    let Some(chunk) = chunk.map_err(|e| Error::unreachable(format!("the log's answer broke off: {e}")))? else {
+                        return Ok(answer.longest_wait);
+                    };
+                    answer.buffer.extend_from_slice(&chunk);
+                    while let Some(line) = answer.next_line()? {
+                        let answered = self.take_line(&line, &mut answer, flight, heads, summary)?;
+                        if answered {
+                            window.add_permits(1);
+                            (self.progress)(summary.progress);
+                        }
+                    }
+                }
+            }
+            if closed {
+                lines = None;
+            }
+        }
+    }
+
+    /// Sees that the next envelope without a receipt stands in the backlog; `false` when there is none left.
+    fn has_next(&mut self, source: &mut Source, flight: &Mutex<Flight>, summary: &mut Summary) -> bool {
+        while lock(flight).backlog.is_empty() {
+            match source.next() {
+                None => return false,
+                Some(Ok(item)) if self.journal.has(&item, self.origin) => {
+                    summary.progress.skipped += 1;
+                    (self.progress)(summary.progress);
+                }
+                Some(Ok(item)) => lock(flight).backlog.push_back(item),
+                Some(Err(error)) => reject(summary, String::new(), error),
+            }
+        }
+        true
+    }
+
+    /// One line of the answer; says whether it answers an envelope.
+    fn take_line(
+        &mut self,
+        line: &[u8],
+        answer: &mut Answer,
+        flight: &Mutex<Flight>,
+        heads: &mut HeadCache<'_>,
+        summary: &mut Summary,
+    ) -> Result<bool, Error> {
+        let nonsense =
+            |e: &dyn std::fmt::Display| Error::unreachable(format!("the log's answer is not understood: {e}"));
+        if line.trim_ascii().is_empty() {
+            return Ok(false);
+        }
+        let line: Line = serde_json::from_slice(line).map_err(|e| nonsense(&e))?;
+        if let Line::Head { head } = line {
+            answer.heads.push_back((head.size, head.checkpoint));
+            answer.heads.truncate_front();
+            return Ok(false);
+        }
+        let item = lock(flight).pending.pop_front().ok_or_else(|| nonsense(&"more answers than questions"))?;
+        match line {
+            Line::Head { .. } => {}
+            Line::Receipt { status, receipt } => {
+                let receipt = answer.complete(receipt).map_err(|e| nonsense(&e))?;
+                heads.check(&item, &receipt)?;
+                self.journal.keep(&item, &receipt)?;
+                (self.each)(&item, &receipt);
+                if status == 201 { summary.progress.created += 1 } else { summary.progress.repeated += 1 }
+            }
+            Line::Problem { status, mut problem } => {
+                problem.status = status;
+                if problem.is_passing() {
+                    let wait = problem.retry_after_seconds.map(Duration::from_secs);
+                    answer.longest_wait = answer.longest_wait.max(wait);
+                    lock(flight).later.push(item);
+                } else {
+                    reject(summary, item.label, problem.into_error());
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Bounded list of the heads that receipts of one answer refer to.
+#[derive(Default)]
+struct Heads(VecDeque<(u64, String)>);
+
+impl Heads {
+    fn push_back(&mut self, head: (u64, String)) {
+        self.0.push_back(head);
+    }
+
+    /// Receipts refer to the head of their own batch; a few are kept for repeats.
+    fn truncate_front(&mut self) {
+        while self.0.len() > 16 {
+            self.0.pop_front();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Answer {
+    buffer: BytesMut,
+    heads: Heads,
+    longest_wait: Option<Duration>,
+}
+
+impl Answer {
+    fn next_line(&mut self) -> Result<Option<BytesMut>, Error> {
+        match self.buffer.iter().position(|byte| *byte == b'\n') {
+            Some(end) => Ok(Some(self.buffer.split_to(end + 1))),
+            None if self.buffer.len() > MAX_LINE_BYTES => {
+                Err(Error::unreachable("the log's answer has an endless line"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Puts the head back into a receipt that only names its size.
+    fn complete(&self, mut receipt: serde_json::Map<String, Value>) -> Result<Receipt, String> {
+        if let Some(size) = receipt.remove("checkpoint_size") {
+            let head = self.heads.0.iter().rev().find(|(of, _)| size.as_u64() == Some(*of));
+            let (_, note) =
+                head.ok_or_else(|| format!("a receipt refers to a head of {size} entries that was not sent"))?;
+            receipt.insert("checkpoint".into(), Value::String(note.clone()));
+        }
+        Receipt::parse(Value::Object(receipt).to_string().as_bytes()).map_err(|e| e.to_string())
+    }
+}
+
+fn reject(summary: &mut Summary, label: String, error: Error) {
+    summary.progress.rejected += 1;
+    if summary.rejected.len() < KEPT_REJECTIONS {
+        summary.rejected.push(Rejected { label, error });
+    }
+}
+
+fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+    flight.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Moves the next envelope from the backlog to those that wait for an answer, and gives its line. It is in one of the
+/// two at any time, so that no error on the way can lose it.
+fn send_next(flight: &Mutex<Flight>) -> Option<Bytes> {
+    let mut flight = lock(flight);
+    let item = flight.backlog.pop_front()?;
+    let line = format!("{}\n", item.envelope.to_json());
+    flight.pending.push_back(item);
+    Some(line.into())
+}
+
+/// Room for one line in the connection; `None` when it takes no more.
+async fn reserve(lines: Option<&mpsc::Sender<Bytes>>) -> Option<mpsc::Permit<'_, Bytes>> {
+    lines?.reserve().await.ok()
+}
+
+async fn next_chunk(response: Option<&mut reqwest::Response>) -> Result<Option<Bytes>, reqwest::Error> {
+    match response {
+        Some(response) => response.chunk().await,
+        None => Ok(None),
+    }
+}

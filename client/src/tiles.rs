@@ -1,0 +1,143 @@
+//! Tiles and entry bundles over HTTP (C2SP tlog-tiles).
+//!
+//! A partial tile that the log no longer keeps is cut from the full one. What comes is checked for its length here and
+//! for its hashes by [`proto::tile::VerifiedTree`], which also keeps a bounded number of tiles.
+
+use proto::hash::HASH_BYTES;
+use proto::num::TreeSize;
+use proto::tile::{Bundle, BundleId, TILE_WIDTH, TileId, TileReader, VerifiedTree, VerifyError};
+use tokio::runtime::Handle;
+
+use crate::error::{Error, ErrorKind};
+use crate::http::Http;
+
+/// A tile has at most 256 hashes.
+const MAX_TILE_BYTES: usize = TILE_WIDTH as usize * HASH_BYTES;
+/// A bundle has at most 256 entries, each with a length of two bytes.
+const MAX_BUNDLE_BYTES: usize = TILE_WIDTH as usize * (proto::tile::MAX_ENTRY_BYTES + 2);
+
+/// Reads tiles for code that is not asynchronous.
+///
+/// Its methods wait for the network: call them from a plain thread or inside `spawn_blocking`, never from a task.
+#[derive(Debug, Clone)]
+pub struct HttpTiles {
+    http: Http,
+    runtime: Handle,
+}
+
+/// A tree whose root a verified checkpoint signed, over the log's tiles.
+pub type HttpTree = VerifiedTree<HttpTiles>;
+
+impl HttpTiles {
+    /// Tiles of the log that `http` talks to, on this runtime.
+    pub fn new(http: Http, runtime: Handle) -> HttpTiles {
+        HttpTiles { http, runtime }
+    }
+
+    /// Waits for an answer on this runtime.
+    pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(answer)
+    }
+
+    /// The entries of a bundle, each in turn, as the tree of `size` entries has it.
+    pub fn bundle(&self, index: u64, size: TreeSize) -> Result<Vec<Vec<u8>>, Error> {
+        let id = BundleId::at(index, size)
+            .ok_or_else(|| Error::usage(format!("a tree of {size} entries has no entry bundle {index}")))?;
+        let full = BundleId::new(index, TILE_WIDTH).ok().filter(|_| id.width() < TILE_WIDTH);
+        let path = full.map(|full| full.to_string());
+        let (bytes, width) =
+            self.runtime.block_on(self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES))?;
+        let bundle = Bundle::parse(&bytes, width)
+            .map_err(|e| Error::unreachable(format!("the log's {id} is malformed: {e}")))?;
+        Ok(bundle.entries().iter().take(usize::from(id.width())).map(|entry| entry.to_vec()).collect())
+    }
+
+    /// Asks for the path, and where that is gone for the full one; says which width came.
+    async fn either(&self, path: &str, full: Option<&str>, width: u16, limit: usize) -> Result<(Vec<u8>, u16), Error> {
+        match (self.http.get(path, limit).await, full) {
+            (Ok(answer), _) => Ok((answer.body.to_vec(), width)),
+            (Err(error), Some(full)) if is_missing(&error) => {
+                Ok((self.http.get(full, limit).await.map_err(reading)?.body.to_vec(), TILE_WIDTH))
+            }
+            (Err(error), _) => Err(reading(error)),
+        }
+    }
+}
+
+impl TileReader for HttpTiles {
+    type Error = Error;
+
+    fn tile(&self, id: TileId) -> Result<Vec<u8>, Error> {
+        let full = (!id.is_full()).then(|| id.full().to_string());
+        let path = id.to_string();
+        let got = self.either(&path, full.as_deref(), id.width(), MAX_TILE_BYTES);
+        let (mut bytes, _) = self.runtime.block_on(got)?;
+        bytes.truncate(usize::from(id.width()) * HASH_BYTES);
+        Ok(bytes)
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 404 | 410))
+}
+
+/// A log that does not give what its signed head says it has is no refusal.
+fn reading(error: Error) -> Error {
+    let kind = if error.kind == ErrorKind::Refused { ErrorKind::Unreachable } else { error.kind };
+    Error { kind, ..error }
+}
+
+/// The reader's own error where there is one, else what is wrong with the tiles.
+pub fn tree_error(error: VerifyError<Error>) -> Error {
+    match error {
+        VerifyError::Tiles(proto::tile::TileError::Reader { error, .. }) => error,
+        other => Error::not_proven(format!("the log serves tiles that do not fit its signed head: {other}")),
+    }
+}
+
+/// The same for the errors of proofs made from a tree.
+pub fn proof_error(error: proto::merkle::ProofError<VerifyError<Error>>) -> Error {
+    match error {
+        proto::merkle::ProofError::Reader(error) => tree_error(error),
+        other => Error::usage(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::hash::Hash;
+    use proto::merkle::{MemoryTree, root_at};
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    #[test]
+    fn a_partial_tile_that_is_gone_is_cut_from_the_full_one() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let leaves: Vec<Hash> = (0..300u32).map(|i| Hash::leaf(&i.to_be_bytes())).collect();
+        let mut tree = MemoryTree::new();
+        leaves.iter().for_each(|leaf| _ = tree.append(*leaf));
+        let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| leaf.0).collect();
+        let full = ResponseTemplate::new(200).set_body_bytes(&bytes[..MAX_TILE_BYTES]);
+        let bundle = proto::tile::encode_bundle(&(0..256u32).map(u32::to_be_bytes).collect::<Vec<_>>()).unwrap();
+        let server = runtime.block_on(async {
+            let server = MockServer::start().await;
+            Mock::given(path("/tile/0/000")).respond_with(full).mount(&server).await;
+            let entries = ResponseTemplate::new(200).set_body_bytes(bundle);
+            Mock::given(path("/tile/entries/000")).respond_with(entries).mount(&server).await;
+            server
+        });
+        let tiles = HttpTiles::new(Http::new(&server.uri()).unwrap(), runtime.handle().clone());
+        let size = TreeSize(200);
+        let root = root_at(&tree, size).unwrap();
+        let verified = VerifiedTree::open(tiles.clone(), size, &root).unwrap();
+        assert_eq!(root_at(&verified, TreeSize(77)).unwrap(), root_at(&tree, TreeSize(77)).unwrap());
+        assert_eq!(tiles.bundle(0, size).unwrap().len(), 200);
+        assert_eq!(tiles.bundle(1, size).unwrap_err().kind, ErrorKind::Usage);
+        let other = VerifiedTree::open(tiles.clone(), TreeSize(201), &root).unwrap_err();
+        assert_eq!(tree_error(other).kind, ErrorKind::NotProven);
+        let missing = VerifiedTree::open(tiles, TreeSize(300), &root).unwrap_err();
+        assert_eq!(tree_error(missing).kind, ErrorKind::Unreachable);
+    }
+}

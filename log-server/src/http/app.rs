@@ -1,0 +1,181 @@
+//! What all handlers share: the log, its limits, and how a handler reads without holding up the others.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::code::Code;
+use proto::fold::State;
+use proto::num::{LeafIndex, TreeSize};
+use proto::query::{Direction, EachRow, QueryError, Reader};
+use service::detached::Detached;
+use service::problem::Problem;
+use tokio::sync::Semaphore;
+
+use super::HttpOptions;
+use super::limit::AddressLimiter;
+use super::stream::StreamLimits;
+use crate::log::Log;
+use crate::sequencer::Published;
+use crate::store::{self, Store, StoreError};
+
+/// How long a read waits for the entry that changes its record to be shown; a batch takes some milliseconds.
+const MOVING_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often a record may move under a reader before it is told to come back.
+const MOVING_ATTEMPTS: u32 = 4;
+
+/// Shared by all handlers. Clones are the same.
+#[derive(Clone)]
+pub(super) struct App(Arc<Shared>);
+
+struct Shared {
+    log: Arc<Log>,
+    detached: Detached,
+    limiter: AddressLimiter,
+    stream: StreamLimits,
+    reads: Semaphore,
+}
+
+impl App {
+    pub(super) fn new(log: Arc<Log>, options: &HttpOptions) -> App {
+        App(Arc::new(Shared {
+            log,
+            detached: options.detached.clone(),
+            limiter: AddressLimiter::new(options.address_limit),
+            stream: options.stream,
+            reads: Semaphore::new(options.parallel_reads.get()),
+        }))
+    }
+
+    pub(super) fn log(&self) -> &Arc<Log> {
+        &self.0.log
+    }
+
+    pub(super) fn detached(&self) -> &Detached {
+        &self.0.detached
+    }
+
+    pub(super) fn limiter(&self) -> &AddressLimiter {
+        &self.0.limiter
+    }
+
+    pub(super) fn stream_limits(&self) -> StreamLimits {
+        self.0.stream
+    }
+
+    /// Runs a read off the async threads, under the head that is newest when it begins. When a record moves under it, it
+    /// is run again under the next head.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl Fn(&View) -> Result<T, ReadError> + Send + Sync + 'static,
+    ) -> Result<T, Problem> {
+        let work = Arc::new(work);
+        let mut newer = self.log().newer_heads();
+        for _ in 0..MOVING_ATTEMPTS {
+            newer.borrow_and_update();
+            match self.attempt(work.clone()).await? {
+                Ok(value) => return Ok(value),
+                Err(ReadError::Problem(problem)) => return Err(problem),
+                Err(ReadError::Moving) => {}
+            }
+            // Both outcomes lead to the next attempt: a newer head, or none for so long.
+            let _shown = tokio::time::timeout(MOVING_PATIENCE, newer.changed()).await;
+        }
+        let detail = "The record changes in this moment and the log has not signed the change yet; ask again.";
+        Err(Problem::new(Code::ModeRecovering, detail).retry_after(Duration::from_secs(1)))
+    }
+
+    async fn attempt<T: Send + 'static>(
+        &self,
+        work: Arc<impl Fn(&View) -> Result<T, ReadError> + Send + Sync + 'static>,
+    ) -> Result<Result<T, ReadError>, Problem> {
+        let _permit = self.0.reads.acquire().await.map_err(Problem::internal)?;
+        let view = View { log: self.log().clone(), published: self.log().published() };
+        tokio::task::spawn_blocking(move || work(&view)).await.map_err(Problem::internal)
+    }
+}
+
+/// The log under one head.
+pub(super) struct View {
+    pub(super) log: Arc<Log>,
+    pub(super) published: Arc<Published>,
+}
+
+impl View {
+    /// The tree size that bounds everything shown.
+    pub(super) fn size(&self) -> TreeSize {
+        self.published.head.size
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &**self.log.store()
+    }
+}
+
+/// Why a read gave no value.
+pub(super) enum ReadError {
+    /// It is answered so.
+    Problem(Problem),
+    /// It is tried again under the next head.
+    Moving,
+}
+
+impl From<Problem> for ReadError {
+    fn from(problem: Problem) -> ReadError {
+        ReadError::Problem(problem)
+    }
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> ReadError {
+        ReadError::Problem(store_problem(&error))
+    }
+}
+
+impl From<QueryError<StoreError>> for ReadError {
+    fn from(error: QueryError<StoreError>) -> ReadError {
+        match error {
+            QueryError::Moving => ReadError::Moving,
+            QueryError::Read(error) => error.into(),
+            QueryError::Corrupt(_) => ReadError::Problem(Problem::internal(error)),
+        }
+    }
+}
+
+fn store_problem(error: &StoreError) -> Problem {
+    match error {
+        StoreError::Closed => Problem::new(Code::ModeStopping, "The log is shutting down; ask again.")
+            .retry_after(Duration::from_secs(5))
+            .because(error),
+        _ => Problem::internal(error),
+    }
+}
+
+impl State for View {
+    type Error = StoreError;
+
+    fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store().state(key)
+    }
+}
+
+impl Reader for View {
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        direction: Direction,
+        each: &mut EachRow<'_>,
+    ) -> Result<(), StoreError> {
+        let direction = match direction {
+            Direction::Forward => store::Direction::Forward,
+            Direction::Backward => store::Direction::Backward,
+        };
+        self.store().rows(prefix, after, direction, &mut |key, value| -> ControlFlow<()> { each(key, value) })
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.store().entry(index)?.map(|bytes| bytes.to_vec()))
+    }
+}

@@ -1,0 +1,123 @@
+//! The log over HTTP: the C2SP tiles, and everything of our own under `/v1`.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | `tiles` | `/checkpoint`, `/tile/…` (C2SP tlog-tiles) |
+//! | `claims`, `stream` | claims submitted, one or many; one claim with its receipt and proof |
+//! | `entries`, `changes` | entries by index, and what is new |
+//! | `issuers`, `products` | who is enrolled; products, their trails, and finding both |
+//! | `log_state` | the log itself and the heads it signed |
+//! | `openapi` | the description of all that |
+//!
+//! Nothing beyond the newest published head is ever shown. Store calls block and run off the async threads, a bounded
+//! number at a time.
+
+mod app;
+mod changes;
+mod claims;
+mod cursor;
+mod entries;
+mod issuers;
+mod json;
+mod limit;
+mod log_state;
+mod openapi;
+mod params;
+mod products;
+mod stream;
+mod tiles;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use service::detached::Detached;
+use service::metrics::Metrics;
+use service::{cors, edge};
+
+pub use limit::AddressLimit;
+pub use openapi::document as openapi_document;
+pub use params::{DEFAULT_LIMIT, MAX_LIMIT};
+pub use stream::StreamLimits;
+
+use crate::log::Log;
+
+/// Reads that may block at once: more would only queue for the two or so cores and the disk.
+const PARALLEL_READS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+
+/// What the public address is served with.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Counters of requests.
+    pub metrics: Option<Metrics>,
+    /// Submissions that go on when their client hangs up; wait for them before the log is stopped.
+    pub detached: Detached,
+    /// What one address may submit.
+    pub address_limit: AddressLimit,
+    /// Bounds of one stream.
+    pub stream: StreamLimits,
+    /// Reads of the store at once.
+    pub parallel_reads: NonZeroUsize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        HttpOptions {
+            metrics: None,
+            detached: Detached::new(),
+            address_limit: AddressLimit::default(),
+            stream: StreamLimits::default(),
+            parallel_reads: PARALLEL_READS,
+        }
+    }
+}
+
+/// The paths of the public address, as templates; `/tile/{*path}` stands for tiles and entry bundles.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/checkpoint"),
+    ("GET", "/tile/{*path}"),
+    ("GET", "/openapi.json"),
+    ("POST", "/v1/claims"),
+    ("POST", "/v1/claims/stream"),
+    ("GET", "/v1/claims/{id}"),
+    ("GET", "/v1/claims/{id}/receipt"),
+    ("GET", "/v1/claims/{id}/proof"),
+    ("GET", "/v1/entries/{index}"),
+    ("GET", "/v1/issuers"),
+    ("GET", "/v1/issuers/{id}"),
+    ("GET", "/v1/issuers/{id}/claims"),
+    ("GET", "/v1/products"),
+    ("GET", "/v1/products/{manufacturer}/{model}"),
+    ("GET", "/v1/find"),
+    ("GET", "/v1/changes"),
+    ("GET", "/v1/log"),
+    ("GET", "/v1/heads"),
+];
+
+/// Everything that the public may ask. Already wrapped at the edge (panics, request ids, problems, metrics, CORS).
+pub fn public_router(log: Arc<Log>, options: HttpOptions) -> Router {
+    let app = app::App::new(log, &options);
+    let router = Router::new()
+        .route("/checkpoint", get(tiles::checkpoint))
+        .route("/tile/{*path}", get(tiles::tile))
+        .route("/openapi.json", get(openapi::serve))
+        .route("/v1/claims", post(claims::submit))
+        .route("/v1/claims/stream", post(stream::submit))
+        .route("/v1/claims/{id}", get(claims::show))
+        .route("/v1/claims/{id}/receipt", get(claims::receipt))
+        .route("/v1/claims/{id}/proof", get(claims::proof))
+        .route("/v1/entries/{index}", get(entries::show))
+        .route("/v1/issuers", get(issuers::list))
+        .route("/v1/issuers/{id}", get(issuers::show))
+        .route("/v1/issuers/{id}/claims", get(issuers::claims))
+        .route("/v1/products", get(products::list))
+        .route("/v1/products/{manufacturer}/{model}", get(products::trail))
+        .route("/v1/find", get(products::find))
+        .route("/v1/changes", get(changes::list))
+        .route("/v1/log", get(log_state::log))
+        .route("/v1/heads", get(log_state::heads))
+        .route_layer(middleware::from_fn_with_state(app.clone(), limit::charge_posts))
+        .with_state(app);
+    edge::wrap(cors::public_reads(router), options.metrics)
+}
