@@ -35,7 +35,7 @@ pub(crate) fn key_id(name: &str) -> String {
 }
 
 pub(crate) fn spki(name: &str) -> String {
-    proto::b64::encode(&key(name).public().to_spki())
+    proto::b64::encode(key(name).public().to_spki())
 }
 
 pub(crate) fn vkey(name: &str, kind: SignatureType, test_key: &str) -> String {
