@@ -211,7 +211,6 @@ pub(crate) fn a_target_of_another_log_is_kept_as_not_checked() {
     );
     typed["body"] = json!({});
     world.refuse(&typed, &[SIGN], Code::TargetWithdrawn, "/rel/target/id");
-    let mut typed = typed;
     typed["rel"]["target"]["id"] = json!(world.ok(&set(dispute, "/rel/note", json!("2")), &[CSIRT]).id.to_string());
     world.refuse(&typed, &[SIGN], Code::TargetType, "/rel/target/id");
 }
