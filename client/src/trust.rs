@@ -58,8 +58,8 @@ impl Trust {
     }
 }
 
-/// The text of a trust file that believes what a log said of itself at first contact.
-pub fn first_use(log_vkey: &str, time_vkey: &str, url: &str) -> Result<String, Error> {
+/// The text of a trust file for one log without witnesses, as its operator gives it to readers.
+pub fn log_file(log_vkey: &str, time_vkey: &str, url: &str) -> Result<String, Error> {
     let bad = |e: &dyn std::fmt::Display| Error::unreachable(format!("the log's keys cannot be used: {e}"));
     let log = Vkey::parse(log_vkey).map_err(|e| bad(&e))?;
     let time = Vkey::parse(time_vkey).map_err(|e| bad(&e))?;
@@ -67,13 +67,18 @@ pub fn first_use(log_vkey: &str, time_vkey: &str, url: &str) -> Result<String, E
     if time.name().as_str() != format!("{}{TIME_KEY_SUFFIX}", log.name().as_str()) || !is_time_key {
         return Err(bad(&"the time key is not named after the log"));
     }
-    let text = format!(
-        "# Trust on first use: these keys came from the log itself, over the network, at first contact.\n\
-         # Compare them with what the operator publishes elsewhere before you rely on them.\n\
-         log {log} {url}\nwitness log-time {time}\nquorum none\n"
-    );
+    let text = format!("log {log} {url}\nwitness log-time {time}\nquorum none\n");
     Trust::parse(text.as_bytes())?;
     Ok(text)
+}
+
+/// The text of a trust file that believes what a log said of itself at first contact.
+pub fn first_use(log_vkey: &str, time_vkey: &str, url: &str) -> Result<String, Error> {
+    Ok(format!(
+        "# Trust on first use: these keys came from the log itself, over the network, at first contact.\n\
+         # Compare them with what the operator publishes elsewhere before you rely on them.\n{}",
+        log_file(log_vkey, time_vkey, url)?
+    ))
 }
 
 /// Writes a new trust file; one that is there stays.

@@ -1,11 +1,11 @@
 //! A log as its operator runs it: made with `init`, served by a process of its own, in a folder that goes away.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::process::{Background, Programs, run_ok};
+use crate::process::{Background, Programs, run, run_ok};
 
 /// The origin of the logs of stories.
 pub const ORIGIN: &str = "log.example/story";
@@ -92,9 +92,35 @@ impl LogUnderTest {
         }
     }
 
-    /// Runs `claimtrail` in the story's folder; it must succeed.
+    /// Runs `claimtrail` in the story's folder, with the log's trust file and address; it must succeed.
     pub fn client(&self, args: &[&str]) -> String {
-        run_ok(&self.programs.client, self.path(), args)
+        run_ok(&self.programs.client, self.path(), &self.with_log(args))
+    }
+
+    /// The same, whatever its exit code.
+    pub fn try_client(&self, args: &[&str]) -> Output {
+        run(&self.programs.client, self.path(), &self.with_log(args))
+    }
+
+    fn with_log<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        let mut all = vec!["--trust", "log/trust.policy", "--url", self.url.as_str()];
+        all.extend(args);
+        all
+    }
+
+    /// Makes two keys `<stem>.sign.key` and `<stem>.admin.key` and enrols an issuer with them.
+    pub fn enrol(&self, issuer: &str, stem: &str, role: &str, replay: bool) {
+        let file = |end: &str| format!("{stem}.{end}");
+        let (sign, admin, request) = (file("sign.key"), file("admin.key"), file("enrol.envelope.json"));
+        self.client(&["key", "new", &sign]);
+        self.client(&["key", "new", &admin]);
+        let mut ask = vec!["issuer", "request", "--issuer", issuer, "--legal-name", stem, "--role", role];
+        ask.extend(["--sign-key", &sign, "--admin-key", &admin, "--identity", "paper", "-o", &request]);
+        if replay {
+            ask.push("--replay");
+        }
+        self.client(&ask);
+        self.client(&["issuer", "admit", &request, "--registrar-key", "log/keys/registrar.key", "--checked", "paper"]);
     }
 
     /// Runs `claimtrail-log` in the story's folder; it must succeed.

@@ -7,13 +7,13 @@ use proto::num::{Seconds, TreeSize};
 use super::store::AuditStore;
 use super::{Audit, Breach, check_time};
 use crate::api::PublishedHead;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::tiles::{HttpTree, proof_error};
 
-/// Heads asked for at once.
-const PAGE: u32 = 500;
+/// Heads asked for at once; logs of this kind give at most this many.
+const PAGE: u32 = 200;
 /// Pages read in one audit: all heads of a day, and years at one a minute are left to later audits' newer heads.
-const MAX_PAGES: usize = 200;
+const MAX_PAGES: usize = 500;
 
 /// Checks every head that is newer than those of the last audit; gives their number.
 pub(super) fn check(
@@ -28,7 +28,7 @@ pub(super) fn check(
         let page = match audit.tiles.wait(audit.api.heads_before(before, PAGE)) {
             Ok(page) => page,
             // A log of another make keeps no list of heads.
-            Err(error) if error.kind == ErrorKind::Refused => return Ok(count),
+            Err(error) if error.problem.as_ref().is_some_and(|problem| problem.status == 404) => return Ok(count),
             Err(error) => return Err(error),
         };
         let oldest = page.iter().map(|head| head.time).min();

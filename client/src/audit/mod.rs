@@ -154,7 +154,7 @@ impl Audit<'_> {
             store.set_times(read.bundle, read.times);
             (self.progress)(store.size().0, size.0);
             let ends = breach.is_some() || read.bundle + 1 == bundles;
-            if ends || (read.bundle + 1 - first) % BUNDLES_PER_COMMIT == 0 {
+            if ends || (read.bundle + 1 - first).is_multiple_of(BUNDLES_PER_COMMIT) {
                 store.commit(&mut overlay, note)?;
             }
             Ok(breach.is_none())

@@ -48,7 +48,7 @@ impl AuditStore {
         let path = state.folder().join(name);
         let place = path.display().to_string();
         let database = Arc::new(open_database(&path, Duration::ZERO)?);
-        let make = || -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), redb::Error> {
+        let make = || -> Result<[Option<Vec<u8>>; 2], redb::Error> {
             let transaction = database.begin_write()?;
             let kept = {
                 transaction.open_table(STATE)?;
@@ -57,12 +57,12 @@ impl AuditStore {
                 let get = |name| -> Result<Option<Vec<u8>>, redb::Error> {
                     Ok(redb::ReadableTable::get(&meta, name)?.map(|value| value.value().to_vec()))
                 };
-                (get(RANGE)?, get(HEAD)?)
+                [get(RANGE)?, get(HEAD)?]
             };
             transaction.commit()?;
             Ok(kept)
         };
-        let (range, last_head) = make().map_err(|e| broken(&place, &e))?;
+        let [range, last_head] = make().map_err(|e| broken(&place, &e))?;
         let range = match range {
             Some(bytes) => decode_range(&bytes).ok_or_else(|| broken(&place, &"its compact range is damaged"))?,
             None => CompactRange::new(),

@@ -124,7 +124,8 @@ pub(super) fn history(context: &Context, command: &History) -> Result<(), Error>
     query.extend(command.as_of.as_ref().map(|as_of| (as_of_name(as_of), as_of.clone())));
     query.extend(command.issuer.as_ref().map(|issuer| ("issuer", issuer.clone())));
     query.extend(command.claim_type.as_ref().map(|kind| ("type", kind.clone())));
-    let answer = pages(&query, |query| connection.wait(connection.api.product(manufacturer, model, query)), "history")?;
+    let answer =
+        pages(&query, |query| connection.wait(connection.api.product(manufacturer, model, query)), &["history"])?;
     if context.json() {
         out::json(&answer);
         return Ok(());
@@ -146,10 +147,14 @@ pub(super) fn find(context: &Context, command: &Find) -> Result<(), Error> {
         return Err(Error::usage("find what? Give the beginning of a maker or model, or --id, --issuer or --type"));
     }
     let connection = context.connect()?;
-    let answer = pages(&query, |query| connection.wait(connection.api.find(query)), "items")?;
+    let answer = pages(&query, |query| connection.wait(connection.api.find(query)), &["items", "products"])?;
     if context.json() {
         out::json(&answer);
         return Ok(());
+    }
+    for product in answer["products"].as_array().into_iter().flatten() {
+        let text = |name: &str| product[name].as_str().unwrap_or_default();
+        out::line(format!("  {}/{}", text("manufacturer"), text("model")));
     }
     answer["items"].as_array().into_iter().flatten().for_each(item);
     word_of_the_log(context);
@@ -170,11 +175,11 @@ fn as_of_name(as_of: &str) -> &'static str {
 /// The most pages of one answer that are read.
 const MAX_PAGES: usize = 10_000;
 
-/// Reads every page and puts the list of all of them into the first.
+/// Reads every page and puts the lists of all of them into the first.
 fn pages(
     query: &[(&str, String)],
     ask: impl Fn(&[(&str, String)]) -> Result<Value, Error>,
-    list: &str,
+    lists: &[&str],
 ) -> Result<Value, Error> {
     let mut first = ask(query)?;
     let mut cursor = first["next_cursor"].as_str().map(str::to_owned);
@@ -183,8 +188,10 @@ fn pages(
         let mut query = query.to_vec();
         query.push(("cursor", next.clone()));
         let mut page = ask(&query)?;
-        if let (Some(all), Some(more)) = (first[list].as_array_mut(), page[list].as_array_mut()) {
-            all.append(more);
+        for list in lists {
+            if let (Some(all), Some(more)) = (first[*list].as_array_mut(), page[*list].as_array_mut()) {
+                all.append(more);
+            }
         }
         cursor = page["next_cursor"].as_str().filter(|cursor| **cursor != next).map(str::to_owned);
     }

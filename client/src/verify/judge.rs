@@ -75,7 +75,7 @@ fn try_judge(proof: &Proof, content: &Content, trust: Option<&Trust>, keys: &[Pu
     let included = if head.checked.is_some() { Standing::Proven } else { Standing::NotChecked };
     state_inclusion(&mut statements, &head, tlog.index(), included);
     state_log_words(&mut statements, &head, &entry, tlog.index());
-    let signatures_hold = state_signatures(&mut statements, &entry, claim.as_ref(), keys);
+    let signatures_hold = state_signatures(&mut statements, &entry, claim.as_ref(), keys, head.checked.is_some());
     state_claim(&mut statements, &entry, claim.as_ref(), &origin);
     let facts = Facts {
         origin,
@@ -235,7 +235,13 @@ fn state_log_words(out: &mut Vec<Statement>, head: &Head, entry: &Entry, index: 
 }
 
 /// Checks the signatures whose keys are at hand; says whether none of them fails.
-fn state_signatures(out: &mut Vec<Statement>, entry: &Entry, claim: Option<&Claim>, keys: &[PublicKey]) -> bool {
+fn state_signatures(
+    out: &mut Vec<Statement>,
+    entry: &Entry,
+    claim: Option<&Claim>,
+    keys: &[PublicKey],
+    log_signed: bool,
+) -> bool {
     let mut known: Vec<PublicKey> = keys.to_vec();
     match claim.map(|claim| &claim.body) {
         Some(Body::Issuer(body)) => known.extend(body.keys.iter().map(|added| added.key)),
@@ -253,12 +259,16 @@ fn state_signatures(out: &mut Vec<Statement>, entry: &Entry, claim: Option<&Clai
                 all_hold = false;
                 (Standing::Failed, format!("The signature of the key {} does not verify.", by.key_id))
             }
-            None => (
+            None if log_signed => (
                 Standing::Committed,
                 format!(
                     "The key {} signed this claim, as the log checked (give the key with --key to check it here).",
                     by.key_id
                 ),
+            ),
+            None => (
+                Standing::NotChecked,
+                format!("The key {} signed this claim (give the key with --key to check it here).", by.key_id),
             ),
         };
         out.push(Statement { id: "signed", standing, text });

@@ -111,7 +111,7 @@ fn make(args: &Args, origin: &Origin, issuer: &IssuerId, part: &Path) -> Result<
         |name: &str, text: &str| files::write(&part.join(name), text.as_bytes(), Access::Public, Existing::Keep);
     write(config::FILE_NAME, &config::initial(origin.as_str())).map_err(|e| io(&e))?;
     let (log_vkey, time_vkey) = (log_keys.log_vkey(), log_keys.time_vkey());
-    let policy = trust::first_use(&log_vkey, &time_vkey, &args.url).map_err(|e| io(&e))?;
+    let policy = trust::from_operator(&log_vkey, &time_vkey, &args.url).map_err(|e| io(&e))?;
     write("trust.policy", &policy).map_err(|e| io(&e))?;
     let config = super::open::config(part)?;
     found(&config, log_keys, envelope)?;

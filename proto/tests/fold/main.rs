@@ -3,6 +3,8 @@
 
 mod bytes;
 mod constitution;
+mod model;
+mod random;
 mod receipts;
 mod recovery;
 mod registry;

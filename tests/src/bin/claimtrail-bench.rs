@@ -79,7 +79,9 @@ fn envelope(number: usize) -> Bytes {
     claim["subject"] = json!({"manufacturer": issuer(i), "model": format!("CAM-{}", number / ISSUERS % 500)});
     let mut artifacts = Vec::new();
     loop {
-        artifacts.push(json!({"role": "firmware", "sha256": digest(artifacts.len()), "filename": digest(artifacts.len() + 1000)}));
+        artifacts.push(
+            json!({"role": "firmware", "sha256": digest(artifacts.len()), "filename": digest(artifacts.len() + 1000)}),
+        );
         claim["body"] = json!({"version": format!("2.{number}"), "artifacts": artifacts});
         let payload = claim.to_string();
         if payload.len() + 160 > PAYLOAD_BYTES {
@@ -114,7 +116,11 @@ fn report(name: &str, claims: usize, took: Duration, mut each: Vec<Duration>) {
     let at = |share: f64| each.get(((each.len() as f64 * share) as usize).min(each.len().saturating_sub(1)));
     let ms = |d: Option<&Duration>| d.map_or(0.0, |d| d.as_secs_f64() * 1000.0);
     let rate = claims as f64 / took.as_secs_f64();
-    let line = format!("{name:<28} {claims:>8} claims {rate:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms", ms(at(0.5)), ms(at(0.99)));
+    let line = format!(
+        "{name:<28} {claims:>8} claims {rate:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms",
+        ms(at(0.5)),
+        ms(at(0.99))
+    );
     // Whoever closed the pipe has seen enough.
     let _shown = writeln!(std::io::stdout(), "{line}");
 }
@@ -171,10 +177,13 @@ async fn stream(address: &str) -> Result<()> {
     let begun = Instant::now();
     let answer = sender.send_request(request).await?.into_body().collect().await?.to_bytes();
     let took = begun.elapsed();
-    let created = answer.split(|byte| *byte == b'\n').filter(|line| line.windows(12).any(|w| w == b"\"status\":201")).count();
+    let created =
+        answer.split(|byte| *byte == b'\n').filter(|line| line.windows(12).any(|w| w == b"\"status\":201")).count();
     if created != STREAM_CLAIMS {
         let bad = answer.split(|b| *b == b'\n').find(|line| line.windows(9).any(|w| w == b"\"problem\""));
-        return Err(format!("{created} of {STREAM_CLAIMS} made: {}", String::from_utf8_lossy(bad.unwrap_or(b""))).into());
+        return Err(
+            format!("{created} of {STREAM_CLAIMS} made: {}", String::from_utf8_lossy(bad.unwrap_or(b""))).into()
+        );
     }
     report("one stream", created, took, Vec::new());
     Ok(())

@@ -1,0 +1,109 @@
+//! Transcripts of the command without a network: what a person types, what comes back, and the exit code.
+//!
+//! `tests/cmd/*.md` are run in a folder of their own with files made here from test keys, so that every byte is known.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+
+use client::{compose, files, keyfile};
+use proto::checkpoint::CheckpointText;
+use proto::claim::{ClaimId, PAYLOAD_TYPE};
+use proto::cosignature::Cosigner;
+use proto::ed25519::SecretKey;
+use proto::entry::Links;
+use proto::hash::Hash;
+use proto::merkle::{MemoryTree, inclusion_proof, root_at};
+use proto::note::{KeyName, NoteSigner};
+use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
+use proto::receipt::Receipt;
+
+const PAYLOAD: &str = r#"{"type":"support/v1","logs":[{"origin":"log.example"}],"issuer":"acme.example","role":"manufacturer","subject":{"manufacturer":"acme.example","model":"CAM-3"},"asserted_at":"2027-01-15T08:00:00Z","rel":{"kind":"new"},"body":{"security_until":"2031-03"}}"#;
+
+// Test keys.
+fn secret(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32])
+}
+
+fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+    let path = folder.join(name);
+    files::write(&path, bytes.as_ref(), files::Access::Public, files::Existing::Replace).unwrap();
+}
+
+fn cosigner(name: &str, seed: u8) -> Cosigner {
+    Cosigner::new(KeyName::parse(name).unwrap(), secret(seed)).unwrap()
+}
+
+/// The files that the transcripts work on.
+fn make_files(folder: &Path) {
+    let log = NoteSigner::new(KeyName::parse("log.example").unwrap(), secret(1));
+    let time = cosigner("log.example/time", 2);
+    let keys = format!("log {} http://127.0.0.1:1\nwitness log-time {}\n", log.vkey(), time.vkey());
+    put(folder, "trust.txt", format!("{keys}quorum none\n"));
+    let witness = cosigner("w.example", 4);
+    put(folder, "strict.txt", format!("{keys}witness w {}\nquorum w\n", witness.vkey()));
+    put(folder, "broken.txt", format!("{keys}quorum nobody\n"));
+    keyfile::write(&folder.join("acme.key"), &secret(3)).unwrap();
+    let envelope = compose::sign(PAYLOAD.as_bytes(), &[&secret(3)]);
+    let mut receipt = Receipt {
+        origin: "log.example".into(),
+        claim_id: ClaimId::of(PAYLOAD_TYPE, PAYLOAD.as_bytes()),
+        index: LeafIndex(3),
+        timestamp: Millis(1_800_000_001_000),
+        links: Links { constitution: Some(LeafIndex(0)), registry: Some(LeafIndex(1)), previous: None },
+        signatures: envelope.signatures.clone(),
+        inclusion: Vec::new(),
+        checkpoint: String::new(),
+    };
+    let entry = receipt.entry(PAYLOAD.as_bytes()).unwrap().encode().unwrap();
+    let mut tree = MemoryTree::new();
+    (0..7u8).for_each(|i| _ = tree.append(if i == 3 { Hash::leaf(&entry) } else { Hash::leaf(&[i]) }));
+    let size = TreeSize(7);
+    receipt.inclusion = inclusion_proof(&tree, LeafIndex(3), size).unwrap();
+    let head = CheckpointText::new("log.example", size, root_at(&tree, size).unwrap()).unwrap();
+    receipt.checkpoint = head.sign(&[&log], &[(&time, Seconds(1_800_000_002))]).unwrap();
+    put(folder, "good.envelope.json", envelope.to_json());
+    put(folder, "good.receipt.json", receipt.to_json());
+    put(folder, "good.tlog-proof", receipt.to_tlog_proof().unwrap().to_string());
+    put(folder, "good.entry", &entry);
+    put(folder, "head.txt", &receipt.checkpoint);
+    let forged = compose::sign(PAYLOAD.replace("2031-03", "2029-03").as_bytes(), &[&secret(3)]);
+    put(folder, "forged.envelope.json", forged.to_json());
+    put(folder, "forged.receipt.json", receipt.to_json());
+    put(folder, "cut.envelope.json", envelope.to_json());
+    put(folder, "cut.receipt.json", &receipt.to_json()[..200]);
+    put(folder, "alone.receipt.json", receipt.to_json());
+    put(folder, "x.claim.json", PAYLOAD);
+    put(folder, "wrong.claim.json", PAYLOAD.replace("2031-03", "someday"));
+    put(folder, "empty.jsonl", "");
+}
+
+#[test]
+fn transcripts() {
+    let folder = tempfile::tempdir().unwrap();
+    make_files(folder.path());
+    let cmd = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join("cmd");
+    // trycmd runs a .md in its own copy of `<name>.in`; ours is made, so the transcripts are copied beside it.
+    let run = folder.path().join("run");
+    files::make_folder(&run).unwrap();
+    let overwrite = std::env::var_os("TRYCMD").is_some_and(|value| value == "overwrite");
+    for entry in std::fs::read_dir(&cmd).unwrap() {
+        let source = entry.unwrap().path();
+        if source.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let name = source.file_name().unwrap().to_owned();
+        std::fs::copy(&source, run.join(&name)).unwrap();
+        let input = run.join(&name).with_extension("in");
+        files::make_folder(&input).unwrap();
+        make_files(&input);
+        trycmd::TestCases::new()
+            .register_bin("claimtrail", trycmd::schema::Bin::Path(env!("CARGO_BIN_EXE_claimtrail").into()))
+            .env("CLAIMTRAIL_STATE", folder.path().join("state").display().to_string())
+            .env("NO_COLOR", "1")
+            .case(run.join(&name));
+        if overwrite {
+            std::fs::copy(run.join(&name), &source).unwrap();
+        }
+    }
+}
