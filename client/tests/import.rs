@@ -1,6 +1,11 @@
 //! `claimtrail import` as a person runs it.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test writes plain files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "a test writes plain files and stops at the first surprise"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
