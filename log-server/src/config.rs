@@ -1,68 +1,73 @@
-//! The configuration: defaults < `config.toml` in the log's folder < environment `CLAIMTRAIL_LOG_…` < flags.
+//! The operator's configuration: one TOML file, over it the environment (`CLAIMTRAIL_LOG_…`), over that the flags.
+//!
+//! Every key is documented where it is declared. Unknown keys are refused. Relative paths are taken from the folder that the
+//! file is in.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::limits::ServeLimits;
-use service::logging::LogConfig;
+use service::logging::LogConfig as Logging;
 
 use crate::http::AddressLimit;
 use crate::log::IssuerLimit;
-use crate::sequencer::QueueLimits;
+use crate::sequencer::{MAX_BATCH_BYTES, QueueLimits};
 use crate::store::rocks::{DEFAULT_CACHE_BYTES, DEFAULT_RESERVE_BYTES, RocksOptions};
 
-/// What the environment's names begin with.
+/// What the names of environment variables begin with: `listen.address` is `CLAIMTRAIL_LOG_LISTEN__ADDRESS`.
 pub const ENVIRONMENT_PREFIX: &str = "CLAIMTRAIL_LOG";
 
-/// The name of the file in the log's folder.
+/// The name of the file in the folder that `init` makes.
 pub const FILE_NAME: &str = "config.toml";
 
-/// The address for everyone unless configured: loopback, so that nothing is public by accident.
-const DEFAULT_PUBLIC: &str = "127.0.0.1:8480";
+/// Where claims and reads are served unless configured otherwise: for a proxy on the same machine.
+const DEFAULT_ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
 
-/// The address for the operator unless configured.
-const DEFAULT_ADMIN: &str = "127.0.0.1:8481";
+/// Where health and metrics are served unless configured otherwise; never for the public.
+const DEFAULT_ADMIN: ([u8; 4], u16) = ([127, 0, 0, 1], 8081);
 
-/// All settings. Paths are relative to the folder of the configuration file.
+/// The configuration of a log server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The log's origin, fixed for ever by entry 0.
+    /// The log's origin: the first line of its checkpoints and the name of its key. Fixed for ever by entry 0.
     pub origin: String,
-    /// Why the log takes no claims; absent: it takes them.
+    /// Why the log takes no claims for now, shown to submitters; absent: it takes them. Reads go on.
     #[serde(default)]
     pub read_only: Option<String>,
-    /// The log's own keys.
+    /// Where the log's keys are.
     #[serde(default)]
     pub keys: Keys,
-    /// The signer.
+    /// What the signer remembers.
     #[serde(default)]
     pub signer: Signer,
-    /// The store.
+    /// Where the log is kept.
     #[serde(default)]
     pub store: StoreConfig,
-    /// Where the log listens.
+    /// The addresses.
     #[serde(default)]
     pub listen: Listen,
-    /// What clients and issuers may do.
+    /// What clients may do.
     #[serde(default)]
     pub limits: Limits,
-    /// The operator's log.
+    /// What the server says on standard error: `level` and `format` (`text` or `json`).
     #[serde(default)]
-    pub log: LogConfig,
+    pub log: Logging,
 }
 
-/// The section `keys`: files with the log's own keys, readable only by their owner.
+/// Where the log's keys are: files with one line `PRIVATE+KEY+…`, mode 0600.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
-    /// Signs heads.
+    /// The key of its heads.
     pub log: PathBuf,
-    /// Signs the log's time.
+    /// The key of its time.
     pub time: PathBuf,
 }
 
@@ -72,12 +77,11 @@ impl Default for Keys {
     }
 }
 
-/// The section `signer`.
+/// What the signer remembers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Signer {
-    /// The record of the last head signed. Keep it on another disk than the store and out of its backups: it is what keeps
-    /// a restored backup from signing a second history.
+    /// The record of the last head signed: outside the store, and outside its backups. Never restore it from a backup.
     pub record: PathBuf,
 }
 
@@ -87,221 +91,219 @@ impl Default for Signer {
     }
 }
 
-/// The section `store`.
+/// Where the log is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// The data folder.
+    /// The data folder of the store.
     pub dir: PathBuf,
-    /// Main memory for cached blocks, in bytes.
+    /// Bytes of the disk that the log leaves free: it refuses claims before it takes them, so that reads, compaction and an
+    /// orderly stop go on. 0 switches the check off.
+    pub disk_reserve_bytes: u64,
+    /// Bytes of the store's data that are kept in memory.
     pub cache_bytes: usize,
-    /// Bytes of disk that stay free: below, the log takes no claims and goes on serving reads.
-    pub reserve_bytes: u64,
 }
 
 impl Default for StoreConfig {
     fn default() -> StoreConfig {
-        StoreConfig { dir: "store".into(), cache_bytes: DEFAULT_CACHE_BYTES, reserve_bytes: DEFAULT_RESERVE_BYTES }
+        StoreConfig { dir: "store".into(), disk_reserve_bytes: DEFAULT_RESERVE_BYTES, cache_bytes: DEFAULT_CACHE_BYTES }
     }
 }
 
-/// The section `listen`.
+/// The addresses.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
-    /// The public address.
-    pub public: SocketAddr,
-    /// The admin address: health, readiness, metrics. Keep it off the public network.
+    /// Where claims are taken and the log is read. Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Where `/healthz`, `/readyz` and `/metrics` are; not for the public.
     pub admin: SocketAddr,
-    /// Networks whose `X-Forwarded-For` is believed.
+    /// Addresses or networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Listen {
     fn default() -> Listen {
         Listen {
-            public: DEFAULT_PUBLIC.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 8480))),
-            admin: DEFAULT_ADMIN.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 8481))),
+            address: DEFAULT_ADDRESS.into(),
+            admin: DEFAULT_ADMIN.into(),
             trusted_proxies: TrustedProxies::default(),
         }
     }
 }
 
-/// The section `limits`.
+/// What clients may do. The defaults are the constants of the modules that keep the limits, each with its reason.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Claims an issuer may submit a second in the long run.
-    pub issuer_per_second: NonZeroU32,
-    /// Claims an issuer may submit at once.
-    pub issuer_burst: NonZeroU32,
-    /// Submitting requests of one address a second in the long run.
-    pub address_per_second: NonZeroU32,
-    /// Submitting requests of one address at once.
-    pub address_burst: NonZeroU32,
     /// Claims that wait for the sequencer at most.
-    pub queue_claims: usize,
-    /// Payload bytes that wait for the sequencer at most.
-    pub queue_bytes: usize,
-    /// Open connections.
-    pub max_connections: usize,
-    /// Open connections of one address.
-    pub max_connections_per_address: usize,
+    pub queue_claims: NonZeroUsize,
+    /// Payload bytes that wait at most; at least one batch.
+    pub queue_bytes: NonZeroUsize,
+    /// Claims that one issuer may submit a second in the long run.
+    pub issuer_per_second: NonZeroU32,
+    /// Claims that one issuer may submit at once.
+    pub issuer_burst: NonZeroU32,
+    /// Requests that one address (IPv6: one /64) may submit a second in the long run.
+    pub address_per_second: NonZeroU32,
+    /// Requests that one address may submit at once.
+    pub address_burst: NonZeroU32,
+    /// Open connections, all addresses together.
+    pub connections: NonZeroUsize,
+    /// Open connections of one address; trusted proxies are exempt.
+    pub connections_per_address: NonZeroUsize,
+    /// Bytes of a request's head.
+    pub header_bytes: NonZeroUsize,
+    /// Seconds in which a request's head must arrive.
+    pub header_seconds: NonZeroU64,
+    /// Seconds that a connection may stay open between requests.
+    pub idle_seconds: NonZeroU64,
+    /// Seconds between two pieces of a request's body.
+    pub body_idle_seconds: NonZeroU64,
+    /// Seconds in which the body of one claim must arrive; a stream of claims takes as long as it needs.
+    pub body_seconds: NonZeroU64,
+    /// Seconds that running requests may take once the server stops.
+    pub drain_seconds: NonZeroU64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        let (issuer, address, queue) = (IssuerLimit::default(), AddressLimit::default(), QueueLimits::default());
-        let serve = ServeLimits::default();
+        let (serve, queue) = (ServeLimits::default(), QueueLimits::default());
+        let (issuer, address) = (IssuerLimit::default(), AddressLimit::default());
+        let count = |n: usize| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        let seconds = |time: Duration| NonZeroU64::new(time.as_secs()).unwrap_or(NonZeroU64::MIN);
         Limits {
+            queue_claims: count(queue.claims),
+            queue_bytes: count(queue.bytes),
             issuer_per_second: issuer.per_second,
             issuer_burst: issuer.burst,
             address_per_second: address.per_second,
             address_burst: address.burst,
-            queue_claims: queue.claims,
-            queue_bytes: queue.bytes,
-            max_connections: serve.max_connections,
-            max_connections_per_address: serve.max_connections_per_address,
+            connections: count(serve.max_connections),
+            connections_per_address: count(serve.max_connections_per_address),
+            header_bytes: count(serve.max_header_bytes),
+            header_seconds: seconds(serve.header_read_timeout),
+            idle_seconds: seconds(serve.idle_timeout),
+            body_idle_seconds: seconds(serve.body_idle_timeout),
+            body_seconds: seconds(serve.body_total_timeout),
+            drain_seconds: seconds(serve.drain_deadline),
         }
     }
 }
 
-impl Config {
-    /// The layers below the flags: the file in `folder` and the environment.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is not TOML.
-    pub fn layers(folder: &Path) -> Result<Layers, ConfigError> {
-        Ok(Layers::new().file(&folder.join(FILE_NAME))?.process_environment(ENVIRONMENT_PREFIX))
+impl Limits {
+    /// The limits of the public address.
+    pub fn serve(&self) -> ServeLimits {
+        let seconds = |n: NonZeroU64| Duration::from_secs(n.get());
+        ServeLimits {
+            header_read_timeout: seconds(self.header_seconds),
+            idle_timeout: seconds(self.idle_seconds),
+            max_header_bytes: self.header_bytes.get(),
+            body_idle_timeout: seconds(self.body_idle_seconds),
+            body_total_timeout: seconds(self.body_seconds),
+            max_connections: self.connections.get(),
+            max_connections_per_address: self.connections_per_address.get(),
+            drain_deadline: seconds(self.drain_seconds),
+            ..ServeLimits::default()
+        }
     }
 
-    /// Reads the layers and makes paths relative to `folder`.
+    /// The bounds of the queue.
+    pub fn queue(&self) -> QueueLimits {
+        QueueLimits { claims: self.queue_claims.get(), bytes: self.queue_bytes.get().max(MAX_BATCH_BYTES) }
+    }
+
+    /// What an issuer may do.
+    pub fn issuer(&self) -> IssuerLimit {
+        IssuerLimit { per_second: self.issuer_per_second, burst: self.issuer_burst }
+    }
+
+    /// What an address may do.
+    pub fn address(&self) -> AddressLimit {
+        AddressLimit { per_second: self.address_per_second, burst: self.address_burst, ..AddressLimit::default() }
+    }
+}
+
+/// A flag that overrides a key: as the user wrote it, the dotted key, the value.
+pub type Flag = (&'static str, &'static str, Option<String>);
+
+impl Config {
+    /// Reads the layers and makes every path independent of the working folder.
     ///
     /// # Errors
-    /// A key that is unknown or has a value that is not allowed, with its place.
-    pub fn load(layers: Layers, folder: &Path) -> Result<Config, ConfigError> {
+    /// When the file cannot be read, or a key is unknown, missing, or has a value that is not allowed.
+    pub fn load(
+        file: &Path,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: impl IntoIterator<Item = Flag>,
+    ) -> Result<Config, ConfigError> {
+        let mut layers = Layers::new().file(file)?.environment(ENVIRONMENT_PREFIX, environment);
+        for (name, key, value) in flags {
+            layers = layers.flag(name, key, value);
+        }
         let mut config: Config = layers.load()?;
-        for path in [&mut config.keys.log, &mut config.keys.time, &mut config.signer.record, &mut config.store.dir] {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let paths = [&mut config.keys.log, &mut config.keys.time, &mut config.signer.record, &mut config.store.dir];
+        for path in paths {
             *path = folder.join(&*path);
         }
         Ok(config)
     }
 
-    /// What the store is opened with.
+    /// How the store is opened.
     pub fn rocks(&self) -> RocksOptions {
-        RocksOptions { reserve_bytes: self.store.reserve_bytes, cache_bytes: self.store.cache_bytes }
+        RocksOptions { reserve_bytes: self.store.disk_reserve_bytes, cache_bytes: self.store.cache_bytes }
     }
-
-    /// What issuers may do.
-    pub fn issuer_limit(&self) -> IssuerLimit {
-        IssuerLimit { per_second: self.limits.issuer_per_second, burst: self.limits.issuer_burst }
-    }
-
-    /// What addresses may do.
-    pub fn address_limit(&self) -> AddressLimit {
-        let (per_second, burst) = (self.limits.address_per_second, self.limits.address_burst);
-        AddressLimit { per_second, burst, ..AddressLimit::default() }
-    }
-
-    /// Bounds of the queue.
-    pub fn queue_limits(&self) -> QueueLimits {
-        QueueLimits { claims: self.limits.queue_claims, bytes: self.limits.queue_bytes }
-    }
-
-    /// Limits of the public address.
-    pub fn serve_limits(&self) -> ServeLimits {
-        ServeLimits {
-            max_connections: self.limits.max_connections,
-            max_connections_per_address: self.limits.max_connections_per_address,
-            ..ServeLimits::default()
-        }
-    }
-}
-
-/// The file that `init` writes: the origin, and everything else as a remark with its default.
-pub fn initial(origin: &str) -> String {
-    let limits = Limits::default();
-    format!(
-        r#"# Claimtrail log. Every key that is a remark shows its default. Paths are relative to this file.
-# The environment overrides keys: CLAIMTRAIL_LOG_LISTEN__PUBLIC=0.0.0.0:8480
-
-origin = {origin:?}
-# read_only = "maintenance"
-
-[keys]
-# log = "keys/log.key"
-# time = "keys/time.key"
-
-[signer]
-# Another disk than the store's, and not in its backups.
-# record = "signer/record"
-
-[store]
-# dir = "store"
-# cache_bytes = {DEFAULT_CACHE_BYTES}
-# reserve_bytes = {DEFAULT_RESERVE_BYTES}
-
-[listen]
-# public = "{DEFAULT_PUBLIC}"
-# admin = "{DEFAULT_ADMIN}"
-# trusted_proxies = ["10.0.0.0/8"]
-
-[limits]
-# issuer_per_second = {}
-# issuer_burst = {}
-# address_per_second = {}
-# address_burst = {}
-# queue_claims = {}
-# queue_bytes = {}
-# max_connections = {}
-# max_connections_per_address = {}
-
-[log]
-# level = "info"
-# format = "text"
-"#,
-        limits.issuer_per_second,
-        limits.issuer_burst,
-        limits.address_per_second,
-        limits.address_burst,
-        limits.queue_claims,
-        limits.queue_bytes,
-        limits.max_connections,
-        limits.max_connections_per_address,
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn load(text: &str) -> Result<Config, ConfigError> {
-        Config::load(Layers::new().file_text(FILE_NAME, text)?, Path::new("/srv/log"))
+    fn load(text: &str, environment: &[(&str, &str)], flags: Vec<Flag>) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE_NAME);
+        client::files::write(&file, text.as_bytes(), client::files::Access::Public, client::files::Existing::Keep)
+            .unwrap();
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect::<Vec<_>>();
+        Config::load(&file, environment, flags).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn the_initial_file_is_the_defaults() {
-        let config = load(&initial("log.example/2026")).expect("our own file is valid");
-        assert_eq!(config.origin, "log.example/2026");
-        assert_eq!(config.store.dir, Path::new("/srv/log/store"));
-        // Every key that is shown as a remark exists.
-        let all = initial("log.example/2026")
-            .replace("# ", "")
-            .lines()
-            .filter(|line| !line.ends_with('.') && !line.contains(':') || line.contains('='))
-            .filter(|line| {
-                !line.starts_with("Claimtrail") && !line.starts_with("The environment") && !line.starts_with("Another")
-            })
-            .collect::<Vec<_>>()
-            .join("\n");
-        let config = load(&all).unwrap_or_else(|error| panic!("{error}\n{all}"));
-        assert_eq!(config.read_only.as_deref(), Some("maintenance"));
+    fn flags_go_over_environment_over_file_over_defaults() {
+        let file = "origin = \"log.example/1\"\n[listen]\naddress = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\n";
+        let environment =
+            [("CLAIMTRAIL_LOG_LISTEN__ADDRESS", "127.0.0.1:3"), ("CLAIMTRAIL_LOG_LISTEN__ADMIN", "127.0.0.1:4")];
+        let config = load(file, &environment, vec![("--admin", "listen.admin", Some("127.0.0.1:5".into()))]).unwrap();
+        assert_eq!((config.listen.address.port(), config.listen.admin.port()), (3, 5));
+        assert_eq!(config.limits.queue_claims.get(), QueueLimits::default().claims);
+        assert_eq!(config.limits.serve(), ServeLimits::default());
     }
 
     #[test]
-    fn unknown_keys_are_named_with_their_line() {
-        let error =
-            load("origin = \"log.example\"\n[listen]\npublik = \"127.0.0.1:1\"\n").expect_err("unknown").to_string();
-        assert!(error.contains("line 3") && error.contains("publik") && error.contains("public"), "{error}");
+    fn paths_are_taken_from_the_files_folder() {
+        let config =
+            load("origin = \"log.example/1\"\n[signer]\nrecord = \"/elsewhere/record\"\n", &[], vec![]).unwrap();
+        assert!(config.keys.log.is_absolute() && config.keys.log.ends_with("keys/log.key"));
+        assert_eq!(config.signer.record, Path::new("/elsewhere/record"));
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_named_with_their_place() {
+        for (text, parts) in [
+            ("origin = \"l.example\"\n[listen]\nadress = \"127.0.0.1:1\"\n", ["line 3", "listen.adress", "`address`"]),
+            ("origin = \"l.example\"\n[limits]\nqueue_claims = 0\n", ["line 3", "limits.queue_claims", "nonzero"]),
+            ("origin = \"l.example\"\ndata = 1\n", ["line 2", "`data`", "no such key"]),
+            ("[keys]\nlog = \"x\"\n", ["origin", "must be set", "no default"]),
+            (
+                "origin = \"l.example\"\n[listen]\ntrusted_proxies = [\"10.0.0.1/8\"]\n",
+                ["line 3", "10.0.0.1/8", "prefix"],
+            ),
+        ] {
+            let error = load(text, &[], vec![]).unwrap_err();
+            assert!(parts.iter().all(|part| error.contains(part)), "{parts:?} not all in: {error}");
+        }
+        let error = load("origin = \"l.example\"\n", &[("CLAIMTRAIL_LOG_LISTEN__PORT", "1")], vec![]).unwrap_err();
+        assert!(error.contains("CLAIMTRAIL_LOG_LISTEN__PORT") && error.contains("no such key"), "{error}");
     }
 }

@@ -3,6 +3,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`store`] | what is durable: entries, tiles, the fold's state and rows, signed heads, fork reports |
+//! | [`clock`], [`signer`] | the log's time; its keys, and the record of what was signed |
+//! | [`sequencer`] | the one place where claims become entries |
+//! | [`log`] | the log as the rest of the server sees it: submit, look up, in which mode |
+//! | [`http`] | the public address |
+//! | [`refold`], [`check`] | the rules run again over what is stored: rebuilt indexes, and the whole log checked |
+//! | [`config`], [`cli`] | the operator's side: configuration and the command |
 
 pub mod check;
 pub mod cli;

@@ -9,6 +9,8 @@ mod entries;
 mod heads;
 mod scratch;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,74 +1,81 @@
-//! `check`: the whole log against itself, offline.
+//! `check`: the whole log against itself.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 
+use clap::Args;
 use serde_json::json;
 
-use super::{DIFFERENT, Failure, Folder, OK, bar, open, say};
-use crate::check::{self, Beside, Progress};
+use super::keys::load_log_keys;
+use super::progress::Bar;
+use super::{Exit, Failure, Place, open, say};
+use crate::check::{Beside, Report, run as check};
 use crate::signer::SignerRecord;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
     #[command(flatten)]
-    folder: Folder,
-    /// Folder with room for the log's indexes; what is written there is removed at the end
-    #[arg(long, value_name = "DIR")]
-    scratch: Option<PathBuf>,
-    /// Print the result as JSON
+    place: Place,
+    /// Say the result as one JSON object.
     #[arg(long)]
     json: bool,
+    /// A folder with room for the log's indexes, which are made anew there and removed at the end; the system's folder for
+    /// temporary files unless given.
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
 }
 
-/// A bar for each part of the check.
-struct Bars(Mutex<Option<indicatif::ProgressBar>>);
-
-impl Progress for Bars {
-    fn part(&self, name: &'static str, steps: u64) {
-        if let Ok(mut bars) = self.0.lock() {
-            if let Some(before) = bars.replace(bar(name, steps)) {
-                before.finish_and_clear();
-            }
-        }
-    }
-
-    fn done(&self, steps: u64) {
-        if let Ok(bars) = self.0.lock() {
-            bars.iter().for_each(|bar| bar.inc(steps));
-        }
-    }
-}
-
-pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let config = open::config(&args.folder.dir)?;
-    let keys = open::keys(&config)?;
+pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
+    let config = args.place.load([])?;
+    let keys = load_log_keys(&config)?;
     let store = open::store_read_only(&config)?;
-    let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let record = SignerRecord::open(&config.signer.record, &config.origin).map(|record| record.last());
+    let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let beside = Beside { vkeys: Some((keys.log_vkey(), keys.time_vkey())), record: Some(record), scratch: &scratch };
-    let bars = Bars(Mutex::new(None));
-    let report = check::run(&store, &beside, &bars).map_err(|e| Failure::io(&e))?;
-    if let Ok(mut bars) = bars.0.lock() {
-        bars.take().iter().for_each(indicatif::ProgressBar::finish_and_clear);
+    let bar = Bar::new();
+    let report = check(&store, &beside, &bar);
+    bar.end();
+    let report = report?;
+    say(&if args.json { to_json(&config.origin, &report) } else { to_text(&config.origin, &report) })?;
+    match report.difference {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(Exit::Different, "")),
     }
-    if args.json {
-        let difference = report.difference.as_ref().map(|found| json!({"place": found.place, "what": found.what}));
-        let root = report.root.map(|root| root.to_base64());
-        say(&json!({
-            "size": report.size, "root": root, "entries": report.entries, "hashes": report.hashes, "heads": report.heads,
-            "state": report.state, "rows": report.rows, "difference": difference,
-        })
-        .to_string());
-    } else {
-        say(&format!(
-            "{} entries and {} hashes derived again, {} signed heads, {} state keys and {} rows compared",
-            report.entries, report.hashes, report.heads, report.state, report.rows
-        ));
-        match &report.difference {
-            None => say("all is as it should be"),
-            Some(found) => say(&format!("DIFFERENT at {}: {}", found.place, found.what)),
+}
+
+fn to_text(origin: &str, report: &Report) -> String {
+    let counts = format!(
+        "{} of {} entries, {} hashes, {} signed heads, {} state keys, {} rows",
+        report.entries, report.size, report.hashes, report.heads, report.state, report.rows
+    );
+    match &report.difference {
+        None => {
+            let root = report.root.map(|root| root.to_base64()).unwrap_or_default();
+            format!("{origin} is as it should be: {counts}\nsize {} root {root}\n", report.size)
         }
+        Some(difference) => format!(
+            "{origin} is NOT as it should be\n  where:    {}\n  what:     {}\n  up to it: {counts}\n\
+             Nothing was changed. Keep this folder as it is, and restore the store from a backup or a mirror that holds \
+             all that was signed; if only state or rows differ, `claimtrail-log rebuild` makes them anew.\n",
+            difference.place, difference.what
+        ),
     }
-    Ok(if report.difference.is_none() { OK } else { DIFFERENT })
+}
+
+fn to_json(origin: &str, report: &Report) -> String {
+    let difference = report.difference.as_ref().map(|found| json!({"place": found.place, "what": found.what}));
+    let value = json!({
+        "origin": origin,
+        "ok": difference.is_none(),
+        "size": report.size,
+        "root": report.root.map(|root| root.to_base64()),
+        "checked": {
+            "entries": report.entries,
+            "hashes": report.hashes,
+            "heads": report.heads,
+            "state": report.state,
+            "rows": report.rows,
+        },
+        "difference": difference,
+    });
+    format!("{value}\n")
 }

@@ -1,89 +1,179 @@
-//! `export`: checkpoint, tiles and entry bundles as files, laid out as C2SP tlog-tiles names them.
+//! `export`: the log as files, for archives and for static servers.
 
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use client::files::{self, Access, Existing};
+use clap::{Args, ValueEnum};
 use proto::num::TreeSize;
-use proto::tile::{BundleId, TILE_WIDTH, TileId, hashes_at, push_entry};
+use proto::tile::{BundleId, TileId, TilePath, encode_bundle};
+use serde_json::json;
 
-use super::{Failure, Folder, OK, bar, open, say};
-use crate::store::{Direction, SignedHead, Store, StoreError};
+use super::progress::Bar;
+use super::{Exit, Failure, Place, open, say, shown};
+use crate::check::Progress;
+use crate::store::{Direction, SignedHead, Store, TILE_LEVELS};
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
     #[command(flatten)]
-    folder: Folder,
-    /// New folder for the files
-    #[arg(value_name = "OUT")]
+    place: Place,
+    /// What to write.
+    #[arg(long, value_enum, default_value = "tiles")]
+    format: Format,
+    /// Where to: for tiles a new folder, for ndjson a new file or - for standard output.
+    #[arg(long, value_name = "PATH")]
     out: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    let config = open::config(&args.folder.dir)?;
-    let store = open::store_read_only(&config)?;
-    if args.out.exists() {
-        return Err(Failure::usage(format!("{} is there already; name a new folder", args.out.display())));
-    }
-    let io = |e: &dyn std::fmt::Display| Failure::io(e);
-    let head = newest_head(&*store).map_err(|e| io(&e))?.ok_or_else(|| Failure::io(&"no head was ever signed"))?;
-    let size = head.key.size;
-    files::make_folder(&args.out).map_err(|e| io(&e))?;
-    let bundles = size.0.div_ceil(u64::from(TILE_WIDTH));
-    let progress = bar("export", bundles);
-    for index in 0..bundles {
-        let Some(id) = BundleId::at(index, size) else { break };
-        write(&args.out, &id.to_string(), &bundle(&*store, id)?)?;
-        progress.inc(1);
-    }
-    let mut tiles = 0u64;
-    for level in 0..crate::store::TILE_LEVELS {
-        for index in 0..hashes_at(level, size).div_ceil(u64::from(TILE_WIDTH)) {
-            let Some(id) = TileId::at(level, index, size) else { break };
-            write(&args.out, &id.to_string(), &store.tile(level, index, id.width()).map_err(|e| io(&e))?)?;
-            tiles += 1;
-        }
-    }
-    // The checkpoint last: whoever finds it finds its tiles.
-    write(&args.out, "checkpoint", &head.note)?;
-    progress.finish_and_clear();
-    say(&format!("{size} entries in {bundles} bundles and {tiles} tiles written to {}", args.out.display()));
-    Ok(OK)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A folder with checkpoint, tile/… and tile/entries/… (C2SP tlog-tiles) that any static file server can serve.
+    Tiles,
+    /// One JSON object a line: {"index": 0, "entry": "<base64>"}.
+    Ndjson,
 }
 
-fn newest_head(store: &dyn Store) -> Result<Option<SignedHead>, StoreError> {
+pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
+    let config = args.place.load([])?;
+    let store = open::store_read_only(&config)?;
+    let head = newest_signed_head(&store)?;
+    let bar = Bar::new();
+    let done = match args.format {
+        Format::Ndjson => ndjson(&store, head.key.size, &args.out, &bar),
+        Format::Tiles => tiles(&store, &head, &args.out, &bar),
+    };
+    bar.end();
+    done?;
+    if args.out == Path::new("-") {
+        return Ok(());
+    }
+    say(&format!("{} entries of {} are in {}\n", head.key.size, config.origin, shown(&args.out)))
+}
+
+fn newest_signed_head(store: &Arc<dyn Store>) -> Result<SignedHead, Failure> {
     let mut newest = None;
     store.signed_heads(None, Direction::Backward, &mut |head| {
         newest = Some(head);
         ControlFlow::Break(())
     })?;
-    Ok(newest)
+    newest.ok_or_else(|| Failure::new(Exit::Different, "the log has no signed head; start it once with `serve`"))
 }
 
-fn bundle(store: &dyn Store, id: BundleId) -> Result<Vec<u8>, Failure> {
-    let (first, mut bytes, mut failed) = (id.first().0, Vec::new(), None);
-    let range = first..TreeSize(first + u64::from(id.width())).0;
-    let scanned = store.entries(range, &mut |index, entry| {
-        let number = usize::try_from(index.0 - first).unwrap_or(usize::MAX);
-        match push_entry(&mut bytes, number, entry) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+fn failed(path: &Path) -> impl Fn(io::Error) -> Failure {
+    let path = path.to_owned();
+    move |error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Usage, format!("{} is there already; name a new one", shown(&path)))
         }
-    });
-    scanned.map_err(|e| Failure::io(&e))?;
-    match failed {
-        None => Ok(bytes),
-        Some(error) => Err(Failure::io(&error)),
+        _ => Failure::file(&path, "cannot be written", &error),
     }
 }
 
-fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let path = out.join(name);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|e| Failure::io(&format!("{}: {e}", folder.display())))?;
+fn ndjson(store: &Arc<dyn Store>, size: TreeSize, out: &Path, progress: &dyn Progress) -> Result<(), Failure> {
+    if out == Path::new("-") {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write_lines(store, size, &mut out, Path::new("standard output"), progress)?;
+        return out.flush().map_err(|error| Failure::output(&error));
     }
-    files::write(&path, bytes, Access::Public, Existing::Keep).map_err(|e| Failure::io(&e))
+    let staged = Staged::new(out)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(&staged.path).map_err(failed(out))?;
+    let mut writer = BufWriter::new(file);
+    write_lines(store, size, &mut writer, out, progress)?;
+    let file = writer.into_inner().map_err(|error| failed(out)(error.into_error()))?;
+    file.sync_all().map_err(failed(out))?;
+    staged.finish(out)
+}
+
+fn write_lines(
+    store: &Arc<dyn Store>,
+    size: TreeSize,
+    out: &mut dyn Write,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<(), Failure> {
+    progress.part("entries", size.0);
+    let mut written = Ok(());
+    store.entries(0..size.0, &mut |index, entry| {
+        written = writeln!(out, "{}", json!({"index": index.0, "entry": proto::b64::encode(entry)}));
+        progress.done(1);
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    written.map_err(failed(path))
+}
+
+fn tiles(store: &Arc<dyn Store>, head: &SignedHead, out: &Path, progress: &dyn Progress) -> Result<(), Failure> {
+    let staged = Staged::new(out)?;
+    let (root, size) = (staged.path.as_path(), head.key.size);
+    fs::create_dir(root).map_err(failed(out))?;
+    progress.part("bundles", 0);
+    for bundle in (0..).map_while(|index| BundleId::at(index, size)) {
+        let first = bundle.first().0;
+        let mut entries = Vec::with_capacity(usize::from(bundle.width()));
+        store.entries(first..first + u64::from(bundle.width()), &mut |_, entry| {
+            entries.push(entry.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        let bytes = encode_bundle(&entries).map_err(|e| Failure::new(Exit::Different, e.to_string()))?;
+        put(root, &TilePath::Entries(bundle).to_string(), &bytes)?;
+        progress.done(1);
+    }
+    progress.part("tiles", 0);
+    for level in 0..TILE_LEVELS {
+        for tile in (0..).map_while(|index| TileId::at(level, index, size)) {
+            let bytes = store.tile(tile.level(), tile.index(), tile.width())?;
+            put(root, &TilePath::Tile(tile).to_string(), &bytes)?;
+            progress.done(1);
+        }
+    }
+    // Last, as a mirror would do it: whoever sees the checkpoint finds everything it speaks of.
+    put(root, "checkpoint", &head.note)?;
+    // One sync for all files; one for each would take hours for a large log.
+    let folder = File::open(root).map_err(failed(root))?;
+    rustix::fs::syncfs(&folder).map_err(|error| failed(root)(error.into()))?;
+    staged.finish(out)
+}
+
+fn put(root: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let path = root.join(name);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+    }
+    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(failed(&path))
+}
+
+/// A neighbour of the path that is written, which gets its name at the end; removed if that is not reached.
+struct Staged {
+    path: PathBuf,
+    finished: bool,
+}
+
+impl Staged {
+    fn new(out: &Path) -> Result<Staged, Failure> {
+        if out.exists() {
+            return Err(failed(out)(io::ErrorKind::AlreadyExists.into()));
+        }
+        let name = out.file_name().ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("{} is no name to write to; name a new file or folder", shown(out)))
+        })?;
+        let path = out.with_file_name(format!(".{}.export-{}", name.to_string_lossy(), std::process::id()));
+        Ok(Staged { path, finished: false })
+    }
+
+    fn finish(mut self, out: &Path) -> Result<(), Failure> {
+        fs::rename(&self.path, out).map_err(failed(out))?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _file_or_folder = fs::remove_file(&self.path).or_else(|_| fs::remove_dir_all(&self.path));
+        }
+    }
 }

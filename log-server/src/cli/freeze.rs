@@ -1,65 +1,69 @@
 //! `freeze`: the last entry of a log.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use clap::Args;
 use client::{clock, keyfile};
-use proto::claim::{Origin, PAYLOAD_TYPE};
-use proto::dsse::Envelope;
-use proto::ed25519::SecretKey;
+use proto::claim::Origin;
 use proto::entry::Entry;
+use proto::fold;
 use proto::num::LeafIndex;
-use serde_json::{Value, json};
 
-use super::{Failure, Folder, OK, open, say};
-use crate::clock::{LogClock, SystemTime};
-use crate::log::append_alone;
-use crate::sequencer::Sequencer;
+use super::{Exit, Failure, Place, claim, open, say};
+use crate::clock::SystemTime;
+use crate::log::Log;
+use crate::sequencer::StoredState;
+use crate::store::Store;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
+/// The log must be stopped. Its last entry says that nothing follows: any entry after it is a provable breach. This cannot be
+/// undone.
+#[derive(Debug, Args)]
+pub(super) struct FreezeArgs {
     #[command(flatten)]
-    folder: Folder,
-    /// Secret key of the operator; as many as the constitution's threshold says
+    place: Place,
+    /// Secret key files of operators in force, as many as the constitution's threshold says.
     #[arg(long, value_name = "FILE", required = true)]
     operator_key: Vec<PathBuf>,
-    /// Origin of the log that goes on
-    #[arg(long)]
+    /// The origin of the log that goes on.
+    #[arg(long, value_name = "ORIGIN")]
     successor: Option<String>,
-    /// Yes, for ever
-    #[arg(long)]
-    yes: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<u8, Failure> {
-    if !args.yes {
-        return Err(Failure::usage("a frozen log never takes a claim again; say --yes if that is what you want"));
-    }
+pub(super) fn run(args: &FreezeArgs) -> Result<(), Failure> {
     if let Some(successor) = &args.successor {
-        Origin::parse(successor).map_err(|e| Failure::usage(format!("--successor: {e}")))?;
+        Origin::parse(successor).map_err(|e| Failure::new(Exit::Usage, format!("--successor {successor}: {e}")))?;
     }
-    let config = open::config(&args.folder.dir)?;
-    let (store, signer) = (open::store(&config)?, open::signer(&config)?);
-    let io = |e: &dyn std::fmt::Display| Failure::io(e);
-    let loaded: Result<Vec<SecretKey>, _> = args.operator_key.iter().map(|path| keyfile::load(path)).collect();
-    let keys = loaded.map_err(|e| io(&e))?;
-    let last = store.head().map_err(|e| io(&e))?.map(|head| head.last_timestamp.max(head.time.millis()));
-    let clock = LogClock::start(Box::new(SystemTime::new()), last.unwrap_or_default());
-    let opened = Sequencer::open(store.clone(), Box::new(signer), clock);
-    let (sequencer, published) = opened.map_err(|halted| io(halted.why()))?;
-    let published = published.ok_or_else(|| Failure::io(&"the log was never founded"))?;
-    let index = LeafIndex(published.constitution.current.index);
-    let bytes = store.entry(index).map_err(|e| io(&e))?.ok_or_else(|| Failure::io(&"the constitution is missing"))?;
-    let entry = Entry::decode(&bytes).map_err(|e| io(&e))?;
-    let mut claim: Value = serde_json::from_slice(&entry.payload).map_err(|e| io(&e))?;
-    claim["asserted_at"] = json!(clock::rfc3339(clock::now()));
-    claim["body"]["freeze"] = json!({"successor": args.successor});
-    if let Some(members) = claim.as_object_mut() {
-        members.remove("effective"); // a freeze holds at once
+    let config = args.place.load([])?;
+    let operators: Vec<_> = args.operator_key.iter().map(|path| keyfile::load(path)).collect::<Result<_, _>>()?;
+    let store = open::store(&config)?;
+    let constitution = constitution_in_force(&store)?;
+    let claim = claim::freeze(&constitution, args.successor.as_deref(), &operators, clock::now())?;
+    let (keys, signer) = open::signer(&config)?;
+    let published = Log::append_stopped(store.clone(), Box::new(signer), Box::new(SystemTime::new()), &keys, claim)?;
+    store.close()?;
+    say(&format!(
+        "{} is frozen at size {} root {}. It can be served for reading; it takes no more claims.\n",
+        config.origin,
+        published.head.size,
+        published.head.root.to_base64()
+    ))
+}
+
+/// The payload of the `log/v1` claim in force now.
+fn constitution_in_force(store: &Arc<dyn Store>) -> Result<Vec<u8>, Failure> {
+    let damaged = |what: String| Failure::new(Exit::Different, format!("{what}; run `claimtrail-log check`"));
+    if let Some(next) = store.rebuild_next()? {
+        return Err(crate::store::StoreError::Rebuilding { next }.into());
     }
-    let signed = Envelope::sign(PAYLOAD_TYPE, claim.to_string().as_bytes(), &keys.iter().collect::<Vec<_>>());
-    let (sequencer, published) = append_alone(sequencer, &store, signed).map_err(|e| io(&e))?;
-    drop(sequencer);
-    store.close().map_err(|e| io(&e))?;
-    say(&format!("{} is frozen with {} entries", config.origin, published.head.size));
-    Ok(OK)
+    let log = fold::constitution(&StoredState(&**store)).map_err(|stop| damaged(stop.to_string()))?;
+    let mut log = log.ok_or_else(|| damaged("the log has no constitution".to_owned()))?;
+    log.advance(clock::now());
+    if log.current.frozen {
+        return Err(Failure::new(Exit::Refused, "the log is frozen already"));
+    }
+    let index = LeafIndex(log.current.index);
+    let bytes = store.entry(index)?.ok_or_else(|| damaged(format!("entry {index} is missing")))?;
+    let entry = Entry::decode(&bytes).map_err(|error| damaged(format!("entry {index}: {error}")))?;
+    Ok(entry.payload)
 }

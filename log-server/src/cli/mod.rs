@@ -1,39 +1,47 @@
-//! The command `claimtrail-log`.
+//! The command `claimtrail-log`: parses, runs, and says with its exit code how it went.
 
 mod check;
+mod claim;
 mod export;
+mod failure;
 mod freeze;
 mod init;
+mod keys;
 mod open;
+mod progress;
 mod rebuild;
 mod serve;
 
 use std::ffi::OsString;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-/// Exit code: all is well.
-const OK: u8 = 0;
-/// Exit code: `check` found a difference.
-const DIFFERENT: u8 = 1;
-/// Exit code: the command line is wrong.
-const USAGE: u8 = 64;
-/// Exit code: an address cannot be used.
-const UNAVAILABLE: u8 = 69;
-/// Exit code: files, keys or the store.
-const IO: u8 = 74;
-/// Exit code: the configuration is wrong.
-const CONFIG: u8 = 78;
+use crate::config::{Config, FILE_NAME, Flag};
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 `check` found a difference; 64 wrong usage; 69 an address cannot be used; \
-                          74 files, keys or the store; 78 the configuration is wrong.";
+pub use failure::{Exit, Failure};
 
-/// A transparency log for security claims about connected products.
+/// Shown below the help of every command.
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done; for `check`: everything is as it should be
+    1  what is stored is not what it should be
+   64  the command line makes no sense as given
+   65  the log's own rules refuse it
+   69  an address or the data folder is in use, or not available
+   70  a fault of this program
+   74  a local file, folder or disk cannot be read or written
+   78  the configuration cannot be used
+  130, 143  ended at once by a second SIGINT or SIGTERM
+
+Configuration: DIR/config.toml, over it variables such as CLAIMTRAIL_LOG_LISTEN__ADDRESS (for listen.address), over that
+flags. Unknown keys are refused.";
+
+/// Runs a log: an append-only, signed record of security claims about products.
 #[derive(Debug, Parser)]
-#[command(name = "claimtrail-log", version, after_help = EXIT_CODES)]
+#[command(name = "claimtrail-log", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES, max_term_width = 120)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,57 +49,57 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a new log: keys, configuration, entry 0
-    Init(init::Args),
-    /// Serve the log
-    Serve(serve::Args),
-    /// Check the whole log against itself, while it is not served
-    Check(check::Args),
-    /// Write the log as files that any static server can serve
-    Export(export::Args),
-    /// Make the derived state and rows anew from the entries
-    Rebuild(rebuild::Args),
-    /// Freeze the log for ever, while it is not served
-    Freeze(freeze::Args),
-    /// Print completions for a shell
+    /// Make a new log: keys, entry 0, data folder, configuration and trust file.
+    Init(init::InitArgs),
+    /// Serve a log.
+    Serve(serve::ServeArgs),
+    /// Check a stopped log: every entry, hash, signature, index and signed head. Nothing is written to it.
+    Check(check::CheckArgs),
+    /// Write a stopped log's entries or tiles to files.
+    Export(export::ExportArgs),
+    /// Rebuild a stopped log's state and search indexes from its entries; resumes where it was interrupted.
+    Rebuild(rebuild::RebuildArgs),
+    /// End a stopped log for ever: its last entry says so, signed by the operator.
+    Freeze(freeze::FreezeArgs),
+    /// Write the completions for a shell to standard output.
     Completions {
-        /// The shell.
+        /// Which shell.
         shell: clap_complete::Shell,
     },
 }
 
-/// The folder of a log.
-#[derive(Debug, clap::Args)]
-struct Folder {
-    /// Folder of the log, with its config.toml
-    #[arg(value_name = "DIR")]
+/// Which log.
+#[derive(Debug, Args)]
+struct Place {
+    /// The log's folder, as `init` made it.
+    #[arg(default_value = ".")]
     dir: PathBuf,
+    /// The configuration file, if it is not DIR/config.toml. DIR is not used then.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
-/// Why a command failed: what to say, and the exit code.
-#[derive(Debug)]
-struct Failure {
-    code: u8,
-    message: String,
-}
-
-impl Failure {
-    fn io(error: &dyn std::fmt::Display) -> Failure {
-        Failure { code: IO, message: error.to_string() }
+impl Place {
+    /// The configuration with the flags of a command.
+    fn load(&self, flags: impl IntoIterator<Item = Flag>) -> Result<Config, Failure> {
+        let file = self.config.clone().unwrap_or_else(|| self.dir.join(FILE_NAME));
+        let file = std::path::absolute(&file).unwrap_or(file);
+        if !file.exists() {
+            let message =
+                format!("there is no configuration {}; make a log with `claimtrail-log init`", file.display());
+            return Err(Failure::new(Exit::Config, message));
+        }
+        Ok(Config::load(&file, std::env::vars_os(), flags)?)
     }
-
-    fn usage(message: impl Into<String>) -> Failure {
-        Failure { code: USAGE, message: message.into() }
-    }
 }
 
-/// Runs the command and gives its exit code.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+/// Runs the command with these arguments, the first of which is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let _shown = error.print();
-            return ExitCode::from(if error.use_stderr() { USAGE } else { OK });
+            let _unseen = error.print(); // nobody reads it: there is nothing else to do
+            return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
     let done = match cli.command {
@@ -101,32 +109,42 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Freeze(args) => freeze::run(&args),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "claimtrail-log", &mut std::io::stdout());
-            Ok(OK)
-        }
+        Command::Completions { shell } => completions(shell),
     };
     match done {
-        Ok(code) => ExitCode::from(code),
-        Err(Failure { code, message }) => {
-            // Whoever closed standard error does not want to know.
-            let _shown = writeln!(std::io::stderr(), "claimtrail-log: {message}");
-            ExitCode::from(code)
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                let _unseen = writeln!(std::io::stderr(), "claimtrail-log: {}", failure.message);
+            }
+            failure.exit.into()
         }
     }
 }
 
-/// Prints a line for people or programs; a reader that went away is no failure.
-fn say(line: &str) {
-    let _shown = writeln!(std::io::stdout(), "{line}");
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "claimtrail-log", &mut script);
+    std::io::stdout().write_all(&script).map_err(|error| Failure::output(&error))
 }
 
-/// A progress bar on a terminal, nothing elsewhere.
-fn bar(what: &str, steps: u64) -> indicatif::ProgressBar {
-    let template = "{msg:24} {wide_bar} {human_pos}/{human_len} {eta}";
-    let style =
-        indicatif::ProgressStyle::with_template(template).unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
-    let bar = indicatif::ProgressBar::new(steps).with_style(style);
-    bar.set_message(what.to_owned());
-    bar
+/// Prints to standard output.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+}
+
+/// A path for messages.
+fn shown(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

@@ -69,17 +69,29 @@ impl Log {
         self: &Arc<Self>,
         envelope: Bytes,
         wait_for_room: bool,
+        turn: Turn,
+    ) -> Result<Answer, Declined> {
+        let answered = self.decide_on(envelope, wait_for_room, turn).await;
+        self.stats.answered(answered.as_ref().map(|answer| answer.created).map_err(|declined| declined.refused.code));
+        answered
+    }
+
+    async fn decide_on(
+        self: &Arc<Self>,
+        envelope: Bytes,
+        wait_for_room: bool,
         mut turn: Turn,
     ) -> Result<Answer, Declined> {
         let log = Arc::clone(self);
         let checked = tokio::task::spawn_blocking(move || log.check(&envelope)).await;
+        // Also for a claim that goes no further: ending a turn before it came would let the next one overtake.
+        turn.come().await;
         let (submission, ready) = checked.map_err(|error| internal(&error))??;
         let submitted = match ready {
             Ready::Known(index) => return self.answer_known(submission, index).await,
             Ready::Queue(submitted) => submitted,
         };
         let validly_signed = matches!(submitted, Submitted::Checked(_));
-        turn.come().await;
         let answer = self.enqueue(submitted, wait_for_room).await?;
         drop(turn);
         let outcome = answer.await.map_err(|_| Declined { retry_after_seconds: Some(5), ..stopped().into() })?;

@@ -6,6 +6,7 @@ mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +23,8 @@ use tokio::sync::watch;
 pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
-pub(crate) use open::append_alone;
 pub use open::{LogConfig, OpenError};
+pub use stats::Stats;
 
 use crate::sequencer::{Published, Queue, QueueLimits};
 use crate::signer::LogKeys;
@@ -92,6 +93,7 @@ pub struct Log {
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
     sequencer: Mutex<Option<JoinHandle<()>>>,
+    stats: Stats,
 }
 
 impl Log {
@@ -133,6 +135,11 @@ impl Log {
     /// Claims that wait for the sequencer.
     pub fn queue_depth(&self) -> usize {
         self.queue.depth()
+    }
+
+    /// Counters of the log's work.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
     }
 
     /// Takes no more claims, answers those that wait, and waits for the sequencer's thread to end. Blocks.

@@ -8,7 +8,7 @@ use proto::dsse::Envelope;
 use proto::fold::{Submission, check_signatures};
 use tokio::sync::{oneshot, watch};
 
-use super::{IssuerLimit, Log, ModeCell};
+use super::{IssuerLimit, Log, ModeCell, Stats};
 use crate::clock::{ClockJump, LogClock, TimeSource};
 use crate::sequencer::{
     self, Events, Halt, Item, Outcome, Published, Queue, QueueLimits, Sequencer, StoredState, Submitted,
@@ -56,8 +56,8 @@ pub enum OpenError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Entry 0 was refused.
-    #[error("the constitution was refused: {0}")]
+    /// The claim was refused.
+    #[error("the claim was refused: {0}")]
     Refused(String),
     /// The thread could not be started.
     #[error("the sequencer's thread could not be started: {0}")]
@@ -79,7 +79,8 @@ impl Log {
         let (newer_sender, newer) = watch::channel(0);
         let queue = Arc::new(Queue::new(config.queue));
         let cell = Arc::new(ArcSwap::from_pointee(published));
-        let shown = Shown { cell: cell.clone(), modes: modes.clone(), newer: newer_sender };
+        let stats = Stats::default();
+        let shown = Shown { cell: cell.clone(), modes: modes.clone(), newer: newer_sender, stats: stats.clone() };
         shown.published(cell.load_full());
         let (thread_queue, thread_events) = (queue.clone(), shown);
         let thread = std::thread::Builder::new()
@@ -95,6 +96,7 @@ impl Log {
             modes,
             issuers: Log::issuer_limiter(config.issuer),
             sequencer: Mutex::new(Some(thread)),
+            stats,
         }))
     }
 
@@ -113,6 +115,21 @@ impl Log {
         }
         append_alone(sequencer, &store, constitution).map(|(_, published)| published)
     }
+
+    /// Appends one claim to a log that nobody serves, without a thread: what `freeze` does.
+    pub fn append_stopped(
+        store: Arc<dyn Store>,
+        signer: Box<dyn HeadSigner>,
+        time: Box<dyn TimeSource>,
+        keys: &LogKeys,
+        claim: Envelope,
+    ) -> Result<Published, OpenError> {
+        let last = store.head()?.map(|head| head.last_timestamp.max(head.time.millis())).unwrap_or_default();
+        let opened = Sequencer::open(store.clone(), signer, LogClock::start(time, last));
+        let (sequencer, published) = opened.map_err(|halted| OpenError::Halted(halted.into_why()))?;
+        check_keys(&published.ok_or(OpenError::Empty)?, keys)?;
+        append_alone(sequencer, &store, claim).map(|(_, published)| published)
+    }
 }
 
 /// Appends one claim on this thread and returns the sequencer and what is shown then.
@@ -127,7 +144,8 @@ pub(crate) fn append_alone(
     let checked = check_signatures(submission, &StoredState(&**store)).map_err(|e| refused(&e))?;
     let (reply, mut answer) = oneshot::channel();
     let item = Item { submitted: Submitted::Checked(Box::new(checked)), digest, reply };
-    let (sequencer, published) = sequencer.append(vec![item]).map_err(|halted| OpenError::Halted(halted.into_why()))?;
+    let (sequencer, published) =
+        sequencer.append(vec![item], &|_| ()).map_err(|halted| OpenError::Halted(halted.into_why()))?;
     match (answer.try_recv(), published) {
         (Ok(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
         (Ok(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),
@@ -152,6 +170,7 @@ struct Shown {
     cell: Arc<ArcSwap<Published>>,
     modes: Arc<ModeCell>,
     newer: watch::Sender<u64>,
+    stats: Stats,
 }
 
 impl Events for Shown {
@@ -164,6 +183,7 @@ impl Events for Shown {
     }
 
     fn halted(&self, why: &Halt) {
+        self.stats.halted();
         self.modes.set_recovering(Some(why.to_string()));
     }
 
@@ -176,6 +196,7 @@ impl Events for Shown {
     }
 
     fn batch(&self, claims: usize, took: Duration) {
+        self.stats.batch(claims, took);
         tracing::debug!(claims, took_us = took.as_micros() as u64, "batch");
     }
 }

@@ -34,9 +34,13 @@ struct Plan {
 }
 
 impl Sequencer {
-    /// Appends a batch, answers everyone and returns what is now shown. An empty list stamps the tree again. `None` when
+    /// Appends a batch, publishes its head, answers everyone and returns what is now shown. An empty list stamps the tree again. `None` when
     /// there was nothing to write: every claim was refused or known.
-    pub fn append(mut self, items: Vec<Item>) -> Result<(Sequencer, Option<Published>), Halted> {
+    pub fn append(
+        mut self,
+        items: Vec<Item>,
+        publish: &dyn Fn(&Published),
+    ) -> Result<(Sequencer, Option<Published>), Halted> {
         let stamp_only = items.is_empty();
         let now = match self.core.clock.now() {
             Ok(now) => now,
@@ -55,14 +59,14 @@ impl Sequencer {
             return Ok((self, None));
         }
         match self.core.store.commit(self.head.as_ref(), &plan.batch) {
-            Commit::Committed => self.finish(plan),
+            Commit::Committed => self.finish(plan, publish),
             Commit::DefinitelyNot(error) => Err(self.halt(plan, Halt::NotWritten(error))),
             Commit::Unknown(error) => Err(self.halt(plan, Halt::Unknown(error))),
         }
     }
 
     /// Steps after the write: read back, sign, store, publish, answer.
-    fn finish(mut self, plan: Plan) -> Result<(Sequencer, Option<Published>), Halted> {
+    fn finish(mut self, plan: Plan, publish: &dyn Fn(&Published)) -> Result<(Sequencer, Option<Published>), Halted> {
         let previous = self.head;
         if let Err(halt) = self.read_back(&plan) {
             return Err(self.halt(plan, halt));
@@ -74,6 +78,7 @@ impl Sequencer {
             Err(halt) => return Err(self.halt(plan, halt)),
         };
         self.range = plan.range;
+        publish(&published); // before anyone is answered: who asks for what was just acknowledged finds it
         for taken in plan.taken {
             let outcome = match inclusion_proof(&self.tree, taken.index, published.head.size) {
                 Ok(inclusion) => accepted(&taken, plan.timestamp, inclusion, &published),

@@ -21,7 +21,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// What the sequencer tells the rest of the log.
 pub trait Events: Send {
-    /// A newer head is to be shown. Called before anyone of its batch is answered elsewhere than here.
+    /// A newer head is to be shown. Called before anyone of its batch is answered.
     fn published(&self, published: Arc<Published>);
     /// The sequencer stopped; it tries to recover if that can help.
     fn halted(&self, why: &super::Halt);
@@ -44,15 +44,12 @@ pub fn run(mut sequencer: Sequencer, queue: &Queue, events: &dyn Events) {
             continue;
         }
         let (claims, begun) = (items.len(), Instant::now());
-        let stepped = sequencer.append(items);
+        let stepped = sequencer.append(items, &|published| events.published(Arc::new(published.clone())));
         events.batch(claims, begun.elapsed());
         sequencer = match stepped {
             Ok((next, published)) => {
-                if let Some(published) = published {
-                    stamped = Instant::now();
-                    events.published(Arc::new(published));
-                } else if claims == 0 {
-                    stamped = Instant::now(); // the clock is not believed; do not spin
+                if published.is_some() || claims == 0 {
+                    stamped = Instant::now(); // without claims or head, the clock is not believed; do not spin
                 }
                 next
             }

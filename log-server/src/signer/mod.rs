@@ -15,6 +15,7 @@ use proto::hash::Hash;
 use proto::merkle::verify_consistency;
 use proto::note::{KeyName, NoteSigner};
 use proto::num::{Seconds, TreeSize};
+use proto::policy::TIME_KEY_SUFFIX;
 
 pub use record::{RecordError, SignedRecord, SignerRecord};
 
@@ -87,13 +88,23 @@ impl LogKeys {
     /// The keys of `origin`: one for its heads, one for its time, named `<origin>/time`.
     pub fn new(origin: &str, log: SecretKey, time: SecretKey) -> Result<LogKeys, SignError> {
         let bad = |e: &dyn std::fmt::Display| SignError::Note(e.to_string());
-        if log.public() == time.public() {
+        let log_name = KeyName::parse(origin).map_err(|e| bad(&e))?;
+        let time_name = KeyName::parse(&format!("{origin}{TIME_KEY_SUFFIX}")).map_err(|e| bad(&e))?;
+        let time = Cosigner::new(time_name, time).map_err(|e| bad(&e))?;
+        LogKeys::from_signers(origin, NoteSigner::new(log_name, log), time)
+    }
+
+    /// The same from named keys, as key files hold them.
+    pub fn from_signers(origin: &str, log: NoteSigner, time: Cosigner) -> Result<LogKeys, SignError> {
+        for (vkey, name) in [(log.vkey(), origin.to_owned()), (time.vkey(), format!("{origin}{TIME_KEY_SUFFIX}"))] {
+            if vkey.name().as_str() != name {
+                return Err(SignError::Note(format!("the key {vkey} is not the one named {name}")));
+            }
+        }
+        if log.vkey().key_bytes() == time.vkey().key_bytes() {
             return Err(SignError::Note("the log's key and its time key are the same; one key has one role".into()));
         }
-        let log_name = KeyName::parse(origin).map_err(|e| bad(&e))?;
-        let time_name = KeyName::parse(&format!("{origin}/time")).map_err(|e| bad(&e))?;
-        let time = Cosigner::new(time_name, time).map_err(|e| bad(&e))?;
-        Ok(LogKeys { origin: origin.to_owned(), log: NoteSigner::new(log_name, log), time })
+        Ok(LogKeys { origin: origin.to_owned(), log, time })
     }
 
     /// The vkey of the log's heads.

@@ -239,6 +239,11 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.state(key)
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        self.faults.meet(Operation::State)?;
+        self.inner.state_scan(after, each)
+    }
+
     fn rows(
         &self,
         prefix: &[u8],
@@ -274,11 +279,6 @@ impl<S: Store> Store for FaultyStore<S> {
     fn put_report(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.faults.check_doubt()?;
         self.inner.put_report(key, value)
-    }
-
-    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        self.faults.meet(Operation::State)?;
-        self.inner.state_scan(after, each)
     }
 
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {

@@ -163,6 +163,11 @@ impl Store for MemoryStore {
         Ok(self.read()?.state.get(key).cloned())
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        scan(&self.read()?.state, b"", after, Direction::Forward, each);
+        Ok(())
+    }
+
     fn rows(
         &self,
         prefix: &[u8],
@@ -209,11 +214,6 @@ impl Store for MemoryStore {
             data.reports.extend([pair]);
             Ok(())
         })
-    }
-
-    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        scan(&self.read()?.state, b"", after, Direction::Forward, each);
-        Ok(())
     }
 
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {

@@ -39,8 +39,7 @@ fn head_of(checkpoint: &str) -> (proto::num::TreeSize, proto::hash::Hash) {
 #[tokio::test]
 async fn content_types_and_codings() {
     let site = Site::with_acme().await;
-    let types =
-        ["application/json", "Application/JSON; charset=utf-8", "application/vnd.dsse.envelope.v1+json"];
+    let types = ["application/json", "Application/JSON; charset=utf-8", "application/vnd.dsse.envelope.v1+json"];
     for (number, content_type) in types.into_iter().enumerate() {
         let body = testing::support(&format!("T-{number}"), "2031-03").to_json();
         assert_eq!(site.post("/v1/claims", content_type, body).await.status, 201, "{content_type}");
@@ -74,12 +73,7 @@ async fn bad_envelopes_are_refused_with_their_reason_and_change_nothing() {
         (good.to_json().replace("keyid\":\"", "keyid\":\"X"), 400, "envelope.keyid", None),
         (good.to_json().replace("claim.v1", "claim.v9"), 415, "payload_type.unsupported", None),
         (testing::sign(&other, &[number::ACME_SIGN]).to_json(), 422, "claim.wrong_log", Some("/logs")),
-        (
-            testing::sign(&date, &[number::ACME_SIGN]).to_json(),
-            422,
-            "claim.date",
-            Some("/body/security_until"),
-        ),
+        (testing::sign(&date, &[number::ACME_SIGN]).to_json(), 422, "claim.date", Some("/body/security_until")),
         (testing::sign(&testing::support_claim("K", "2031-03"), &[77]).to_json(), 403, "key.unknown", None),
     ];
     for (body, status, code, pointer) in cases {

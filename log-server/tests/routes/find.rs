@@ -78,8 +78,12 @@ async fn products_by_text_maker_id_and_issuer() {
 #[tokio::test]
 async fn pages_put_together_are_the_whole_list() {
     let site = filled().await;
-    for (path, list, whole) in [("/v1/products?q=", "items", 4), ("/v1/find?text=", "products", 4), ("/v1/find?type=support/v1", "items", 3), ("/v1/products?issuer=acme.example", "items", 3)]
-    {
+    for (path, list, whole) in [
+        ("/v1/products?q=", "items", 4),
+        ("/v1/find?text=", "products", 4),
+        ("/v1/find?type=support/v1", "items", 3),
+        ("/v1/products?issuer=acme.example", "items", 3),
+    ] {
         let (mut found, mut cursor) = (vec![], String::new());
         for _ in 0..10 {
             let page = site.get_json(&format!("{path}&limit=1{cursor}")).await;

@@ -46,7 +46,7 @@ async fn heads_before_and_after() {
     let newest = &heads["heads"][0];
     assert_eq!(newest["checkpoint"], site.get("/checkpoint").await.text());
     assert_eq!((&newest["time"], &newest["root"]), (&json!(start + 40), &site.get_json("/v1/log").await["root"]));
-    let times = async |query: String| { sizes(&site.get_json(&format!("/v1/heads?{query}")).await) };
+    let times = async |query: String| sizes(&site.get_json(&format!("/v1/heads?{query}")).await);
     assert_eq!(times(format!("before={}", start + 20)).await, [2, 1]);
     assert_eq!(times(format!("after={}", start + 20)).await, [4, 5]);
     assert!(times("before=0".into()).await.is_empty());

@@ -72,9 +72,7 @@ fn conforms(document: &Value, method: &str, route: &str, answer: &Answer) {
     assert!(schema.is_object(), "{route}: {content_type} is not described for {}", answer.status);
     let values = match content_type {
         "application/json" | "application/problem+json" => vec![answer.json()],
-        "application/x-ndjson" => {
-            answer.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
-        }
+        "application/x-ndjson" => answer.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(),
         _ => return,
     };
     for value in values {

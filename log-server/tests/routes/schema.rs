@@ -10,8 +10,25 @@ pub fn check(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
 }
 
 const UNDERSTOOD: &[&str] = &[
-    "$ref", "additionalProperties", "allOf", "const", "contentMediaType", "default", "description", "enum", "format",
-    "items", "maxItems", "maximum", "minItems", "minimum", "oneOf", "pattern", "properties", "required", "type",
+    "$ref",
+    "additionalProperties",
+    "allOf",
+    "const",
+    "contentMediaType",
+    "default",
+    "description",
+    "enum",
+    "format",
+    "items",
+    "maxItems",
+    "maximum",
+    "minItems",
+    "minimum",
+    "oneOf",
+    "pattern",
+    "properties",
+    "required",
+    "type",
 ];
 
 fn walk(document: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {

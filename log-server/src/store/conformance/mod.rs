@@ -40,6 +40,7 @@ const CASES: &[Case] = &[
     ("reads::tiles_of_many_shapes", reads::tiles_of_many_shapes),
     ("reads::three_tile_levels", reads::three_tile_levels),
     ("reads::rows_by_prefix_and_page", reads::rows_by_prefix_and_page),
+    ("reads::the_whole_state", reads::the_whole_state),
     ("reads::a_scan_is_of_one_moment", reads::a_scan_is_of_one_moment),
     ("heads::order_and_replacement", heads::order_and_replacement),
     ("heads::thinning", heads::thinning),

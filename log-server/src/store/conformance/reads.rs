@@ -133,6 +133,30 @@ fn pages(store: &dyn Store, direction: Direction) -> Vec<Vec<u8>> {
     }
 }
 
+pub(super) fn the_whole_state(disk: &dyn Disk) {
+    let store = disk.open();
+    let mut log = GrowingLog::default();
+    for keys in [[&b"b"[..], b"\xff\xff"], [b"a\x00", b"b"]] {
+        let mut batch = log.batch(1);
+        batch.state = keys.iter().map(|key| (key.to_vec(), batch.first.0.to_be_bytes().to_vec())).collect();
+        assert!(matches!(store.commit(log.head(), &batch), Commit::Committed));
+        log.taken(&batch);
+    }
+    let find = |after: Option<&[u8]>, limit: usize| {
+        let mut found: Vec<(Vec<u8>, u8)> = Vec::new();
+        let scanned = store.state_scan(after, &mut |key, value| {
+            found.push((key.to_vec(), value[7]));
+            if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        scanned.map(|()| found).expect("readable")
+    };
+    let all = [(b"a\x00".to_vec(), 1), (b"b".to_vec(), 1), (b"\xff\xff".to_vec(), 0)];
+    assert_eq!(find(None, usize::MAX), all, "each key once, with its newest value, and no row among them");
+    assert_eq!(find(Some(b"a\x00"), usize::MAX), all[1..]);
+    assert_eq!(find(Some(b"a"), 1), all[..1]);
+    assert_eq!(find(Some(b"\xff\xff"), usize::MAX), []);
+}
+
 pub(super) fn a_scan_is_of_one_moment(disk: &dyn Disk) {
     let store = disk.open();
     let mut log = GrowingLog::default();

@@ -287,6 +287,10 @@ impl Store for RocksStore {
         read::state(&*self.gate.enter()?, key)
     }
 
+    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+        read::state_scan(&*self.gate.enter()?, after, each)
+    }
+
     fn rows(
         &self,
         prefix: &[u8],
@@ -325,10 +329,6 @@ impl Store for RocksStore {
 
     fn put_report(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.write(&options::synced(), |db, write| write::report(db, write, key, value)).map_err(Failed::error)
-    }
-
-    fn state_scan(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        read::state_scan(&*self.gate.enter()?, after, each)
     }
 
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {

@@ -77,6 +77,10 @@ pub(super) fn state(db: &DB, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> 
 /// Is given each key and value; says whether to go on.
 type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StoreError> + 'a;
 
+pub(super) fn state_scan(db: &DB, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
+    pairs(db, STATE, b"", after, Direction::Forward, each)
+}
+
 /// Walks a family in one direction. The bounds are in `options`.
 fn scan(
     db: &DB,
@@ -184,10 +188,6 @@ pub(super) fn rows(
     each: &mut EachPair<'_>,
 ) -> Result<(), StoreError> {
     pairs(db, ROWS, prefix, after, direction, each)
-}
-
-pub(super) fn state_scan(db: &DB, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-    pairs(db, STATE, b"", after, Direction::Forward, each)
 }
 
 pub(super) fn reports(db: &DB, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
