@@ -7,7 +7,7 @@
 //! | [`keyfile`], [`files`], [`trust`] | key files, the atomic writer, whom the reader believes |
 //! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
 //! | [`tiles`], [`audit`] | tiles and bundles over HTTP; the whole log re-hashed and its rules run again |
-//! | [`compose`], [`template`], [`submit`] | claims filled in, written as templates, signed and submitted |
+//! | [`compose`], [`submit`] | claims filled in, written as templates, signed and submitted |
 //! | [`import`] | files and folders of what others published, as claims |
 //! | [`verify`] | receipts and proofs checked with no network |
 

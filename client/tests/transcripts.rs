@@ -20,6 +20,12 @@ use proto::receipt::Receipt;
 
 const PAYLOAD: &str = r#"{"type":"support/v1","logs":[{"origin":"log.example"}],"issuer":"acme.example","role":"manufacturer","subject":{"manufacturer":"acme.example","model":"CAM-3"},"asserted_at":"2027-01-15T08:00:00Z","rel":{"kind":"new"},"body":{"security_until":"2031-03"}}"#;
 
+/// A sighting, the same again, and a row that lacks what a claim needs.
+const FIRMWARE_ROWS: &str = r#"{"first_seen":"2023-01-01T00:00:00Z","vendor_dir":"ACME","manufacturerCode":4476,"imageType":1,"fileVersion":7,"sha512":"cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"}
+{"first_seen":"2023-02-01T00:00:00Z","vendor_dir":"ACME","manufacturerCode":4476,"imageType":1,"fileVersion":7,"sha512":"cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"}
+{"manufacturerCode":4476}
+"#;
+
 // Test keys.
 fn secret(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
@@ -43,6 +49,7 @@ fn make_files(folder: &Path) {
     let witness = cosigner("w.example", 4);
     put(folder, "strict.txt", format!("{keys}witness w {}\nquorum w\n", witness.vkey()));
     put(folder, "broken.txt", format!("{keys}quorum nobody\n"));
+    put(folder, "rows.jsonl", FIRMWARE_ROWS);
     keyfile::write(&folder.join("acme.key"), &secret(3)).unwrap();
     let envelope = compose::sign(PAYLOAD.as_bytes(), &[&secret(3)]);
     let mut receipt = Receipt {

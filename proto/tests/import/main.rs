@@ -3,8 +3,10 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "tests read real data from files; the library does not"
+    clippy::unwrap_used,
+    reason = "tests read real data from files and stop at the first surprise; the library does neither"
 )]
 
 mod data;
+mod properties;
 mod real;

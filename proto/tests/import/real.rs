@@ -32,8 +32,11 @@ fn rows_in(bytes: &[u8]) -> usize {
     rows
 }
 
+/// A document's bytes and what was made of it.
+type Imported = (Vec<u8>, Vec<Draft>);
+
 /// Every document of both years with its drafts, and the report.
-fn import_all(makers: &Makers) -> Option<(Vec<(Vec<u8>, Vec<Draft>)>, Report)> {
+fn import_all(makers: &Makers) -> Option<(Vec<Imported>, Report)> {
     let folder = folder()?;
     let mut import = CsafImport::new(makers);
     let mut found = Vec::new();
