@@ -69,8 +69,13 @@ fn replaced_disputed_withdrawn(log: &LogUnderTest, id: &str) -> u64 {
     }
     assert_eq!(rels.len(), 4, "{rels:?}");
     let status = |id: &str| json(&log.client(&["--json", "show", id]))["claim"]["status"].clone();
-    assert_eq!(status(id)["superseded"], true);
-    assert_eq!((&status(&next)["disputed"], &status(&next)["withdrawn"]), (&true.into(), &true.into()));
+    assert_eq!((&status(id)["current"], &status(id)["withdrawn"]), (&false.into(), &false.into()), "{}", status(id));
+    assert_eq!(
+        (&status(&next)["current"], &status(&next)["withdrawn"]),
+        (&false.into(), &true.into()),
+        "{}",
+        status(&next)
+    );
     receipt(log, "gone")["index"].as_u64().expect("an index")
 }
 

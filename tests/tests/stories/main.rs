@@ -1,6 +1,9 @@
 //! Stories: whole courses of events with real processes, as operators, issuers and readers live them.
 
+mod bulk_lines;
 mod end_to_end;
+mod independent;
+mod kill;
 
 use std::path::{Path, PathBuf};
 
@@ -63,4 +66,15 @@ fn check(log: &LogUnderTest) -> u64 {
     let report = json(&log.operator(&["check", "log", "--json"]));
     assert_eq!(report["difference"], Value::Null, "{report}");
     report["entries"].as_u64().expect("a check counts entries")
+}
+
+/// The bytes at a path of the log, which must be there.
+fn http(log: &LogUnderTest, path: &str) -> Vec<u8> {
+    /// Nothing here is larger.
+    const MOST: usize = 64 * 1024 * 1024;
+    let http = client::http::Http::new(log.url()).expect("an address");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let answer = runtime.block_on(http.get(path, MOST)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert_eq!(answer.status, 200, "{path}");
+    answer.body.to_vec()
 }
