@@ -1,5 +1,6 @@
 //! Stories: whole courses of events with real processes, as operators, issuers and readers live them.
 
+mod bulk;
 mod bulk_lines;
 mod end_to_end;
 mod independent;
