@@ -1,5 +1,12 @@
 //! Every error of a router is a problem, and what else the edge does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at the first surprise, and reads and writes files of its own"
+)]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! What a client may cost: time, bytes and connections, on real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at the first surprise, and reads and writes files of its own"
+)]
+
 mod support;
 
 use std::time::Duration;

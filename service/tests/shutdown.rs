@@ -1,5 +1,12 @@
 //! Stopping in order: running requests finish, idle connections close, what is left at the deadline is cut.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at the first surprise, and reads and writes files of its own"
+)]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! Who may use whom: proto <- client <- log-server, monitor; tests use all. Judged on what `cargo metadata` says.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at the first surprise, and reads and writes files of its own"
+)]
+
 use std::collections::BTreeSet;
 
 use harness::workspace::{Package, packages};

@@ -72,6 +72,7 @@ pub(super) struct Pairs<'a>(DBIterator<'a>);
 
 impl Pairs<'_> {
     /// The next one.
+    #[allow(clippy::type_complexity, reason = "a key and its value, as the database gives them")]
     pub(super) fn next(&mut self) -> Result<Option<(Box<[u8]>, Box<[u8]>)>, Ended> {
         self.0.next().transpose().map_err(|e| failed(e.into_string()))
     }

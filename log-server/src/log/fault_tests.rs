@@ -83,7 +83,11 @@ fn check_log(store: &dyn Store, shown: &[Arc<Published>], receipts: &BTreeMap<St
     }
     for (model, receipt) in receipts {
         let entry = receipt.entry(&support(model, "2031-03").payload).unwrap().encode().unwrap();
-        assert_eq!(hashes[receipt.index.0 as usize], Hash::leaf(&entry), "the acknowledged claim about {model}");
+        assert_eq!(
+            hashes[usize::try_from(receipt.index.0).unwrap()],
+            Hash::leaf(&entry),
+            "the acknowledged claim about {model}"
+        );
     }
     let mut times = Vec::new();
     store

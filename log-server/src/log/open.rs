@@ -197,6 +197,6 @@ impl Events for Shown {
 
     fn batch(&self, claims: usize, took: Duration) {
         self.stats.batch(claims, took);
-        tracing::debug!(claims, took_us = took.as_micros() as u64, "batch");
+        tracing::debug!(claims, ?took, "batch");
     }
 }

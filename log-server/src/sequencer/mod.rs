@@ -7,6 +7,8 @@
 //! [`Sequencer`] can append. Whatever goes wrong after the decision to write turns it into [`Halted`], which cannot; the
 //! only way back is [`Halted::recover`], which runs the same steps from "read back" on. Starting a log is the same.
 
+#![allow(clippy::result_large_err, reason = "a halted sequencer is the whole sequencer; it is moved once per fault")]
+
 mod answer;
 mod batch;
 mod overlay;

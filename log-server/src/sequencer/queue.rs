@@ -89,8 +89,9 @@ impl Queue {
         }
         let bytes = item.bytes();
         if inner.items.len() >= self.limits.claims || inner.bytes + bytes > self.limits.bytes {
-            let seconds = (inner.items.len() as f64 / inner.rate.max(1.0)).ceil();
-            let retry_after_seconds = (seconds as u64).clamp(1, MAX_RETRY_AFTER_SECONDS);
+            let most = MAX_RETRY_AFTER_SECONDS;
+            let waits = |seconds: &u64| inner.items.len() as f64 <= inner.rate.max(1.0) * *seconds as f64;
+            let retry_after_seconds = (1..most).find(waits).unwrap_or(most);
             return Err((item, Full::Full { retry_after_seconds }));
         }
         inner.bytes += bytes;

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(clippy::disallowed_methods, reason = "vectors are files, and an environment variable blesses them")]
-#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise, in helpers too")]
 
 mod bytes;
 mod constitution;

@@ -1,5 +1,12 @@
 //! Stories: whole courses of events with real processes, as operators, issuers and readers live them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at the first surprise, and reads and writes files of its own"
+)]
+
 mod bulk;
 mod bulk_lines;
 mod end_to_end;

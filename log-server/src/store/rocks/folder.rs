@@ -131,6 +131,10 @@ impl Folder {
     pub(super) fn write_label(&self, origin: &str) -> Result<(), OpenError> {
         let write = || -> io::Result<()> {
             let new = self.dir.join(NEW_LABEL);
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "the new label is synced below and then takes its place by a rename"
+            )]
             let mut file = File::create(&new)?;
             write!(file, "{LABEL_KIND}{FORMAT}\n{origin}\n")?;
             file.sync_all()?;

@@ -257,7 +257,6 @@ fn a_commit_that_fails_in_the_kernel_is_unknown() {
     check_log(&open(&folders.path()));
 }
 
-#[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn commit_until_the_kernel_refuses(dir: &Path) {
     const ENOUGH: usize = 10_000;
     let store = open(dir);
