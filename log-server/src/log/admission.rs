@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use governor::clock::{Clock as _, DefaultClock};
-use proto::claim::ClaimId;
+use proto::claim::{Body, ClaimId};
 use proto::code::{Code, Refused};
 use proto::dsse::Envelope;
 use proto::fold::{self, Checked, Stop, Submission, check_signatures};
@@ -112,6 +112,7 @@ impl Log {
         }
         let submission = Submission::from_envelope(Envelope::parse(bytes)?)?;
         self.check_wrong_log(&submission)?;
+        check_rules(&submission)?;
         let state = StoredState(&**self.store());
         if let Some(known) = fold::read::claim(&state, &submission.id()).map_err(|e| internal(&e))? {
             // Before the signatures are checked again: the stored bytes are compared instead.
@@ -251,6 +252,17 @@ impl Log {
             refusal.sign(self.keys.note_signer()).ok()
         });
         Declined { refusal_note, limit, ..refused.into() }
+    }
+}
+
+/// Rules that this program does not know would stop it once they hold; the rules themselves would take the claim.
+fn check_rules(submission: &Submission) -> Result<(), Refused> {
+    match &submission.claim().body {
+        Body::Log(body) if body.rules_version > fold::RULES_VERSION => {
+            let message = format!("this program knows rules up to version {}; update it first", fold::RULES_VERSION);
+            Err(Refused::at(Code::SlotConstitution, "/body/rules_version", message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -172,3 +172,14 @@ async fn claims_of_one_stream_are_queued_in_their_order() {
         assert_eq!(answer.receipt.index, LeafIndex(i as u64 + 1));
     }
 }
+
+#[tokio::test]
+async fn the_operator_cannot_stop_its_own_log_by_rules_it_does_not_know() {
+    let test = TestLog::start();
+    let mut claim = constitution_claim();
+    claim["body"]["rules_version"] = json!(2);
+    claim["effective"] = json!("2027-03-01T00:00:00Z");
+    let declined = test.log.submit(body(&sign(&claim, &[number::OPERATOR])), false).await.expect_err("refused");
+    assert_eq!(declined.refused.code, Code::SlotConstitution);
+    assert_eq!(declined.refused.pointer.as_deref(), Some("/body/rules_version"));
+}
