@@ -28,9 +28,16 @@ pub(super) struct FreezeArgs {
     /// The origin of the log that goes on.
     #[arg(long, value_name = "ORIGIN")]
     successor: Option<String>,
+    /// Yes, for ever.
+    #[arg(long)]
+    yes: bool,
 }
 
 pub(super) fn run(args: &FreezeArgs) -> Result<(), Failure> {
+    if !args.yes {
+        let message = "a frozen log never takes a claim again; say --yes if that is what you want";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     if let Some(successor) = &args.successor {
         Origin::parse(successor).map_err(|e| Failure::new(Exit::Usage, format!("--successor {successor}: {e}")))?;
     }

@@ -93,7 +93,7 @@ fn an_interrupted_rebuild_is_resumed_and_nothing_served_before() {
     drop(store);
     folder.run(&["serve", "log"]).expect(74, &["claimtrail-log rebuild"]);
     folder.run(&["check", "log"]).expect(1, &["stands at entry 0"]);
-    folder.run(&["freeze", "log", "--operator-key", "operator"]).expect(74, &["claimtrail-log rebuild"]);
+    folder.run(&["freeze", "log", "--yes", "--operator-key", "operator"]).expect(74, &["claimtrail-log rebuild"]);
     folder.run(&["rebuild", "log"]).expect(0, &[]);
     assert_eq!(indexes(&folder.store()), whole);
     folder.run(&["rebuild", "log", "--restart"]).expect(0, &[]);

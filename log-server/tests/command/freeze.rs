@@ -8,11 +8,13 @@ use crate::support::{Serving, TestFolder, body_of};
 fn a_frozen_log_is_read_but_never_written() {
     let folder = TestFolder::with_log();
     folder.grow(&[acme()]);
-    let freeze = |key: &str| folder.run(&["freeze", "log", "--operator-key", key, "--successor", "log.example/next"]);
+    let freeze =
+        |key: &str| folder.run(&["freeze", "log", "--yes", "--operator-key", key, "--successor", "log.example/next"]);
     freeze("registrar").expect(65, &["refused"]);
     folder.run(&["freeze", "log"]).expect(64, &["--operator-key"]);
+    folder.run(&["freeze", "log", "--operator-key", "operator"]).expect(64, &["--yes"]);
     folder
-        .run(&["freeze", "log", "--operator-key", "operator", "--successor", "no origin"])
+        .run(&["freeze", "log", "--yes", "--operator-key", "operator", "--successor", "no origin"])
         .expect(64, &["--successor"]);
     folder.run(&["check", "log"]).expect(0, &["2 of 2 entries"]);
 

@@ -71,7 +71,10 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let opened = config.clone();
     let (log, store) = blocking(move || open_log(&opened)).await??;
     let parts = Parts::new(config, &log, &store, &stop);
-    let watch = tokio::spawn(parts.watch.clone().run(stop.token()));
+    // The first look before the first claim: a full disk is known from the start.
+    let first_look = parts.watch.clone();
+    let low = blocking(move || first_look.look(false)).await?;
+    let watch = tokio::spawn(parts.watch.clone().run(low, stop.token()));
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));

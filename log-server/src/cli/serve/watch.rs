@@ -47,24 +47,23 @@ impl Watch {
         **self.seen.load()
     }
 
-    /// Looks until `stop`.
-    pub(super) async fn run(self, stop: CancellationToken) {
-        let mut low = false;
+    /// Looks until `stop`; `low` is what the first look, before anything was served, said.
+    pub(super) async fn run(self, mut low: bool, stop: CancellationToken) {
         loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
             let watch = self.clone();
             match tokio::task::spawn_blocking(move || watch.look(low)).await {
                 Ok(now_low) => low = now_low,
                 Err(error) => tracing::error!(%error, "the disk could not be looked at"),
             }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
-            }
         }
     }
 
     /// One look; whether the disk is low.
-    fn look(&self, was_low: bool) -> bool {
+    pub(super) fn look(&self, was_low: bool) -> bool {
         let (disk_free, stats) = match (self.store.disk_free(), self.store.stats()) {
             (Ok(disk_free), Ok(stats)) => (disk_free, stats),
             (Err(error), _) | (_, Err(error)) => {
