@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::{Answer, Declined, Log, Mode};
 use crate::sequencer::{Accepted, Full, Item, Outcome, StoredState, Submitted};
+use crate::store::StoreError;
 
 /// What the checks before the queue found.
 enum Ready {
@@ -123,8 +124,9 @@ impl Log {
         self.refuse_by_mode()?;
         match check_signatures(submission.clone(), &state) {
             Ok(checked) => {
-                self.check_anchor(&checked)?;
-                self.charge(&checked)?;
+                let payer = payer(&checked, &state).map_err(|e| internal(&e))?;
+                self.charge(&payer)?;
+                self.check_anchor(&checked, &payer)?;
                 Ok((submission, Ready::Queue(Submitted::Checked(Box::new(checked)))))
             }
             Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => {
@@ -153,7 +155,7 @@ impl Log {
     }
 
     /// The head that a claim is anchored to must be ours. If not, the claim proves a fork or a lie; it is kept as a report.
-    fn check_anchor(&self, checked: &Checked) -> Result<(), Declined> {
+    fn check_anchor(&self, checked: &Checked, payer: &str) -> Result<(), Declined> {
         let Some((size, root)) = checked.anchor(self.origin()) else { return Ok(()) };
         let shown = self.published().head.size;
         let ours = match size <= shown {
@@ -172,18 +174,20 @@ impl Log {
             ),
             None => format!("the claim names a head of size {size}; this log has shown {shown} entries"),
         };
-        self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| internal(&e))?;
-        tracing::warn!(claim = %id, %size, "a claim is anchored to a head that is not this log's; kept as a report");
+        // Only an enrolled issuer's word is kept: anyone can sign with a key that the claim itself brings.
+        if payer == checked.claim().issuer.as_str() {
+            self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| internal(&e))?;
+            tracing::warn!(claim = %id, %size, "a claim is anchored to a head that is not this log's; kept as a report");
+        }
         let pointer = "/logs";
         Err(self.declined(Refused::at(Code::AnchorFork, pointer, message), Some(id)))
     }
 
-    /// Charges the issuer's quota, now that its signature is known to be good.
-    fn charge(&self, checked: &Checked) -> Result<(), Declined> {
-        let issuer = checked.claim().issuer.as_str();
-        let Err(not_until) = self.issuers.check_key(&issuer.to_owned()) else { return Ok(()) };
+    /// Charges whoever really signed.
+    fn charge(&self, payer: &str) -> Result<(), Declined> {
+        let Err(not_until) = self.issuers.check_key(&payer.to_owned()) else { return Ok(()) };
         let seconds = not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
-        let refused = Refused::new(Code::LimitIssuer, format!("{issuer} submits too fast; ask again in {seconds} s"));
+        let refused = Refused::new(Code::LimitIssuer, format!("{payer} submits too fast; ask again in {seconds} s"));
         Err(Declined { retry_after_seconds: Some(seconds), ..refused.into() })
     }
 
@@ -265,6 +269,26 @@ fn check_rules(submission: &Submission) -> Result<(), Refused> {
         _ => Ok(()),
     }
 }
+
+/// Whose quota a claim is charged to: the enrolled issuer of a key that signed it, the operator, or all strangers
+/// together. Never the issuer that the claim merely names: anyone can name anyone, and sign with a key the claim brings.
+fn payer(checked: &Checked, state: &StoredState<'_>) -> Result<String, Stop<StoreError>> {
+    let mut payer = STRANGERS;
+    for id in checked.signers() {
+        match fold::read::key(state, &id)? {
+            Some(key) if !key.issuer.is_empty() => return Ok(key.issuer),
+            Some(_) => payer = OPERATOR,
+            None => {}
+        }
+    }
+    Ok(payer.to_owned())
+}
+
+/// The quota of the operator and its registrars; no issuer id has brackets.
+const OPERATOR: &str = "(operator)";
+
+/// The one quota of all who sign with keys that are not enrolled.
+const STRANGERS: &str = "(not enrolled)";
 
 fn stopped() -> Refused {
     Refused::new(Code::ModeStopping, "the log stopped before it answered; ask again, the answer is safe to repeat")

@@ -85,7 +85,7 @@ impl Log {
         let (thread_queue, thread_events) = (queue.clone(), shown);
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
-            .spawn(move || sequencer::run(sequencer, &thread_queue, &thread_events))?;
+            .spawn(move || run_guarded(sequencer, &thread_queue, &thread_events))?;
         Ok(Arc::new(Log {
             origin,
             keys: config.keys,
@@ -150,6 +150,19 @@ pub(crate) fn append_alone(
         (Ok(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
         (Ok(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),
         _ => Err(refused(&"the claim is in the log already")),
+    }
+}
+
+/// Runs the sequencer. Should it ever panic, the log says so and answers nobody with silence: a restart recovers.
+fn run_guarded(sequencer: Sequencer, queue: &Queue, shown: &Shown) {
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sequencer::run(sequencer, queue, shown)));
+    if ran.is_err() {
+        tracing::error!("the sequencer's thread ended in a panic; restart the log, which then recovers");
+        shown.modes.set_recovering(Some("the sequencer failed; the operator must restart the log".into()));
+        queue.close();
+        while let Some(items) = queue.drain(Duration::ZERO) {
+            drop(items); // whoever waits is told to ask again
+        }
     }
 }
 

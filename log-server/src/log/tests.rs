@@ -142,7 +142,6 @@ async fn a_log_opens_again_and_never_below_what_was_signed() {
 async fn an_outsider_changes_no_rules_and_stops_nobody() {
     let test = TestLog::start();
     let mut claim = constitution_claim();
-    claim["body"]["rules_version"] = json!(2);
     claim["body"]["operator_keys"] =
         json!([{"alg": "ed25519", "spki": proto::b64::encode(key(99).public().to_spki())}]);
     claim["effective"] = json!("2027-03-01T00:00:00Z");

@@ -13,6 +13,7 @@ use proto::num::{LeafIndex, Millis, TreeSize};
 use super::answer::{Accepted, Item, Outcome, Submitted};
 use super::overlay::{Overlay, StoredState};
 use super::recover::{Halt, Halted};
+use super::run::RESTAMP_AFTER;
 use super::{Published, Sequencer, leaf};
 use crate::signer::HeadToSign;
 use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TILE_LEVELS, TileRun};
@@ -41,7 +42,7 @@ impl Sequencer {
         items: Vec<Item>,
         publish: &dyn Fn(&Published),
     ) -> Result<(Sequencer, Option<Published>), Halted> {
-        let stamp_only = items.is_empty();
+        let asked_to_stamp = items.is_empty();
         let now = match self.core.clock.now() {
             Ok(now) => now,
             Err(jump) => {
@@ -54,7 +55,9 @@ impl Sequencer {
             Ok(plan) => plan,
             Err(halt) => return Err(Halted::new(self.core, halt)),
         };
-        if plan.taken.is_empty() && !stamp_only {
+        // A flood of refused claims must not let the head grow old.
+        let old = self.head.is_some_and(|head| now.seconds().0.saturating_sub(head.time.0) >= RESTAMP_AFTER.as_secs());
+        if plan.taken.is_empty() && !asked_to_stamp && !old {
             answer_known(plan.known);
             return Ok((self, None));
         }
@@ -131,7 +134,8 @@ impl Sequencer {
             let decided = self.decide(&mut plan, &mut overlay, item);
             if let Err(halt) = decided {
                 // What was read cannot be trusted: nobody of this batch gets an answer but "ask again".
-                for item in plan.taken.into_iter().map(|taken| taken.item).chain(items) {
+                let known = plan.known.into_iter().map(|(item, _)| item);
+                for item in plan.taken.into_iter().map(|taken| taken.item).chain(known).chain(items) {
                     let _gone = item.reply.send(Outcome::Undecided(ask_again()));
                 }
                 return Err(halt);
