@@ -73,7 +73,7 @@ fn audit(log: &LogUnderTest) -> u64 {
 fn check(log: &LogUnderTest) -> u64 {
     let report = json(&log.operator(&["check", "log", "--json"]));
     assert_eq!(report["difference"], Value::Null, "{report}");
-    report["entries"].as_u64().expect("a check counts entries")
+    report["checked"]["entries"].as_u64().expect("a check counts entries")
 }
 
 /// The bytes at a path of the log, which must be there.
