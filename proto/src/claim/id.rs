@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use crate::dsse::pae;
 use crate::hash::Hash;
 
 /// The DSSE payload type of claims.
@@ -43,12 +44,4 @@ impl fmt::Debug for ClaimId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClaimId({self})")
     }
-}
-
-/// DSSE's pre-authentication encoding: `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths as ASCII decimals
-/// (DSSE 1.0.2, protocol.md).
-pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut out = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
-    out.extend_from_slice(payload);
-    out
 }
