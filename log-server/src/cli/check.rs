@@ -28,7 +28,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let config = args.place.load([])?;
     let keys = load_log_keys(&config)?;
     let store = open::store_read_only(&config)?;
-    let record = SignerRecord::open(&config.signer.record, &config.origin).map(|record| record.last());
+    let record = SignerRecord::read(&config.signer.record, &config.origin);
     let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let beside = Beside { vkeys: Some((keys.log_vkey(), keys.time_vkey())), record: Some(record), scratch: &scratch };
     let bar = Bar::new();

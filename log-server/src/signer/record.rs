@@ -96,19 +96,17 @@ impl SignerRecord {
 
     /// Opens the record of an origin.
     pub fn open(path: &Path, origin: &str) -> Result<SignerRecord, RecordError> {
-        let io = |error| RecordError::Io { path: path.to_owned(), error };
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
-        let mut bytes = [0u8; 2 * PLACE_BYTES];
-        file.read_exact_at(&mut bytes, 0).map_err(io)?;
-        let places = bytes.chunks_exact(PLACE_BYTES).filter_map(decode);
-        let newest = places.max_by_key(|(sequence, _, _)| *sequence);
-        let Some((sequence, found, last)) = newest else { return Err(RecordError::Damaged { path: path.to_owned() }) };
-        let expected = Hash::of(origin.as_bytes());
-        if found != expected {
-            return Err(RecordError::OtherOrigin { path: path.to_owned(), origin: origin.to_owned() });
-        }
-        let last = (sequence != NOTHING_SIGNED).then_some(last);
-        Ok(SignerRecord { path: path.to_owned(), file, origin: expected, sequence, last, failed: false })
+        let file = open(path, OpenOptions::new().read(true).write(true))?;
+        let (sequence, last) = newest(path, &file, origin)?;
+        let origin = Hash::of(origin.as_bytes());
+        Ok(SignerRecord { path: path.to_owned(), file, origin, sequence, last, failed: false })
+    }
+
+    /// The last head signed, as the record of an origin says it. Needs no more than the right to read: for checks, by
+    /// whoever makes them and wherever the log's folder is mounted.
+    pub fn read(path: &Path, origin: &str) -> Result<Option<SignedRecord>, RecordError> {
+        let file = open(path, OpenOptions::new().read(true))?;
+        Ok(newest(path, &file, origin)?.1)
     }
 
     /// The last head signed.
@@ -136,6 +134,27 @@ impl SignerRecord {
         self.last = Some(*record);
         Ok(())
     }
+}
+
+fn open(path: &Path, options: &OpenOptions) -> Result<File, RecordError> {
+    options.open(path).map_err(|error| RecordError::Io { path: path.to_owned(), error })
+}
+
+/// The newest place that is whole, with its sequence number; it must be this origin's.
+fn newest(path: &Path, file: &File, origin: &str) -> Result<(u64, Option<SignedRecord>), RecordError> {
+    let mut bytes = [0u8; 2 * PLACE_BYTES];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => RecordError::Damaged { path: path.to_owned() }, // it was cut off
+        _ => RecordError::Io { path: path.to_owned(), error },
+    })?;
+    let places = bytes.chunks_exact(PLACE_BYTES).filter_map(decode);
+    let Some((sequence, found, last)) = places.max_by_key(|(sequence, _, _)| *sequence) else {
+        return Err(RecordError::Damaged { path: path.to_owned() });
+    };
+    if found != Hash::of(origin.as_bytes()) {
+        return Err(RecordError::OtherOrigin { path: path.to_owned(), origin: origin.to_owned() });
+    }
+    Ok((sequence, (sequence != NOTHING_SIGNED).then_some(last)))
 }
 
 fn encode(origin: &Hash, sequence: u64, record: &SignedRecord) -> [u8; PLACE_BYTES] {
@@ -198,5 +217,19 @@ mod tests {
         drop(SignerRecord::create(&path, "log.example").unwrap());
         assert_eq!(SignerRecord::open(&path, "log.example").unwrap().last(), None);
         assert!(matches!(SignerRecord::open(&path, "other.example"), Err(RecordError::OtherOrigin { .. })));
+        assert!(matches!(SignerRecord::read(&path, "other.example"), Err(RecordError::OtherOrigin { .. })));
+    }
+
+    #[test]
+    fn reading_sees_what_was_written_and_cut_off_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let mut open = SignerRecord::create(&path, "log.example").unwrap();
+        assert_eq!(SignerRecord::read(&path, "log.example").unwrap(), None);
+        open.write(&record(7)).unwrap();
+        assert_eq!(SignerRecord::read(&path, "log.example").unwrap(), Some(record(7)));
+        open.file.set_len(2 * PLACE_BYTES as u64 - 1).unwrap();
+        assert!(matches!(SignerRecord::read(&path, "log.example"), Err(RecordError::Damaged { .. })));
+        assert!(matches!(SignerRecord::open(&path, "log.example"), Err(RecordError::Damaged { .. })));
     }
 }

@@ -70,7 +70,8 @@ pub(super) fn claim_type(item: Item) -> Result<ClaimType, Refused> {
         return Ok(known);
     }
     if !text.as_str().contains(':') {
-        let message = "a type that rules version 1 does not know; a type of your own is an absolute URI";
+        let known = ClaimType::KNOWN.map(|known| known.as_str().to_owned()).join(", ");
+        let message = format!("not a type of rules version 1 ({known}); a type of your own is an absolute URI");
         return Err(text.refuse(Code::ClaimUnknownType, message));
     }
     if text.as_str().len() > super::limits::TEXT_BYTES {

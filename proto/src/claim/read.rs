@@ -145,7 +145,8 @@ pub(super) fn spki(item: Item) -> Result<(Vec<u8>, PublicKey), Refused> {
     let text = item.text()?;
     let der = crate::b64::decode(text.as_str())
         .map_err(|_| text.bad("expected padded base64 of the key's DER SubjectPublicKeyInfo"))?;
-    let key = PublicKey::from_spki(&der).map_err(|error| text.refuse(Code::KeyWeak, error.to_string()))?;
+    let key =
+        PublicKey::from_spki(&der).map_err(|error| text.refuse(Code::KeyWeak, format!("{error}; make another key")))?;
     Ok((der, key))
 }
 

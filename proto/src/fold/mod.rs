@@ -249,7 +249,9 @@ impl<S: State> Step<'_, S> {
         let max_entry_bytes = log.current.entry_bytes as usize;
         let length = self.checked.submission().entry_bytes(self.timestamp, self.links);
         if length > max_entry_bytes {
-            let message = format!("the entry would have {length} bytes; at most {max_entry_bytes} fit in this log");
+            let message = format!(
+                "the entry would have {length} bytes; at most {max_entry_bytes} fit in this log, so name long parts as \"docs\""
+            );
             return Err(Refused::new(Code::SizeEntry, message).into());
         }
         self.changes.put(StateKey::Time, &self.timestamp.0);

@@ -15,7 +15,7 @@ pub const RECOVERY_WAIT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 pub(super) fn speaks(id: &KeyId, key: &KeyRecord, timestamp: Millis) -> Result<(), Refused> {
     let refuse = |code, message: String| Err(Refused::at(code, "/signatures", message));
     if let Some(index) = key.revoked {
-        return refuse(Code::KeyRevoked, format!("the key {id} was revoked by entry {index}"));
+        return refuse(Code::KeyRevoked, format!("the key {id} was revoked by entry {index}; sign with another key"));
     }
     if timestamp.0 < key.from_ms {
         let message =
@@ -23,7 +23,7 @@ pub(super) fn speaks(id: &KeyId, key: &KeyRecord, timestamp: Millis) -> Result<(
         return refuse(Code::KeyExpired, message);
     }
     if key.until_ms.is_some_and(|until| timestamp.0 >= until) {
-        return refuse(Code::KeyExpired, format!("the validity of the key {id} is over"));
+        return refuse(Code::KeyExpired, format!("the validity of the key {id} is over; sign with another key"));
     }
     Ok(())
 }

@@ -81,7 +81,12 @@ impl<S: State> Step<'_, S> {
             return Err(Refused::at(Code::TargetUnknown, at, message).into());
         };
         if found.withdrawn {
-            return Err(Refused::at(Code::TargetWithdrawn, at, format!("{} was withdrawn", target.id)).into());
+            return Err(Refused::at(
+                Code::TargetWithdrawn,
+                at,
+                format!("{} was withdrawn; make a new claim", target.id),
+            )
+            .into());
         }
         if claim.rel.kind.replaces() && !found.full {
             let message = format!("{} says nothing that could be replaced", target.id);

@@ -155,7 +155,10 @@ pub fn check_signatures<S: State>(submission: Submission, state: &S) -> Result<C
     let message = pae(PAYLOAD_TYPE, &submission.payload);
     for (by, key) in submission.signatures.iter().zip(keys) {
         key.verify(&message, &by.signature).map_err(|_| {
-            let text = format!("the signature of key {} does not verify over this payload (strict Ed25519)", by.key_id);
+            let text = format!(
+                "the signature of key {} does not verify over this payload (strict Ed25519); sign it anew",
+                by.key_id
+            );
             Refused::at(Code::SignatureInvalid, "/signatures", text)
         })?;
     }

@@ -166,7 +166,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             let twice = names.is_twice(&name, &members);
             self.state.path.push(Step::Member(name));
             if twice {
-                return Err(self.state.refuse(self.state.limits.codes.duplicate, "this member stands twice"));
+                return Err(self
+                    .state
+                    .refuse(self.state.limits.codes.duplicate, "this member stands twice; leave one of them"));
             }
             let value = access.next_value_seed(Seed { state: &mut *self.state })?;
             match self.state.path.pop() {
