@@ -4,6 +4,7 @@
 //! needs from outside the repository, and says visibly when it is not there.
 
 pub mod cluster;
+pub mod disk;
 pub mod facts;
 pub mod inputs;
 pub mod process;

@@ -55,6 +55,14 @@ pub(super) fn load_log_keys(config: &Config) -> Result<LogKeys, Failure> {
     LogKeys::from_signers(&config.origin, log, time).map_err(Failure::from)
 }
 
+/// The first of the configured key files that this user has no right to read: a check by someone else goes on without it.
+pub(super) fn not_allowed(config: &Config) -> Option<&Path> {
+    let denied = |path: &&Path| {
+        std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    [config.keys.log.as_path(), &config.keys.time].into_iter().find(denied)
+}
+
 fn wrong(path: &Path, found: &PrivateKey, expected: &str) -> Failure {
     Failure::new(Exit::Config, format!("{} holds the {found}; expected is {expected}", shown(path)))
 }

@@ -148,6 +148,11 @@ fn store_problem(error: &StoreError) -> Problem {
         StoreError::Closed => Problem::new(Code::ModeStopping, "The log is shutting down; ask again.")
             .retry_after(Duration::from_secs(5))
             .because(error),
+        StoreError::Recovering | StoreError::NeedsRecovery => {
+            Problem::new(Code::ModeRecovering, "The log recovers from a failed write in this moment; ask again.")
+                .retry_after(Duration::from_secs(1))
+                .because(error)
+        }
         _ => Problem::internal(error),
     }
 }

@@ -67,6 +67,13 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// This user may not read or write the record. It says nothing about what is in it.
+    pub fn is_not_allowed(&self) -> bool {
+        matches!(self, RecordError::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
 /// The record, open for writing.
 #[derive(Debug)]
 pub struct SignerRecord {

@@ -10,8 +10,10 @@
 mod bulk;
 mod bulk_lines;
 mod end_to_end;
+mod full_disk;
 mod independent;
 mod kill;
+mod read_only;
 
 use std::path::{Path, PathBuf};
 

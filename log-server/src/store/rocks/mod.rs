@@ -105,10 +105,8 @@ impl RocksStore {
     /// refused as [`StoreError::ReadOnly`].
     pub fn open_read_only(dir: &Path, origin: &str, options: RocksOptions) -> Result<RocksStore, OpenError> {
         let folder = Folder::open(dir, origin, false)?;
-        let families = options::families(&options);
         let settings = options::database(false);
-        let db = DB::open_cf_descriptors_read_only(&settings, folder.database(), families, false)
-            .map_err(|error| failed(dir, error))?;
+        let db = database_to_read(&folder, &settings, &options)?;
         check_origin(&db, dir, origin)?;
         Ok(RocksStore::over(db, folder, origin, (options, settings), true))
     }
@@ -178,6 +176,12 @@ impl RocksStore {
         })
     }
 
+    fn open_to_read(&self, folder: &Folder) -> Result<DB, OpenError> {
+        let db = database_to_read(folder, &self.settings, &self.options)?;
+        check_origin(&db, folder.dir(), &self.origin)?;
+        Ok(db)
+    }
+
     fn check_reserve(&self) -> Result<(), StoreError> {
         let reserve_bytes = self.options.reserve_bytes;
         if reserve_bytes == 0 {
@@ -199,6 +203,12 @@ fn open_database(folder: &Folder, settings: &Options, options: &RocksOptions) ->
         DB::open_cf_descriptors(settings, folder.database(), families).map_err(|error| failed(folder.dir(), error))?;
     flush_database(&db).map_err(|error| failed(folder.dir(), error))?;
     Ok(db)
+}
+
+/// Opens for reading: what is in the write-ahead log is read from there, and nothing is written.
+fn database_to_read(folder: &Folder, settings: &Options, options: &RocksOptions) -> Result<DB, OpenError> {
+    DB::open_cf_descriptors_read_only(settings, folder.database(), options::families(options), false)
+        .map_err(|error| failed(folder.dir(), error))
 }
 
 fn flush_database(db: &DB) -> Result<(), rocksdb::Error> {
@@ -260,11 +270,13 @@ impl Store for RocksStore {
         }
         tracing::warn!("recovering the store after a failed write");
         self.gate.take_down(Purpose::Recover)?;
-        let opened = open_database(folder, &self.settings, &self.options);
-        let error = opened.as_ref().err().map(|error| StoreError::Io(error.to_string()));
-        self.gate.put_back(opened.ok());
-        if let Some(error) = error {
-            return Err(error);
+        match open_database(folder, &self.settings, &self.options) {
+            Ok(db) => self.gate.put_back(Some(db)),
+            Err(error) => {
+                // A full disk, say: opening for writing needs room. Reads need none and go on; the doubt stays.
+                self.gate.put_back(self.open_to_read(folder).ok());
+                return Err(StoreError::Io(error.to_string()));
+            }
         }
         let head = self.head()?;
         self.doubt.store(false, Ordering::Release);
