@@ -68,7 +68,7 @@ impl SmallDisk {
     /// When it cannot be mounted.
     pub fn mount(at: &Path, size: u64) -> SmallDisk {
         std::fs::create_dir_all(at).expect("a folder to mount on");
-        mount(&["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"], at);
+        mount(&["-t", "tmpfs", "-o", &format!("size={size}")], at);
         SmallDisk { at: at.to_owned() }
     }
 
@@ -96,7 +96,9 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Source and target are both named: with the target alone `mount` adds options it finds in the kernel's table, which a user
+/// namespace may not set again.
 fn mount(options: &[&str], at: &Path) {
-    let output = Command::new("mount").args(options).arg(at).output().expect("mount runs");
+    let output = Command::new("mount").args(options).arg("tmpfs").arg(at).output().expect("mount runs");
     assert!(output.status.success(), "mount {options:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
