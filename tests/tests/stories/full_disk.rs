@@ -25,7 +25,8 @@ const ROOMY: u64 = 96 << 20;
 /// More claims than any of these disks holds.
 const TOO_MANY: usize = 5_000;
 
-/// A log whose store and record are on a disk of their own. What is first here goes first: the server, the mount, the folder.
+/// A log whose store and record are on a disk of their own. The server must go first, then the mount, then the folder: who
+/// takes it apart names them the other way round, since what is bound last is dropped first.
 pub(crate) struct OnDisk {
     pub(crate) log: LogUnderTest,
     pub(crate) disk: SmallDisk,
@@ -160,7 +161,7 @@ fn everything_is_there(log: &LogUnderTest, acknowledged: &[(Envelope, Value)]) {
 fn a_disk_that_is_really_full_loses_nothing() {
     with_own_mounts("full_disk::a_disk_that_is_really_full_loses_nothing", || {
         // No reserve: the writes themselves fail.
-        let OnDisk { mut log, disk, folder: _folder } = OnDisk::start(SMALL, 0);
+        let OnDisk { folder: _folder, disk, mut log } = OnDisk::start(SMALL, 0);
         let key = acme_key(&log);
         let mut acknowledged = Vec::new();
         let refused = fill(&log, &key, &mut acknowledged);
@@ -203,7 +204,7 @@ fn a_disk_reserve_refuses_claims_before_it_is_full() {
         /// Free space at which the log takes claims again, and one at which it does not, whatever the smallest reserve.
         const PLENTY: u64 = 1 << 30;
         const SCARCE: u64 = 100 << 20;
-        let OnDisk { mut log, disk, folder: _folder } = OnDisk::start(PLENTY, 1);
+        let OnDisk { folder: _folder, disk, mut log } = OnDisk::start(PLENTY, 1);
         let key = acme_key(&log);
         let mut acknowledged = Vec::new();
         for number in 0..20 {

@@ -62,7 +62,7 @@ fn check_by_nobody(folder: &Path) -> Option<Output> {
 fn a_check_needs_no_right_to_write() {
     const TEST: &str = "read_only::a_check_needs_no_right_to_write";
     with_own_mounts(TEST, || {
-        let OnDisk { mut log, disk, folder } = OnDisk::start(ROOM, 0);
+        let OnDisk { folder, disk, mut log } = OnDisk::start(ROOM, 0);
         let envelope = signed_support(&log, "CAM-1");
         log.client(&["submit", envelope.to_str().expect("UTF-8")]);
         log.stop();
