@@ -29,6 +29,8 @@ mod shared;
 mod stream;
 mod tally;
 mod target;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use add::confirm;

@@ -15,6 +15,9 @@ const SHORTEST_TICK: Duration = Duration::from_micros(200);
 /// How long a request that was due before the end may still wait for a free connection after it.
 const LATE_START: Duration = Duration::from_secs(10);
 
+/// The numbers from here on are no tickets: no run comes so far, and adding to it does not overflow.
+const CLOSED: u64 = u64::MAX / 2;
+
 /// The right to send one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ticket {
@@ -71,7 +74,10 @@ impl Pace {
             permit.forget();
             taken += 1;
         }
-        let number = self.next.fetch_add(u64::from(taken), Ordering::Relaxed);
+        let number = self.next.fetch_add(u64::from(taken), Ordering::SeqCst);
+        if number >= CLOSED {
+            return None; // the permit came, and then the end
+        }
         Some((Ticket { number, intended: self.moment(rate, number) }, u64::from(taken)))
     }
 
@@ -137,11 +143,14 @@ impl Pace {
             }
         }
         let late = Instant::now() + LATE_START;
-        while self.due.available_permits() > 0 && Instant::now() < late && !self.stopped.load(Ordering::Relaxed) {
+        while self.next.load(Ordering::SeqCst) < given && Instant::now() < late && !self.stopped.load(Ordering::Relaxed)
+        {
             std::thread::sleep(Duration::from_millis(1));
         }
+        // What was not taken by now never will be.
+        let taken = self.next.swap(CLOSED, Ordering::SeqCst);
         self.due.close();
-        (self.next.load(Ordering::Relaxed)..given).map(|number| self.moment(rate, number)).collect()
+        (taken..given).map(|number| self.moment(rate, number)).collect()
     }
 }
 
@@ -167,20 +176,21 @@ mod tests {
         assert!(pace.next().await.is_none());
     }
 
-    #[tokio::test]
-    async fn an_open_loop_keeps_its_moments_however_late_they_are_taken() {
+    #[test]
+    fn an_open_loop_keeps_its_moments_however_late_they_are_taken() {
         let pace = Pace::new(Some(1000.0), 50, None);
         let begun = Instant::now();
         pace.begin(begun);
         std::thread::scope(|threads| {
             let ticking = threads.spawn(|| pace.tick());
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let taking = threads.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(async {
                     for number in 0..50 {
                         let ticket = pace.next().await.unwrap();
                         assert_eq!(ticket.number, number);
-                        assert_eq!(ticket.intended, begun + Duration::from_millis(number));
+                        let moment = begun + Duration::from_millis(number);
+                        assert!(ticket.intended.max(moment) - ticket.intended.min(moment) < Duration::from_micros(1));
                         assert!(Instant::now() >= ticket.intended, "no ticket before its moment");
                     }
                     assert!(pace.next().await.is_none());

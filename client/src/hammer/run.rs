@@ -147,6 +147,7 @@ fn execute(
         shared.stop();
         let [never_sent, never_read] = metronomes.map(|metronome| metronome.join().unwrap_or_default());
         let mut total = shared.total();
+        total.added = shared.take_added();
         let kinds = [(never_sent, writes_kind(&shared.options)), (never_read, reads_kind(&shared.options))];
         kinds.into_iter().for_each(|(moments, kind)| never(&shared, &mut total, kind, &moments));
         let (ended, options) = (ended(&shared, interrupted), shared.options.clone());

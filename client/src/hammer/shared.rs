@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use proto::hash::Hash;
 use tokio::sync::{mpsc, watch};
 
 use super::check::Job;
@@ -93,6 +94,11 @@ impl Shared {
         let mut total = Lane::default();
         (0..self.lanes.len()).for_each(|lane| total.add(&self.lane(lane)));
         total
+    }
+
+    /// The places that `/add` gave, of all threads.
+    pub(super) fn take_added(&self) -> Vec<(u64, Hash)> {
+        (0..self.lanes.len()).flat_map(|lane| std::mem::take(&mut self.lane(lane).added)).collect()
     }
 
     /// Whether what begins at this moment is counted.

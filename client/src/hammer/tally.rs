@@ -182,7 +182,7 @@ impl Lane {
         self.tallies.entry(kind).or_default()
     }
 
-    /// Takes another thread's figures in.
+    /// Takes another thread's figures in, without the places, which may be many.
     pub(super) fn add(&mut self, other: &Lane) {
         other.tallies.iter().for_each(|(kind, tally)| self.of(*kind).add(tally));
     }
@@ -211,7 +211,8 @@ mod tests {
         (1..=1000).for_each(|ms| tally.timed(Duration::from_millis(ms), 10));
         for (percent, ms) in [(50.0, 500), (99.0, 990), (99.9, 999), (100.0, 1000)] {
             let (got, expected) = (tally.percentile_us(percent), ms * 1000);
-            assert!(got.abs_diff(expected) <= expected / 1000, "p{percent}: {got} is not {expected}");
+            // Three digits, and the neighbour where the place is between two values.
+            assert!(got.abs_diff(expected) <= 1000 + expected / 1000, "p{percent}: {got} is not {expected}");
         }
         tally.timed(Duration::from_secs(100_000), 0);
         assert!(tally.latency_us.max() >= LONGEST_US, "what is outside counts as the nearest");

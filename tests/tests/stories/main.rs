@@ -10,6 +10,7 @@
 mod bulk;
 mod bulk_lines;
 mod end_to_end;
+mod hammer;
 mod independent;
 mod kill;
 
