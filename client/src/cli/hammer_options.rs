@@ -25,84 +25,92 @@ Examples:
 Exit codes: 0 done, 1 something was not proven, 65 claims were refused, 69 the server was lost or answered with errors,
 75 at the end claims were still told to wait.";
 
+/// Headings of the help.
+const WHAT: &str = "What is sent";
+const WHEN: &str = "When, and how long";
+const WHO: &str = "In whose name";
+const READ: &str = "What is read";
+const CHECK: &str = "What is verified";
+const HOW: &str = "How it behaves";
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Hammer {
     /// Connections that send, one claim a request [default: 64; none when only readers are asked for]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", help_heading = WHAT)]
     pub(super) connections: Option<usize>,
     /// Send over this many bulk streams instead
-    #[arg(long, value_name = "N", conflicts_with_all = ["connections", "add"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["connections", "add"], help_heading = WHAT)]
     pub(super) stream: Option<usize>,
     /// Send random bytes to POST /add of --url, as public conformance servers take them; needs no trust file
-    #[arg(long)]
+    #[arg(long, help_heading = WHAT)]
     pub(super) add: bool,
     /// With --add: the log's vkey; afterwards every index is held against its tiles
-    #[arg(long, requires = "add")]
+    #[arg(long, requires = "add", help_heading = WHAT)]
     pub(super) vkey: Option<String>,
     /// With --vkey: how long the log may take to publish everything it answered
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, help_heading = WHAT)]
     pub(super) deadline: Duration,
     /// Requests a second at fixed moments, latency counted from them (open loop) [default: as fast as connections get
     /// free (closed loop)]
-    #[arg(short, long, value_name = "PER_SECOND")]
+    #[arg(short, long, value_name = "PER_SECOND", help_heading = WHEN)]
     pub(super) rate: Option<f64>,
     /// How many requests [default: 20000, if there is no --duration]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", help_heading = WHEN)]
     pub(super) count: Option<u64>,
     /// How long requests begin; a closed loop signs for 20,000 a second, at most a million, unless --count says more
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, help_heading = WHEN)]
     pub(super) duration: Option<Duration>,
     /// How long at the beginning answers are not counted; a part of --duration
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds, help_heading = WHEN)]
     pub(super) warm_up: Duration,
     /// Sign and run this often, for loads whose claims do not fit into memory at once; each round is reported
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..), help_heading = WHEN)]
     pub(super) rounds: u64,
     /// Bytes of a claim's payload, most of them random text that no compressor shortens; with --add, of a body
-    #[arg(short, long, value_name = "BYTES", default_value_t = 1024)]
+    #[arg(short, long, value_name = "BYTES", default_value_t = 1024, help_heading = WHAT)]
     pub(super) size: usize,
     /// Issuers that are made and enrolled, with --registrar-key
-    #[arg(long, value_name = "N", default_value_t = 40)]
+    #[arg(long, value_name = "N", default_value_t = 40, help_heading = WHO)]
     pub(super) issuers: usize,
     /// Products of each issuer
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500, help_heading = WHO)]
     pub(super) products: u64,
     /// Role in which the issuers of --keys speak
-    #[arg(long, default_value = "manufacturer", value_parser = role)]
+    #[arg(long, default_value = "manufacturer", value_parser = role, help_heading = WHO)]
     pub(super) role: Role,
     /// The log's registrar key: enrols new issuers for the load, marked as replay
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = WHO)]
     pub(super) registrar_key: Option<PathBuf>,
     /// Keys of enrolled issuers, <issuer>.sign.key; with --registrar-key the new ones are kept there
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = WHO)]
     pub(super) keys: Option<PathBuf>,
     /// Connections that read
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = READ)]
     pub(super) readers: usize,
     /// What they read, in turn
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "tile,bundle,newest")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "tile,bundle,newest", help_heading = READ)]
     pub(super) read: Vec<ReadWhat>,
     /// Connections that ask for receipts of random claims
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = READ)]
     pub(super) proofs: usize,
     /// Which answers are verified, on a thread that takes its time from the same processor
-    #[arg(long, value_enum, default_value = "sample")]
+    #[arg(long, value_enum, default_value = "sample", help_heading = CHECK)]
     pub(super) verify: Verify,
     /// With --verify sample: one in this many
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..), help_heading = CHECK)]
     pub(super) sample: u32,
     /// Do not wait and repeat when told 429 or 503; go on with the next claim at once, as an attacker would
-    #[arg(long)]
+    #[arg(long, help_heading = HOW)]
     pub(super) ignore_retry_after: bool,
     /// How long one answer may take
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = HOW)]
     pub(super) timeout: Duration,
     /// How long the server may be out of reach before the run is given up
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, help_heading = HOW)]
     pub(super) patience: Duration,
     /// Threads that send and read; one is enough for some 50,000 requests a second
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = HOW)]
     pub(super) threads: usize,
 }
 

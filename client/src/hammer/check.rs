@@ -159,7 +159,7 @@ impl Checker {
         let receipt = Receipt::parse(receipt)
             .map_err(|e| Error::not_proven(format!("{}: the answer is no receipt: {e}", item.label)))?;
         heads.check(item, &receipt)?;
-        let entry = receipt.entry(&item.envelope.payload).and_then(|entry| Ok(entry.encode()));
+        let entry = receipt.entry(&item.envelope.payload).map(|entry| entry.encode());
         if let Ok(Ok(bytes)) = entry {
             self.acknowledged.push((receipt.index.0, Hash::leaf(&bytes)));
         }

@@ -291,8 +291,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             let (mut socket, _) = listener.accept().await.unwrap();
-            let mut request = [0; 64];
-            socket.read(&mut request).await.unwrap();
+            let mut request = [0; b"GET / HTTP/1.1\r\n\r\n".len()];
+            socket.read_exact(&mut request).await.unwrap();
             for piece in pieces {
                 socket.write_all(piece).await.unwrap();
                 socket.flush().await.unwrap();
