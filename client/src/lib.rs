@@ -9,6 +9,7 @@
 //! | [`tiles`], [`audit`] | tiles and bundles over HTTP; the whole log re-hashed and its rules run again |
 //! | [`compose`], [`submit`] | claims filled in, written as templates, signed and submitted |
 //! | [`import`] | files and folders of what others published, as claims |
+//! | `hammer` | the load tool, with the feature of that name |
 //! | [`verify`] | receipts and proofs checked with no network |
 
 pub mod api;
@@ -19,6 +20,8 @@ pub mod clock;
 pub mod compose;
 pub mod error;
 pub mod files;
+#[cfg(feature = "hammer")]
+pub mod hammer;
 pub mod head;
 pub mod http;
 pub mod identity;

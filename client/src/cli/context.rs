@@ -64,6 +64,11 @@ impl Context {
         }
     }
 
+    /// The address, if one was named.
+    pub(super) fn url(&self) -> Option<&str> {
+        self.global.url.as_deref()
+    }
+
     /// The trust file, if one was named.
     pub(super) fn trust(&self) -> Result<Option<Trust>, Error> {
         self.global.trust.as_deref().map(Trust::load).transpose()

@@ -4,6 +4,8 @@ mod audit;
 mod check;
 mod claim;
 mod context;
+mod hammer;
+mod hammer_options;
 mod import;
 mod issuer;
 mod issuer_admit;
@@ -120,6 +122,8 @@ enum Command {
     Checkpoint,
     /// Read the whole log, hash it again and run its rules again
     Audit(audit::AuditCommand),
+    /// Load a log and measure it: rates, percentiles, every answer counted, answers verified
+    Hammer(hammer_options::Hammer),
     /// Write completions for a shell
     Completions {
         /// Which shell
@@ -168,6 +172,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Error> {
         Command::Verify(command) => verify::run(context, &command),
         Command::Checkpoint => proof::checkpoint(context).map(|()| 0),
         Command::Audit(command) => audit::run(context, &command),
+        Command::Hammer(command) => hammer::execute(context, &command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "claimtrail", &mut script);

@@ -11,6 +11,7 @@ mod bulk;
 mod bulk_lines;
 mod end_to_end;
 mod full_disk;
+mod hammer;
 mod independent;
 mod kill;
 mod read_only;
