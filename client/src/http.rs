@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one request is tried again in all, unless the caller says otherwise.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
+/// How long to try for a connection, unless the caller says otherwise: enough for a log that starts again, and not so long
+/// that a person wonders over a wrong address.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// The first wait between two tries; doubled each time.
 const FIRST_WAIT_MS: u64 = 200;
 /// The longest wait that we choose ourselves.
@@ -26,12 +29,16 @@ pub const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// Media type of bulk submissions.
 pub const NDJSON_TYPE: &str = "application/x-ndjson";
 
+/// How this client names itself.
+pub(crate) const USER_AGENT: &str = concat!("claimtrail/", env!("CARGO_PKG_VERSION"));
+
 /// A connection pool to one server.
 #[derive(Debug, Clone)]
 pub struct Http {
     client: reqwest::Client,
     base: String,
     deadline: Duration,
+    connect_deadline: Duration,
 }
 
 /// An answer with a status below 400, read in full.
@@ -48,6 +55,8 @@ struct Failed {
     error: Error,
     /// Whether another try may help, and how long the server asks to wait.
     again: Option<Option<Duration>>,
+    /// No connection came about.
+    unconnected: bool,
 }
 
 impl Http {
@@ -66,17 +75,19 @@ impl Http {
             .read_timeout(READ_TIMEOUT)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::limited(3))
-            .user_agent(concat!("claimtrail/", env!("CARGO_PKG_VERSION")));
+            .user_agent(USER_AGENT);
         if is_loopback(&url) {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
-        Ok(Http { client, base: base.trim_end_matches('/').to_owned(), deadline: DEFAULT_DEADLINE })
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Http { client, base, deadline: DEFAULT_DEADLINE, connect_deadline: CONNECT_DEADLINE })
     }
 
-    /// Tries a failing request again for at most this long.
+    /// Tries a failing request, and for a connection, again for at most this long.
     pub fn with_deadline(mut self, deadline: Duration) -> Http {
         self.deadline = deadline;
+        self.connect_deadline = deadline;
         self
     }
 
@@ -136,7 +147,8 @@ impl Http {
             };
             let Some(asked) = failed.again else { return Err(failed.error) };
             let wait = backoff.next(asked);
-            if started.elapsed() + wait > self.deadline {
+            let deadline = if failed.unconnected { self.connect_deadline } else { self.deadline };
+            if started.elapsed() + wait > deadline {
                 return Err(give_up(failed.error, asked));
             }
             tokio::time::sleep(wait).await;
@@ -146,7 +158,10 @@ impl Http {
     async fn once(&self, request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, Failed> {
         let response = match request.send().await {
             Ok(response) => response,
-            Err(e) => return Err(Failed { error: self.unreachable(&e), again: Some(None) }),
+            Err(e) => {
+                let unconnected = e.is_connect();
+                return Err(Failed { error: self.unreachable(&e), again: Some(None), unconnected });
+            }
         };
         let status = response.status().as_u16();
         let asked = retry_after(response.headers());
@@ -155,16 +170,18 @@ impl Http {
             Ok(body) | Err(TooMuch::Bytes(body)) => {
                 let message =
                     format!("{} answers with {} bytes or more where {limit} are the most", self.base, body.len());
-                return Err(Failed { error: Error::unreachable(message), again: None });
+                return Err(Failed { error: Error::unreachable(message), again: None, unconnected: false });
             }
-            Err(TooMuch::Broken(e)) => return Err(Failed { error: self.unreachable(&e), again: Some(None) }),
+            Err(TooMuch::Broken(e)) => {
+                return Err(Failed { error: self.unreachable(&e), again: Some(None), unconnected: false });
+            }
         };
         if status < 400 {
             return Ok(Answer { status, body });
         }
         let problem = Problem::read(status, &body);
         let again = problem.is_passing().then_some(asked);
-        Err(Failed { error: problem.into_error(), again })
+        Err(Failed { error: problem.into_error(), again, unconnected: false })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
@@ -240,7 +257,7 @@ async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Byte
 }
 
 /// An error with its causes, which reqwest keeps out of its own text.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -262,7 +279,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 }
 
 /// TLS with ring, once for the process; a provider that someone else installed stays.
-fn install_tls() {
+pub(crate) fn install_tls() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();

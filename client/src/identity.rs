@@ -16,6 +16,12 @@ use crate::error::Error;
 /// What each line begins with.
 const LINE: &str = "claimtrail-key=";
 
+/// Characters of what was found that an error shows.
+const MOST_SHOWN: usize = 300;
+
+/// Where the file stands on the issuer's https server.
+pub const WELL_KNOWN_PATH: &str = "/.well-known/claimtrail.txt";
+
 /// The lines that show control of the name for these keys, as one text.
 pub fn evidence(keys: impl IntoIterator<Item = KeyId>) -> String {
     let mut lines: Vec<String> = keys.into_iter().map(|key| format!("{LINE}{key}\n")).collect();
@@ -40,9 +46,14 @@ pub fn dns_name(issuer: &str) -> String {
 pub fn compare(expected: &str, found: &[String], place: &str) -> Result<(), Error> {
     match expected.lines().find(|line| !found.iter().any(|text| text.trim() == *line)) {
         None => Ok(()),
+        // Anyone may have written it: no control character reaches a terminal.
         Some(missing) => Err(Error::not_proven(format!(
             "{place} does not say {missing}; the issuer must publish it there before it is admitted (found: {})",
-            if found.is_empty() { "nothing".to_owned() } else { found.join(" | ").chars().take(300).collect() }
+            if found.is_empty() {
+                "nothing".to_owned()
+            } else {
+                found.join(" | ").escape_debug().take(MOST_SHOWN).collect()
+            }
         ))),
     }
 }

@@ -10,6 +10,7 @@ use client::{compose, files, keyfile};
 use proto::checkpoint::CheckpointText;
 use proto::claim::{ClaimId, PAYLOAD_TYPE};
 use proto::cosignature::Cosigner;
+use proto::dsse::Envelope;
 use proto::ed25519::SecretKey;
 use proto::entry::Links;
 use proto::hash::Hash;
@@ -40,6 +41,29 @@ fn cosigner(name: &str, seed: u8) -> Cosigner {
     Cosigner::new(KeyName::parse(name).unwrap(), secret(seed)).unwrap()
 }
 
+/// A claim as entry 3 of 7: its envelope, its receipt and the entry.
+fn logged(payload: &str, log: &NoteSigner, time: &Cosigner) -> (Envelope, Receipt, Vec<u8>) {
+    let envelope = compose::sign(payload.as_bytes(), &[&secret(3)]);
+    let mut receipt = Receipt {
+        origin: "log.example".into(),
+        claim_id: ClaimId::of(PAYLOAD_TYPE, payload.as_bytes()),
+        index: LeafIndex(3),
+        timestamp: Millis(1_800_000_001_000),
+        links: Links { constitution: Some(LeafIndex(0)), registry: Some(LeafIndex(1)), previous: None },
+        signatures: envelope.signatures.clone(),
+        inclusion: Vec::new(),
+        checkpoint: String::new(),
+    };
+    let entry = receipt.entry(payload.as_bytes()).unwrap().encode().unwrap();
+    let mut tree = MemoryTree::new();
+    (0..7u8).for_each(|i| _ = tree.append(if i == 3 { Hash::leaf(&entry) } else { Hash::leaf(&[i]) }));
+    let size = TreeSize(7);
+    receipt.inclusion = inclusion_proof(&tree, LeafIndex(3), size).unwrap();
+    let head = CheckpointText::new("log.example", size, root_at(&tree, size).unwrap()).unwrap();
+    receipt.checkpoint = head.sign(&[log], &[(time, Seconds(1_800_000_002))]).unwrap();
+    (envelope, receipt, entry)
+}
+
 /// The files that the transcripts work on.
 fn make_files(folder: &Path) {
     let log = NoteSigner::new(KeyName::parse("log.example").unwrap(), secret(1));
@@ -51,24 +75,7 @@ fn make_files(folder: &Path) {
     put(folder, "broken.txt", format!("{keys}quorum nobody\n"));
     put(folder, "rows.jsonl", FIRMWARE_ROWS);
     keyfile::write(&folder.join("acme.key"), &secret(3)).unwrap();
-    let envelope = compose::sign(PAYLOAD.as_bytes(), &[&secret(3)]);
-    let mut receipt = Receipt {
-        origin: "log.example".into(),
-        claim_id: ClaimId::of(PAYLOAD_TYPE, PAYLOAD.as_bytes()),
-        index: LeafIndex(3),
-        timestamp: Millis(1_800_000_001_000),
-        links: Links { constitution: Some(LeafIndex(0)), registry: Some(LeafIndex(1)), previous: None },
-        signatures: envelope.signatures.clone(),
-        inclusion: Vec::new(),
-        checkpoint: String::new(),
-    };
-    let entry = receipt.entry(PAYLOAD.as_bytes()).unwrap().encode().unwrap();
-    let mut tree = MemoryTree::new();
-    (0..7u8).for_each(|i| _ = tree.append(if i == 3 { Hash::leaf(&entry) } else { Hash::leaf(&[i]) }));
-    let size = TreeSize(7);
-    receipt.inclusion = inclusion_proof(&tree, LeafIndex(3), size).unwrap();
-    let head = CheckpointText::new("log.example", size, root_at(&tree, size).unwrap()).unwrap();
-    receipt.checkpoint = head.sign(&[&log], &[(&time, Seconds(1_800_000_002))]).unwrap();
+    let (envelope, receipt, entry) = logged(PAYLOAD, &log, &time);
     put(folder, "good.envelope.json", envelope.to_json());
     put(folder, "good.receipt.json", receipt.to_json());
     put(folder, "good.tlog-proof", receipt.to_tlog_proof().unwrap().to_string());
@@ -80,6 +87,16 @@ fn make_files(folder: &Path) {
     put(folder, "cut.envelope.json", envelope.to_json());
     put(folder, "cut.receipt.json", &receipt.to_json()[..200]);
     put(folder, "alone.receipt.json", receipt.to_json());
+    // What only a log that breaks its own rules can sign.
+    for (name, old, new) in [
+        ("late", r#""rel""#, r#""submit_before":"2027-01-15T08:00:00Z","rel""#),
+        ("elsewhere", r#"{"origin":"log.example"}"#, r#"{"origin":"other.example"}"#),
+        ("future", "support/v1", "support/v2"),
+    ] {
+        let (envelope, receipt, _) = logged(&PAYLOAD.replace(old, new), &log, &time);
+        put(folder, &format!("{name}.envelope.json"), envelope.to_json());
+        put(folder, &format!("{name}.receipt.json"), receipt.to_json());
+    }
     put(folder, "x.claim.json", PAYLOAD);
     put(folder, "wrong.claim.json", PAYLOAD.replace("2031-03", "someday"));
     put(folder, "empty.jsonl", "");

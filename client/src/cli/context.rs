@@ -1,6 +1,7 @@
 //! What commands share: trust, the log, the state, the runtime.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Runtime;
@@ -91,9 +92,17 @@ impl Context {
         let url = self.global.url.as_deref().or(log.url()).ok_or_else(|| {
             Error::usage(format!("the trust file gives no address for {origin}; add it to the log line or use --url"))
         })?;
-        let http = Http::new(url)?;
+        let http = self.http(url)?;
         let tiles = HttpTiles::new(http.clone(), runtime.handle().clone());
         Ok(Connection { origin, api: Api::new(http), tiles, state: self.state()?, trust, runtime })
+    }
+
+    fn http(&self, url: &str) -> Result<Http, Error> {
+        let http = Http::new(url)?;
+        Ok(match self.global.retry_for {
+            Some(seconds) => http.with_deadline(Duration::from_secs(seconds)),
+            None => http,
+        })
     }
 
     fn connection_trust(&self, runtime: &Runtime) -> Result<Trust, Error> {
@@ -114,7 +123,7 @@ impl Context {
                 "--trust-on-first-use needs --url (where the log is) and --trust (the file to write)",
             ));
         };
-        let info = runtime.block_on(Api::new(Http::new(url)?).log())?;
+        let info = runtime.block_on(Api::new(self.http(url)?).log())?;
         let text = trust::first_use(&info.log_vkey, &info.time_vkey, url)?;
         trust::write_new(file, &text)?;
         out::remark(format!(

@@ -229,7 +229,8 @@ fn ask(context: &Context, request: &Request) -> Result<(), Error> {
     match request.identity {
         Method::Dns => out::line(format!("Publish as TXT records of _claimtrail.{}:\n{evidence}", request.issuer)),
         Method::Certificate => {
-            out::line(format!("Publish at https://{}/.well-known/claimtrail.txt:\n{evidence}", request.issuer));
+            let path = identity::WELL_KNOWN_PATH;
+            out::line(format!("Publish at https://{}{path}:\n{evidence}", request.issuer));
         }
         Method::Registry | Method::Paper => {}
     }

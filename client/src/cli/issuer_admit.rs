@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hickory_resolver::TokioResolver;
 use proto::claim::body::{IdentityMethod, IssuerBody};
 use proto::claim::{Body, Claim};
 use proto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
@@ -11,17 +10,14 @@ use serde_json::json;
 
 use super::context::{Connection, Context};
 use super::issuer::Method;
+use super::lookup::Lookup;
 use super::{out, submit};
 use crate::clock::{now, rfc3339};
 use crate::error::Error;
 use crate::files::{self, Access, Existing};
-use crate::http::Http;
 use crate::identity;
 use crate::keyfile;
 use crate::submit::Item;
-
-/// A file with the ids of a few keys.
-const MAX_WELL_KNOWN_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct Admit {
@@ -36,6 +32,8 @@ pub(super) struct Admit {
     /// You checked who asks, by this method, which must be the one that the request names
     #[arg(long, value_enum)]
     checked: Option<Method>,
+    #[command(flatten)]
+    lookup: Lookup,
     /// Sign, but do not submit
     #[arg(long)]
     no_submit: bool,
@@ -109,8 +107,8 @@ fn check_identity(
         ));
     }
     let (place, found) = match named {
-        Method::Dns => (identity::dns_name(issuer), connection.wait(txt(&identity::dns_name(issuer)))?),
-        Method::Certificate => connection.wait(well_known(issuer))?,
+        Method::Dns => (identity::dns_name(issuer), connection.wait(admit.lookup.txt(issuer))?),
+        Method::Certificate => connection.wait(admit.lookup.well_known(issuer))?,
         Method::Registry | Method::Paper => {
             return Err(Error::usage(format!(
                 "{} cannot be checked here; check it and say --checked {0}",
@@ -124,28 +122,4 @@ fn check_identity(
         "issuer": issuer, "method": named.as_str(), "checked_at": rfc3339(now()), "by": "lookup", "place": place,
         "found": found, "evidence_sha256": digest.to_string(),
     }))
-}
-
-/// The TXT records of a name, by the system's resolvers.
-async fn txt(name: &str) -> Result<Vec<String>, Error> {
-    let fail = |e: &dyn std::fmt::Display| {
-        Error::unreachable(format!(
-            "the TXT records of {name} cannot be had: {e}; check the name, or state --checked dns"
-        ))
-    };
-    let resolver = TokioResolver::builder_tokio().map_err(|e| fail(&e))?.build().map_err(|e| fail(&e))?;
-    let found = resolver.txt_lookup(name).await.map_err(|e| fail(&e))?;
-    let texts = found.answers().iter().filter_map(|record| match &record.data {
-        hickory_resolver::proto::rr::RData::TXT(txt) => Some(txt.to_string()),
-        _ => None,
-    });
-    Ok(texts.collect())
-}
-
-/// The lines of the well-known file.
-async fn well_known(issuer: &str) -> Result<(String, Vec<String>), Error> {
-    let http = Http::new(&format!("https://{issuer}"))?;
-    let answer = http.get("/.well-known/claimtrail.txt", MAX_WELL_KNOWN_BYTES).await?;
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
-    Ok((format!("https://{issuer}/.well-known/claimtrail.txt"), text.lines().map(str::to_owned).collect()))
 }

@@ -10,6 +10,7 @@ mod import;
 mod issuer;
 mod issuer_admit;
 mod key;
+mod lookup;
 mod out;
 mod policy;
 mod proof;
@@ -66,6 +67,9 @@ struct Global {
     /// Which log, when the trust file lists several
     #[arg(long, global = true, value_name = "ORIGIN")]
     log: Option<String>,
+    /// How long to try again while the log cannot be reached or cannot take it now [default: 60, and 5 for a connection]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    retry_for: Option<u64>,
     /// Where verified heads and audits are remembered [default: $XDG_STATE_HOME/claimtrail]
     #[arg(long, global = true, env = "CLAIMTRAIL_STATE", value_name = "DIR")]
     state: Option<PathBuf>,

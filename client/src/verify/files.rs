@@ -86,8 +86,35 @@ impl MaterialPaths {
     }
 }
 
+/// What a part of a claim's material is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The log's receipt, JSON.
+    Receipt,
+    /// A C2SP tlog-proof.
+    Proof,
+    /// The entry's bytes.
+    Entry,
+    /// The envelope that was submitted.
+    Envelope,
+    /// The payload alone.
+    Payload,
+}
+
+impl Part {
+    /// The largest file of this kind that is read, in bytes.
+    fn limit(self) -> usize {
+        match self {
+            Part::Receipt => MAX_RECEIPT_BYTES,
+            Part::Proof => MAX_FILE_BYTES,
+            Part::Envelope => MAX_ENVELOPE_BYTES,
+            Part::Entry | Part::Payload => MAX_ENTRY_BYTES,
+        }
+    }
+}
+
 /// The parts of one claim, parsed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Material {
     /// The proofs, at least one.
     pub proofs: Vec<Proof>,
@@ -111,37 +138,54 @@ impl Material {
     }
 
     fn read(paths: &MaterialPaths) -> Result<Material, Error> {
-        let mut material = Material { proofs: Vec::new(), contents: Vec::new() };
-        if let Some((path, bytes)) = read(paths.receipt.as_deref(), MAX_RECEIPT_BYTES)? {
-            material.proofs.push(Proof::Receipt(Receipt::parse(&bytes).map_err(|e| bad(path, &e))?));
-        }
-        if let Some((path, bytes)) = read(paths.proof.as_deref(), MAX_FILE_BYTES)? {
-            material.proofs.push(Proof::Tlog(TlogProof::parse(&bytes).map_err(|e| bad(path, &e))?));
-        }
-        if let Some((_, bytes)) = read(paths.entry.as_deref(), MAX_ENTRY_BYTES)? {
-            material.contents.push(Content::Entry(bytes));
-        }
-        if let Some((path, bytes)) = read(paths.envelope.as_deref(), MAX_ENVELOPE_BYTES)? {
-            let envelope = Envelope::parse(&bytes).map_err(|e| bad(path, &e))?;
-            if envelope.payload_type != PAYLOAD_TYPE {
-                return Err(bad(path, &format!("its payload type is {}, not {PAYLOAD_TYPE}", envelope.payload_type)));
+        let mut material = Material::default();
+        for (part, path) in [
+            (Part::Receipt, &paths.receipt),
+            (Part::Proof, &paths.proof),
+            (Part::Entry, &paths.entry),
+            (Part::Envelope, &paths.envelope),
+            (Part::Payload, &paths.payload),
+        ] {
+            if let Some(path) = path {
+                let bytes = files::read(path, part.limit())?;
+                material.add(part, bytes).map_err(|e| Error { message: format!("{}: {e}", path.display()), ..e })?;
             }
-            material.contents.push(Content::Payload(envelope.payload, Some(envelope.signatures)));
         }
-        if let Some((_, bytes)) = read(paths.payload.as_deref(), MAX_ENTRY_BYTES)? {
-            material.contents.push(Content::Payload(bytes, None));
+        material.is_whole().map(|()| material)
+    }
+
+    /// Parses one part and adds it.
+    pub fn add(&mut self, part: Part, bytes: Vec<u8>) -> Result<(), Error> {
+        let bad = |e: &dyn std::fmt::Display| Error::malformed(e.to_string());
+        match part {
+            Part::Receipt => self.proofs.push(Proof::Receipt(Receipt::parse(&bytes).map_err(|e| bad(&e))?)),
+            Part::Proof => self.proofs.push(Proof::Tlog(TlogProof::parse(&bytes).map_err(|e| bad(&e))?)),
+            Part::Entry => self.contents.push(Content::Entry(bytes)),
+            Part::Envelope => {
+                let envelope = Envelope::parse(&bytes).map_err(|e| bad(&e))?;
+                if envelope.payload_type != PAYLOAD_TYPE {
+                    return Err(bad(&format!("its payload type is {}, not {PAYLOAD_TYPE}", envelope.payload_type)));
+                }
+                self.contents.push(Content::Payload(envelope.payload, Some(envelope.signatures)));
+            }
+            Part::Payload => self.contents.push(Content::Payload(bytes, None)),
         }
-        if material.proofs.is_empty() {
+        Ok(())
+    }
+
+    /// Whether there is a proof, and something that it proves.
+    fn is_whole(&self) -> Result<(), Error> {
+        if self.proofs.is_empty() {
             return Err(Error::not_proven(
                 "there is no proof beside it (x.receipt.json or x.tlog-proof); get one with `claimtrail proof ID -o x.tlog-proof`",
             ));
         }
-        if material.contents.is_empty() {
+        if self.contents.is_empty() {
             return Err(Error::not_proven(
                 "the proof names a claim, but the claim is not beside it (x.envelope.json, x.entry or x.payload.json)",
             ));
         }
-        Ok(material)
+        Ok(())
     }
 
     /// Judges every proof with every form of the claim; the report is the worst of them.
@@ -151,14 +195,4 @@ impl Material {
         let worst = reports.min_by_key(|report| report.verdict);
         worst.unwrap_or_else(|| Report::short(Verdict::Malformed, "there is nothing to verify"))
     }
-}
-
-type Named<'a> = Option<(&'a Path, Vec<u8>)>;
-
-fn read(path: Option<&Path>, limit: usize) -> Result<Named<'_>, Error> {
-    path.map(|path| Ok((path, files::read(path, limit)?))).transpose()
-}
-
-fn bad(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::malformed(format!("{}: {error}", path.display()))
 }

@@ -1,19 +1,17 @@
 //! From a proof, what it is about, and the reader's trust, to a report.
 
 use proto::checkpoint::{CheckpointError, CheckpointText};
-use proto::claim::{Body, Claim, ClaimId, LogRef, PAYLOAD_TYPE};
-use proto::dsse::pae;
+use proto::claim::{Claim, ClaimId, PAYLOAD_TYPE};
 use proto::ed25519::PublicKey;
 use proto::entry::{Entry, EntryExtra, SignatureBy};
 use proto::hash::Hash;
 use proto::merkle::root_from_inclusion;
-use proto::num::LeafIndex;
 use proto::policy::{CheckError, Checked};
 use proto::receipt::{BadReceipt, Receipt};
 use proto::tlog_proof::{NotProven, TlogProof};
 
-use super::{Facts, Report, Standing, Statement, Verdict};
-use crate::clock::rfc3339;
+use super::statements::Statements;
+use super::{Facts, Report, Standing, Verdict};
 use crate::trust::Trust;
 
 /// The proof of inclusion that is shown.
@@ -71,12 +69,11 @@ fn try_judge(proof: &Proof, content: &Content, trust: Option<&Trust>, keys: &[Pu
         return not_proven(format!("the receipt says it is of {}, its head is of {origin}", receipt.origin));
     }
     let claim = Claim::parse(&entry.payload).ok().filter(|_| entry.payload_type == PAYLOAD_TYPE);
-    let mut statements = Vec::new();
-    let included = if head.checked.is_some() { Standing::Proven } else { Standing::NotChecked };
-    state_inclusion(&mut statements, &head, tlog.index(), included);
-    state_log_words(&mut statements, &head, &entry, tlog.index());
-    let signatures_hold = state_signatures(&mut statements, &entry, claim.as_ref(), keys, head.checked.is_some());
-    state_claim(&mut statements, &entry, claim.as_ref(), &origin);
+    let mut statements = Statements::default();
+    statements.inclusion(&head, tlog.index());
+    statements.log_words(&head, &entry, tlog.index());
+    statements.signatures(&entry, claim.as_ref(), keys, head.checked.is_some());
+    statements.claim(&head, &entry, claim.as_ref(), tlog.index());
     let facts = Facts {
         origin,
         claim_id: ClaimId::of(&entry.payload_type, &entry.payload),
@@ -85,12 +82,34 @@ fn try_judge(proof: &Proof, content: &Content, trust: Option<&Trust>, keys: &[Pu
         size: head.text.size(),
         root: head.text.root(),
     };
-    let (verdict, reason) = if signatures_hold {
-        (head.verdict, head.reason)
-    } else {
-        (Verdict::NotProven, "a signature does not verify over this claim".to_owned())
-    };
-    Ok(Report { verdict, reason, facts: Some(facts), statements })
+    let (verdict, reason) = conclude(head, &entry, claim.is_some(), keys, &statements);
+    Ok(Report { verdict, reason, facts: Some(facts), statements: statements.0 })
+}
+
+/// The outcome: no better than the head, and no better than any sentence that the files show to be false.
+fn conclude(
+    head: Head,
+    entry: &Entry,
+    is_read: bool,
+    keys: &[PublicKey],
+    statements: &Statements,
+) -> (Verdict, String) {
+    if let Some(failed) = statements.failed() {
+        return (Verdict::NotProven, format!("this is false: {}", failed.text));
+    }
+    if head.verdict != Verdict::Proven {
+        return (head.verdict, head.reason);
+    }
+    if !is_read {
+        let reason = "the entry is in the log's tree, but it is not a claim in a form that this version reads; \
+                      what it says was not checked, a newer version may read it";
+        return (Verdict::PolicyNotMet, reason.to_owned());
+    }
+    if !keys.is_empty() && !keys.iter().any(|key| entry.signatures.iter().any(|by| by.key_id == key.id())) {
+        let reason = "the entry is in the log's tree, but none of the keys that you gave signed it";
+        return (Verdict::PolicyNotMet, reason.to_owned());
+    }
+    (Verdict::Proven, head.reason)
 }
 
 /// The entry that the tree hashed, rebuilt from what was shown.
@@ -131,11 +150,18 @@ fn entry_of(proof: &Proof, content: &Content) -> Step<Entry> {
 }
 
 /// The head, as far as the reader's trust goes.
-struct Head {
-    text: CheckpointText,
-    checked: Option<Checked>,
+pub(super) struct Head {
+    pub(super) text: CheckpointText,
+    pub(super) checked: Option<Checked>,
     verdict: Verdict,
     reason: String,
+}
+
+impl Head {
+    /// On what rests what the log put into an entry: its signature, if that was checked.
+    pub(super) fn word(&self) -> Standing {
+        if self.checked.is_some() { Standing::Committed } else { Standing::NotChecked }
+    }
 }
 
 fn read_head(tlog: &TlogProof, leaf: Hash, trust: Option<&Trust>) -> Step<Head> {
@@ -185,116 +211,5 @@ fn consistent(tlog: &TlogProof, leaf: Hash) -> Step<CheckpointText> {
         Ok(root) if root == text.root() => Ok(text),
         Ok(_) => not_proven("inclusion: the entry and the proof lead to another root than the one in the head"),
         Err(e) => not_proven(format!("inclusion: {e}")),
-    }
-}
-
-fn state_inclusion(out: &mut Vec<Statement>, head: &Head, index: LeafIndex, standing: Standing) {
-    let (origin, size) = (head.text.origin(), head.text.size());
-    let mut say = |id, standing, text| out.push(Statement { id, standing, text });
-    say("included", standing, format!("The claim is entry {index} in a tree of {size} entries of {origin}."));
-    say("head_signed", standing, format!("The head of that tree is signed by the key of {origin}."));
-    let Some(checked) = &head.checked else { return };
-    let quorum = &checked.quorum;
-    if quorum.needed > 0 {
-        let time = quorum.seen_by.map(|time| format!(" by {}", rfc3339(time.millis()))).unwrap_or_default();
-        let text = format!(
-            "{} of {} witnesses had seen this tree{time}; your policy asks for {}.",
-            quorum.cosigned, quorum.counted, quorum.needed
-        );
-        say("witnessed", if quorum.met { Standing::Attested } else { Standing::NotChecked }, text);
-    } else {
-        let text =
-            "No witness is asked: a log that shows different trees to different readers would not be noticed here.";
-        say("witnessed", Standing::NotChecked, text.to_owned());
-    }
-    if let Some(time) = checked.log_time {
-        let text = format!("By the log's own clock, the head was made at {}.", rfc3339(time.millis()));
-        say("head_time", Standing::Committed, text);
-    }
-}
-
-/// What stands in the entry because the log put it there.
-fn state_log_words(out: &mut Vec<Statement>, head: &Head, entry: &Entry, index: LeafIndex) {
-    let standing = if head.checked.is_some() { Standing::Committed } else { Standing::NotChecked };
-    let mut say = |id, text| out.push(Statement { id, standing, text });
-    say("logged_at", format!("The log took the claim at {}.", rfc3339(entry.timestamp)));
-    match (entry.links.registry, entry.links.constitution) {
-        (Some(registry), _) => say(
-            "entitled",
-            format!("The key was entitled to speak for the issuer, whose last registry entry was {registry}."),
-        ),
-        (None, Some(_)) => {
-            say("entitled", "This is the issuer's first registry entry, admitted by a registrar.".into())
-        }
-        (None, None) => say("entitled", format!("This is the log's constitution, entry {index}.")),
-    }
-    match entry.links.previous {
-        Some(previous) => say("previous", format!("The entry before it in its slot is {previous}.")),
-        None => say("previous", "Its slot has no entry before it.".into()),
-    }
-}
-
-/// Checks the signatures whose keys are at hand; says whether none of them fails.
-fn state_signatures(
-    out: &mut Vec<Statement>,
-    entry: &Entry,
-    claim: Option<&Claim>,
-    keys: &[PublicKey],
-    log_signed: bool,
-) -> bool {
-    let mut known: Vec<PublicKey> = keys.to_vec();
-    match claim.map(|claim| &claim.body) {
-        Some(Body::Issuer(body)) => known.extend(body.keys.iter().map(|added| added.key)),
-        Some(Body::Log(body)) => known.extend(body.operator_keys.iter().chain(&body.registrar_keys).map(|key| key.key)),
-        _ => {}
-    }
-    let message = pae(&entry.payload_type, &entry.payload);
-    let mut all_hold = true;
-    for by in &entry.signatures {
-        let (standing, text) = match known.iter().find(|key| key.id() == by.key_id) {
-            Some(key) if key.verify(&message, &by.signature).is_ok() => {
-                (Standing::Proven, format!("The key {} signed this claim.", by.key_id))
-            }
-            Some(_) => {
-                all_hold = false;
-                (Standing::Failed, format!("The signature of the key {} does not verify.", by.key_id))
-            }
-            None if log_signed => (
-                Standing::Committed,
-                format!(
-                    "The key {} signed this claim, as the log checked (give the key with --key to check it here).",
-                    by.key_id
-                ),
-            ),
-            None => (
-                Standing::NotChecked,
-                format!("The key {} signed this claim (give the key with --key to check it here).", by.key_id),
-            ),
-        };
-        out.push(Statement { id: "signed", standing, text });
-    }
-    all_hold
-}
-
-fn state_claim(out: &mut Vec<Statement>, entry: &Entry, claim: Option<&Claim>, origin: &str) {
-    let mut say = |id, standing, text| out.push(Statement { id, standing, text });
-    let Some(claim) = claim else {
-        let text = format!("The payload ({}) is not a claim in a form that this version reads.", entry.payload_type);
-        say("claim", Standing::NotChecked, text);
-        return;
-    };
-    let about = claim.subject.as_ref().map(|s| format!(" about {} {}", s.manufacturer, s.model)).unwrap_or_default();
-    let text = format!("{} as {} says {} ({}){about}.", claim.issuer, claim.role, claim.claim_type, claim.rel.kind);
-    say("claim", Standing::Asserted, text);
-    say("asserted_at", Standing::Asserted, format!("The issuer says it spoke at {}.", claim.asserted_at));
-    let anchored = claim.logs.iter().find(|log| log.origin.as_str() == origin);
-    if let Some(LogRef { size: Some(size), root: Some(_), .. }) = anchored {
-        let text = format!("The claim was signed after the head of {size} entries existed.");
-        say("anchored", Standing::Committed, text);
-    }
-    if let Some(limit) = &claim.submit_before {
-        let holds = i128::from(entry.timestamp.0) <= i128::from(limit.millis());
-        let text = format!("The log took it before the issuer's limit, {limit}.");
-        say("in_time", if holds { Standing::Committed } else { Standing::Failed }, text);
     }
 }

@@ -7,8 +7,9 @@
 mod files;
 mod judge;
 mod report;
+mod statements;
 
-pub use files::{Material, MaterialPaths};
+pub use files::{Material, MaterialPaths, Part};
 pub use judge::{Content, Proof, judge};
 pub use report::{Facts, Report, Standing, Statement, Verdict};
 

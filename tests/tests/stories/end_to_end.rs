@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use client::trust::Trust;
+use client::verify::{Material, Part, Report, Verdict};
 use harness::cluster::{LogUnderTest, ORIGIN};
 use harness::process::run;
 use serde_json::Value;
@@ -89,28 +91,56 @@ fn verified_offline(folder: &Path) {
         assert_eq!(verify(trusted, file).0, Some(0), "{}", verify(trusted, file).1);
         assert_eq!(verify(&[], file).0, Some(3), "{}", verify(&[], file).1);
     }
-    for (part, other) in [("receipt", "envelope"), ("envelope", "receipt")] {
-        let bytes = fs::read(folder.join(format!("CAM-3.{part}.json"))).expect("it was written");
-        fs::copy(folder.join(format!("CAM-3.{other}.json")), folder.join(format!("bad.{other}.json"))).expect("a copy");
-        for at in changed_places(&bytes) {
-            let mut changed = bytes.clone();
+    let envelope = fs::read(folder.join("CAM-3.envelope.json")).expect("it was written");
+    let mut changed = envelope.clone();
+    changed[envelope.len() / 2] ^= 1;
+    fs::write(folder.join("bad.envelope.json"), &changed).expect("a changed copy");
+    fs::copy(folder.join("CAM-3.receipt.json"), folder.join("bad.receipt.json")).expect("a copy");
+    let (code, said) = verify(trusted, "bad.receipt.json");
+    assert!(matches!(code, Some(1 | 2)), "exit {code:?}: {said}");
+    changed_anywhere(folder);
+}
+
+/// A bit turned in any byte of what the log answered: never proven, save where the log's time line says whose it is. Then it
+/// is a line of somebody unknown, which a reader passes over, and nothing is said of the head's time.
+fn changed_anywhere(folder: &Path) {
+    let trust = Trust::load(&folder.join("log/trust.policy")).expect("the log wrote it");
+    let judged = |proof: (Part, &[u8]), envelope: &[u8]| {
+        let mut material = Material::default();
+        let read =
+            material.add(proof.0, proof.1.to_vec()).and_then(|()| material.add(Part::Envelope, envelope.to_vec()));
+        read.is_ok().then(|| material.judge(Some(&trust), &[]))
+    };
+    let has_time = |report: &Report| report.statements.iter().any(|statement| statement.id == "head_time");
+    for (part, proof, envelope) in [
+        (Part::Receipt, "CAM-3.receipt.json", "CAM-3.envelope.json"),
+        (Part::Proof, "kept.tlog-proof", "kept.envelope.json"),
+    ] {
+        let [proof, envelope] = [proof, envelope].map(|name| fs::read(folder.join(name)).expect("it was written"));
+        let good = judged((part, &proof), &envelope).expect("readable");
+        assert!(good.verdict == Verdict::Proven && has_time(&good), "{good:?}");
+        for at in 0..envelope.len() {
+            let mut changed = envelope.clone();
             changed[at] ^= 1;
-            fs::write(folder.join(format!("bad.{part}.json")), &changed).expect("a changed copy");
-            let (code, said) = verify(trusted, "bad.receipt.json");
-            assert!(matches!(code, Some(1 | 2)), "byte {at} of the {part}, exit {code:?}: {said}");
+            let report = judged((part, &proof), &changed);
+            assert!(report.is_none_or(|report| report.verdict <= Verdict::Malformed), "byte {at} of the envelope");
+        }
+        let harmless = signer_of_time_line(&proof);
+        for at in 0..proof.len() {
+            let mut changed = proof.clone();
+            changed[at] ^= 1;
+            let Some(report) = judged((part, &changed), &envelope) else { continue };
+            let passed_over = harmless.contains(&at) && report.facts == good.facts && !has_time(&report);
+            assert!(report.verdict <= Verdict::Malformed || passed_over, "byte {at} of the {part:?}: {report:?}");
         }
     }
 }
 
-/// Places all over a file, outside of the log's time line: under a policy without witnesses it proves nothing, so a reader
-/// passes over one that is broken, as over any signature of somebody unknown.
-fn changed_places(bytes: &[u8]) -> Vec<usize> {
-    let text = String::from_utf8_lossy(bytes);
-    let from = text.find(&format!("{ORIGIN}/time"));
-    let until = from.and_then(|from| text[from..].find('"').map(|length| from + length));
-    let time_line = from.unwrap_or(0)..until.unwrap_or(0);
-    let white = |at: &usize| bytes[*at].is_ascii_whitespace();
-    (0..bytes.len()).step_by(23).filter(|at| !time_line.contains(at) && !white(at)).collect()
+/// The key's name in the time line, a space, and the six characters that hold the key's id.
+fn signer_of_time_line(proof: &[u8]) -> std::ops::Range<usize> {
+    let name = format!("{ORIGIN}/time ");
+    let from = proof.windows(name.len()).position(|window| window == name.as_bytes()).expect("a time line");
+    from..from + name.len() + 6
 }
 
 #[test]
