@@ -55,6 +55,23 @@ pub struct TrailItem {
 }
 
 impl TrailItem {
+    /// The item of the step's claim, as if it were in no slot and about no other claim.
+    fn outside_slots<S: State>(step: &Step<'_, S>, replay: bool) -> TrailItem {
+        let claim = step.checked.claim();
+        TrailItem {
+            timestamp: step.timestamp.0,
+            id: step.checked.id().0.0,
+            claim_type: claim.claim_type.as_str().to_owned(),
+            rel: claim.rel.kind.as_str().to_owned(),
+            issuer: claim.issuer.as_str().to_owned(),
+            role: claim.role.as_str().to_owned(),
+            slot: None,
+            slot_key: None,
+            target: None,
+            replay,
+        }
+    }
+
     /// The claim's id.
     pub fn claim_id(&self) -> ClaimId {
         ClaimId(Hash(self.id))
@@ -197,19 +214,12 @@ impl RowPrefix {
 
 /// The rows of a claim about a product, or of another party's type. `slot` is the slot's number and whether it is new.
 pub(super) fn write<S: State>(step: &mut Step<'_, S>, slot: Option<(u64, bool)>, issuer: &IssuerRecord) {
-    let checked = step.checked;
-    let claim = checked.claim();
+    let claim = step.checked.claim();
     let item = record::encode(&TrailItem {
-        timestamp: step.timestamp.0,
-        id: checked.id().0.0,
-        claim_type: claim.claim_type.as_str().to_owned(),
-        rel: claim.rel.kind.as_str().to_owned(),
-        issuer: claim.issuer.as_str().to_owned(),
-        role: claim.role.as_str().to_owned(),
         slot: slot.map(|(first, _)| first),
         slot_key: claim.slot_key(),
         target: claim.rel.target.as_ref().map(|target| target.id.0.0),
-        replay: issuer.replay,
+        ..TrailItem::outside_slots(step, issuer.replay)
     });
     let index = step.index;
     if let Some((product, subject)) = claim.product().zip(claim.subject.as_ref()) {
@@ -255,21 +265,8 @@ pub(super) fn write_constitution<S: State>(step: &mut Step<'_, S>) {
 }
 
 fn write_registry_item<S: State>(step: &mut Step<'_, S>, replay: bool) {
-    let checked = step.checked;
-    let claim = checked.claim();
-    let item = record::encode(&TrailItem {
-        timestamp: step.timestamp.0,
-        id: checked.id().0.0,
-        claim_type: claim.claim_type.as_str().to_owned(),
-        rel: claim.rel.kind.as_str().to_owned(),
-        issuer: claim.issuer.as_str().to_owned(),
-        role: claim.role.as_str().to_owned(),
-        slot: None,
-        slot_key: None,
-        target: None,
-        replay,
-    });
-    step.changes.row(RowPrefix::by_issuer(claim.issuer.as_str()).at(step.index), item);
+    let item = record::encode(&TrailItem::outside_slots(step, replay));
+    step.changes.row(RowPrefix::by_issuer(step.checked.claim().issuer.as_str()).at(step.index), item);
 }
 
 #[cfg(test)]

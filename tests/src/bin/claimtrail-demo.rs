@@ -182,7 +182,9 @@ fn story(stay: bool, began: Instant) -> Result<()> {
     chapter("Issuers make keys and are enrolled. They replay public facts: the named makers did not sign these");
     demo.enrol()?;
     let count = demo.sign_facts()?;
-    chapter(&format!("{count} real facts, signed and submitted: support dates, firmware hashes, vulnerabilities"));
+    chapter(&format!(
+        "{count} real facts, signed and submitted: products, support dates, contacts, firmware hashes, vulnerabilities"
+    ));
     demo.online(&["submit", "facts"])?;
     chapter("What was said about one phone, and how the promise moved");
     demo.online(&["history", "replay.apple.example/iPhone 5S"])?;
