@@ -35,6 +35,8 @@ struct Shared {
     limiter: AddressLimiter,
     stream: StreamLimits,
     reads: Semaphore,
+    under_way: Arc<Semaphore>,
+    under_way_kib: usize,
 }
 
 impl App {
@@ -45,6 +47,8 @@ impl App {
             limiter: AddressLimiter::new(options.address_limit),
             stream: options.stream,
             reads: Semaphore::new(options.parallel_reads.get()),
+            under_way: Arc::new(Semaphore::new(options.under_way_kib.get())),
+            under_way_kib: options.under_way_kib.get(),
         }))
     }
 
@@ -62,6 +66,17 @@ impl App {
 
     pub(super) fn stream_limits(&self) -> StreamLimits {
         self.0.stream
+    }
+
+    /// Room for submissions that are not yet answered, of all clients together, one permit a KiB. It is taken before the
+    /// task that outlives its client, so that who sends, hangs up and comes again finds the same bound.
+    pub(super) fn under_way(&self) -> &Arc<Semaphore> {
+        &self.0.under_way
+    }
+
+    /// Permits for an envelope of so many bytes; never more than there are, so that any one fits.
+    pub(super) fn permits(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(1024).clamp(1, self.0.under_way_kib)).unwrap_or(u32::MAX)
     }
 
     /// Runs a read off the async threads, under the head that is newest when it begins. When a record moves under it, it

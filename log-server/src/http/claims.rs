@@ -24,6 +24,7 @@ use super::app::{App, ReadError, View};
 use super::json::{self, LinksJson, NO_STORE, SignatureJson, Status};
 use super::params;
 use crate::log::Declined;
+use crate::store::StoreError;
 
 /// What a single envelope may be sent as.
 const ENVELOPE_TYPES: &[&str] = &["application/json", "application/vnd.dsse.envelope.v1+json"];
@@ -41,7 +42,14 @@ pub(super) async fn submit(
     let envelope = read_all(body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
     let log = app.log().clone();
     let kept = envelope.clone();
-    let answer = app.detached().run(async move { log.submit(kept, false).await }).await?;
+    let room = app.under_way().clone().acquire_many_owned(app.permits(envelope.len())).await;
+    let room = room.map_err(Problem::internal)?;
+    let submitted = async move {
+        let answer = log.submit(kept, false).await;
+        drop(room);
+        answer
+    };
+    let answer = app.detached().run(submitted).await?;
     let answer = answer.map_err(|declined| problem_of(declined, &envelope))?;
     let status = if answer.created { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, receipt_json(&answer.receipt)).into_response();
@@ -112,10 +120,18 @@ pub(super) async fn proof(State(app): State<App>, Path(id): Path<String>, uri: U
 async fn find_receipt(app: &App, id: &str) -> Result<Receipt, Problem> {
     let id = params::claim_id(id)?;
     app.read(move |view| {
-        let receipt = view.log.receipt(&id).map_err(Problem::internal)?;
+        let receipt = view.log.receipt(&id).map_err(|error| lookup_problem(&*error))?;
         receipt.ok_or_else(|| unknown(&id).into())
     })
     .await
+}
+
+/// A lookup that met a store in recovery, or one that failed.
+fn lookup_problem(error: &(dyn std::error::Error + 'static)) -> ReadError {
+    match StoreError::cause_of(error) {
+        Some(error) => error.clone().into(),
+        None => Problem::internal(error).into(),
+    }
 }
 
 fn unknown(id: &ClaimId) -> Problem {

@@ -46,6 +46,9 @@ use crate::log::Log;
 /// Reads that may block at once: more would only queue for the two or so cores and the disk.
 const PARALLEL_READS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
+/// Eight full batches. Parsed, an envelope takes a few times its bytes, so that all of them stay well below 1 GiB.
+const UNDER_WAY_KIB: NonZeroUsize = NonZeroUsize::new(64 * 1024).expect("not zero");
+
 /// What the public address is served with.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -59,6 +62,8 @@ pub struct HttpOptions {
     pub stream: StreamLimits,
     /// Reads of the store at once.
     pub parallel_reads: NonZeroUsize,
+    /// KiB of envelopes of all clients that are submitted and not yet answered.
+    pub under_way_kib: NonZeroUsize,
 }
 
 impl Default for HttpOptions {
@@ -69,6 +74,7 @@ impl Default for HttpOptions {
             address_limit: AddressLimit::default(),
             stream: StreamLimits::default(),
             parallel_reads: PARALLEL_READS,
+            under_way_kib: UNDER_WAY_KIB,
         }
     }
 }

@@ -29,6 +29,8 @@ use proto::receipt::Receipt;
 use serde_json::{Value, json};
 use service::body::LongBody;
 use service::problem::Problem;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::PollSemaphore;
 
 use super::app::App;
 use super::claims::{check_content, problem_of};
@@ -79,6 +81,8 @@ pub(super) async fn submit(
     let limit = app.log().published().constitution.current.envelope_bytes;
     let lines = Lines::new(usize::try_from(limit).unwrap_or(usize::MAX));
     let exchange = Exchange {
+        room: PollSemaphore::new(app.under_way().clone()),
+        held: None,
         app,
         input: Some(body),
         lines,
@@ -107,6 +111,10 @@ struct Exchange {
     /// `None` when it ended.
     input: Option<Body>,
     lines: Lines,
+    /// Room among the submissions of all clients.
+    room: PollSemaphore,
+    /// A line that waits for room.
+    held: Option<Line>,
     count: u64,
     waiting: FuturesOrdered<Waiting>,
     bytes: usize,
@@ -141,8 +149,13 @@ impl Exchange {
     fn take_in(&mut self, cx: &mut Context<'_>) -> bool {
         let limits = self.app.stream_limits();
         loop {
-            while let Some(line) = self.lines.next(self.input.is_none()) {
-                self.submit(line);
+            while let Some(line) = self.held.take().or_else(|| self.lines.next(self.input.is_none())) {
+                let permits = self.app.permits(if let Line::Whole(envelope) = &line { envelope.len() } else { 0 });
+                let Poll::Ready(room) = self.room.poll_acquire_many(cx, permits) else {
+                    self.held = Some(line);
+                    return true;
+                };
+                self.submit(line, room);
                 if self.waiting.len() >= limits.lines.get() || self.bytes >= limits.bytes.get() {
                     return true;
                 }
@@ -166,7 +179,7 @@ impl Exchange {
         }
     }
 
-    fn submit(&mut self, line: Line) {
+    fn submit(&mut self, line: Line, room: Option<OwnedSemaphorePermit>) {
         let envelope = match line {
             Line::Whole(envelope) => envelope,
             Line::Blank => {
@@ -185,8 +198,12 @@ impl Exchange {
         let turn = self.turns.take();
         // A task of its own: it goes on when the client hangs up, and all lines advance at once.
         let detached = self.app.detached().clone();
-        let task =
-            tokio::spawn(async move { detached.run(async move { log.submit_in_turn(kept, true, turn).await }).await });
+        let submitted = async move {
+            let answer = log.submit_in_turn(kept, true, turn).await;
+            drop(room);
+            answer
+        };
+        let task = tokio::spawn(async move { detached.run(submitted).await });
         self.waiting.push_back(Box::pin(async move {
             let result = match task.await {
                 Ok(Ok(answered)) => answered.map_err(|declined| problem_of(declined, &envelope)),

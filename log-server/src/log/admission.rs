@@ -18,7 +18,7 @@ use proto::statement::Refusal;
 use tokio::sync::oneshot;
 
 use super::{Answer, Declined, Log, Mode};
-use crate::sequencer::{Accepted, Full, Item, Outcome, StoredState, Submitted};
+use crate::sequencer::{Accepted, Full, Item, Outcome, StoredState, Submitted, ask_again};
 use crate::store::StoreError;
 
 /// What the checks before the queue found.
@@ -84,7 +84,10 @@ impl Log {
         mut turn: Turn,
     ) -> Result<Answer, Declined> {
         let log = Arc::clone(self);
+        // Never closed. More checks at once than cores would only take each other's time, on hundreds of threads.
+        let core = self.checks.acquire().await.map_err(|error| internal(&error))?;
         let checked = tokio::task::spawn_blocking(move || log.check(&envelope)).await;
+        drop(core);
         // Also for a claim that goes no further: ending a turn before it came would let the next one overtake.
         turn.come().await;
         let (submission, ready) = checked.map_err(|error| internal(&error))??;
@@ -115,7 +118,7 @@ impl Log {
         self.check_wrong_log(&submission)?;
         check_rules(&submission)?;
         let state = StoredState(&**self.store());
-        if let Some(known) = fold::read::claim(&state, &submission.id()).map_err(|e| internal(&e))? {
+        if let Some(known) = fold::read::claim(&state, &submission.id()).map_err(|e| unread(&e))? {
             // Before the signatures are checked again: the stored bytes are compared instead.
             if LeafIndex(known.index).is_in(self.published().head.size) {
                 return Ok((submission, Ready::Known(LeafIndex(known.index))));
@@ -124,7 +127,7 @@ impl Log {
         self.refuse_by_mode()?;
         match check_signatures(submission.clone(), &state) {
             Ok(checked) => {
-                let payer = payer(&checked, &state).map_err(|e| internal(&e))?;
+                let payer = payer(&checked, &state).map_err(|e| unread(&e))?;
                 self.charge(&payer)?;
                 self.check_anchor(&checked, &payer)?;
                 Ok((submission, Ready::Queue(Submitted::Checked(Box::new(checked)))))
@@ -133,7 +136,7 @@ impl Log {
                 Ok((submission.clone(), Ready::Queue(Submitted::KeyUnknown(Box::new(submission)))))
             }
             Err(Stop::Refused(refused)) => Err(refused.into()),
-            Err(error) => Err(internal(&error)),
+            Err(stop) => Err(unread(&stop)),
         }
     }
 
@@ -159,7 +162,7 @@ impl Log {
         let Some((size, root)) = checked.anchor(self.origin()) else { return Ok(()) };
         let shown = self.published().head.size;
         let ours = match size <= shown {
-            true => Some(self.root_at(size).map_err(|e| internal(&e))?),
+            true => Some(self.root_at(size).map_err(|e| failed(&*e))?),
             false => None,
         };
         if ours == Some(root) {
@@ -176,7 +179,7 @@ impl Log {
         };
         // Only an enrolled issuer's word is kept: anyone can sign with a key that the claim itself brings.
         if payer == checked.claim().issuer.as_str() {
-            self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| internal(&e))?;
+            self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| failed(&e))?;
             tracing::warn!(claim = %id, %size, "a claim is anchored to a head that is not this log's; kept as a report");
         }
         let pointer = "/logs";
@@ -232,7 +235,7 @@ impl Log {
             let (receipt, payload) = log.receipt_at(index)?.ok_or("an entry that is known cannot be read")?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((receipt, payload == submission.payload(), submission))
         });
-        let (receipt, same_payload, submission) = found.await.map_err(|e| internal(&e))?.map_err(|e| internal(&*e))?;
+        let (receipt, same_payload, submission) = found.await.map_err(|e| internal(&e))?.map_err(|e| failed(&*e))?;
         if !same_payload || receipt.claim_id != submission.id() {
             return Err(internal(&"the state names an entry with another payload for this claim id"));
         }
@@ -292,6 +295,25 @@ const STRANGERS: &str = "(not enrolled)";
 
 fn stopped() -> Refused {
     Refused::new(Code::ModeStopping, "the log stopped before it answered; ask again, the answer is safe to repeat")
+}
+
+/// What the sender of a claim is told when the store could not be read: a store in recovery is no fault of its own and
+/// passes; everything else is.
+fn failed(error: &(dyn std::error::Error + 'static)) -> Declined {
+    match StoreError::cause_of(error) {
+        Some(StoreError::Recovering | StoreError::NeedsRecovery) => {
+            Declined { retry_after_seconds: Some(1), ..ask_again().into() }
+        }
+        _ => internal(&error),
+    }
+}
+
+/// As [`failed`], for a rule that could not read the state.
+fn unread(stop: &Stop<StoreError>) -> Declined {
+    match stop {
+        Stop::State(error) => failed(error),
+        other => internal(other),
+    }
 }
 
 /// Logs what happened, and says little.

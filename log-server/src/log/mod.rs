@@ -10,7 +10,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use proto::code::Refused;
 use proto::receipt::Receipt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
@@ -92,6 +92,8 @@ pub struct Log {
     newer: watch::Receiver<u64>,
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
+    /// One permit a core: forms and signatures are checked by as many threads as there are cores.
+    checks: Semaphore,
     sequencer: Mutex<Option<JoinHandle<()>>>,
     stats: Stats,
 }
@@ -152,6 +154,10 @@ impl Log {
         {
             tracing::error!("the sequencer's thread ended in a panic; the next start recovers");
         }
+    }
+
+    fn check_permits() -> Semaphore {
+        Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
     }
 
     fn issuer_limiter(limit: IssuerLimit) -> DefaultKeyedRateLimiter<String> {

@@ -95,6 +95,7 @@ impl Log {
             newer,
             modes,
             issuers: Log::issuer_limiter(config.issuer),
+            checks: Log::check_permits(),
             sequencer: Mutex::new(Some(thread)),
             stats,
         }))

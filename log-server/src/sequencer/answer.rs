@@ -39,6 +39,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// Whether a key was unknown when the claim was checked.
+    pub fn is_key_unknown(&self) -> bool {
+        matches!(self.submitted, Submitted::KeyUnknown(_))
+    }
+
     /// Roughly the bytes it takes in an entry.
     pub fn bytes(&self) -> usize {
         self.submitted.submission().payload().len()

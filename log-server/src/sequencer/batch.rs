@@ -295,7 +295,7 @@ pub(super) fn answer_all(items: Vec<Item>, outcome: &Outcome) {
 }
 
 /// The answer when the outcome of a write is not known.
-pub(super) fn ask_again() -> Refused {
+pub(crate) fn ask_again() -> Refused {
     Refused::new(
         Code::ModeRecovering,
         "the log is recovering from a failed write; ask again, it answers with the same entry",

@@ -46,9 +46,15 @@ pub(super) const MAX_RETRY_AFTER_SECONDS: u64 = 60;
 /// How fast the newest measurement moves the drain rate: about the last ten batches count.
 const RATE_WEIGHT: f64 = 0.1;
 
+/// Claims with keys that nobody enrolled yet may take this share of the queue: anyone can make them without end, and a
+/// wave of first claims right behind its enrolments still fits.
+const KEY_UNKNOWN_SHARE: usize = 8;
+
 struct Inner {
     items: VecDeque<Item>,
     bytes: usize,
+    /// How many of them came with a key that was unknown.
+    key_unknown: usize,
     closed: bool,
     /// Claims a second, smoothed.
     rate: f64,
@@ -66,7 +72,8 @@ pub struct Queue {
 impl Queue {
     /// An empty queue.
     pub fn new(limits: QueueLimits) -> Queue {
-        let inner = Inner { items: VecDeque::new(), bytes: 0, closed: false, rate: 0.0, last_drain: None };
+        let inner =
+            Inner { items: VecDeque::new(), bytes: 0, key_unknown: 0, closed: false, rate: 0.0, last_drain: None };
         Queue { limits, inner: Mutex::new(inner), ready: Condvar::new(), room: Notify::new() }
     }
 
@@ -88,13 +95,15 @@ impl Queue {
             return Err((item, Full::Closed));
         }
         let bytes = item.bytes();
-        if inner.items.len() >= self.limits.claims || inner.bytes + bytes > self.limits.bytes {
+        let no_share = item.is_key_unknown() && inner.key_unknown >= (self.limits.claims / KEY_UNKNOWN_SHARE).max(1);
+        if no_share || inner.items.len() >= self.limits.claims || inner.bytes + bytes > self.limits.bytes {
             let most = MAX_RETRY_AFTER_SECONDS;
             let waits = |seconds: &u64| inner.items.len() as f64 <= inner.rate.max(1.0) * *seconds as f64;
             let retry_after_seconds = (1..most).find(waits).unwrap_or(most);
             return Err((item, Full::Full { retry_after_seconds }));
         }
         inner.bytes += bytes;
+        inner.key_unknown += usize::from(item.is_key_unknown());
         inner.items.push_back(item);
         drop(inner);
         self.ready.notify_one();
@@ -136,6 +145,7 @@ impl Queue {
                 break;
             }
             bytes += next.bytes();
+            inner.key_unknown -= usize::from(next.is_key_unknown());
             batch.extend(inner.items.pop_front());
         }
         inner.bytes -= bytes;
@@ -164,5 +174,45 @@ impl Inner {
                 self.rate = if self.rate == 0.0 { newest } else { self.rate + RATE_WEIGHT * (newest - self.rate) };
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::fold::{Submission, check_signatures};
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::sequencer::Submitted;
+    use crate::testing;
+
+    fn item(envelope: proto::dsse::Envelope, known: bool) -> Item {
+        let submission = Submission::from_envelope(envelope).expect("a claim");
+        let digest = submission.digest();
+        let submitted = match known {
+            // An enrolment brings its own keys, so nothing needs to be in the state.
+            true => {
+                let empty = std::collections::HashMap::new();
+                Submitted::Checked(Box::new(check_signatures(submission, &empty).expect("signed")))
+            }
+            false => Submitted::KeyUnknown(Box::new(submission)),
+        };
+        Item { submitted, digest, reply: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn unknown_keys_take_their_share_and_leave_the_rest_to_others() {
+        let constitution = testing::constitution();
+        let queue = Queue::new(QueueLimits { claims: 16, bytes: usize::MAX });
+        let stranger = |n: usize| item(testing::support(&format!("M-{n}"), "2031-03"), false);
+        let pushed = (0..16).filter(|n| queue.push(stranger(*n)).is_ok()).count();
+        assert_eq!(pushed, 16 / KEY_UNKNOWN_SHARE);
+        assert!(matches!(queue.push(stranger(99)), Err((_, Full::Full { .. }))));
+        for _ in pushed..16 {
+            queue.push(item(constitution.clone(), true)).expect("room for claims whose keys are known");
+        }
+        assert!(queue.push(item(constitution.clone(), true)).is_err(), "full");
+        assert_eq!(queue.drain(Duration::ZERO).map(|batch| batch.len()), Some(16));
+        queue.push(stranger(100)).expect("a drained queue has room for strangers again");
     }
 }

@@ -78,6 +78,13 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// The store's error among the causes of another one, itself included.
+    pub fn cause_of<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a StoreError> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
 /// The two heads of a fence that did not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FenceMismatch {

@@ -171,3 +171,19 @@ async fn claims_that_were_read_are_logged_although_the_client_left() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn streams_share_the_room_that_all_clients_have() {
+    // Room for one claim of two or so KiB at a time, whatever each stream may have under way.
+    let under_way_kib = NonZeroUsize::new(2).expect("not zero");
+    let site = Site::with(HttpOptions { under_way_kib, ..HttpOptions::default() });
+    site.accept(&testing::acme()).await;
+    let body = |from: u32| -> String {
+        (from..from + 40).map(|n| testing::support(&format!("M-{n}"), "2031-03").to_json() + "\n").collect()
+    };
+    let both =
+        tokio::join!(site.post("/v1/claims/stream", NDJSON, body(0)), site.post("/v1/claims/stream", NDJSON, body(40)));
+    for answer in [both.0, both.1] {
+        assert_eq!(answers(&lines(&answer)), (1..=40).map(|n| (n, 201)).collect::<Vec<_>>());
+    }
+}

@@ -139,13 +139,12 @@ fn reads_go_on(log: &LogUnderTest, acknowledged: &[(Envelope, Value)]) {
     }
 }
 
-/// Whether a claim is in the log now. If not, its submitter was asked to come again, and nothing worse: a claim that meets the
-/// very moment in which the store is opened anew is told that the server failed and to ask again.
+/// Whether a claim is in the log now. If not, its submitter was asked to come again, and nothing worse.
 fn taken_or_asked_again(answer: &Answer) -> bool {
     let said = String::from_utf8_lossy(&answer.1);
     match (answer.0, answer.json()["code"].as_str()) {
         (200 | 201, None) => true,
-        (503, Some("mode.recovering")) | (500, Some("server.internal")) => false,
+        (503, Some("mode.recovering")) => false,
         other => panic!("{other:?}: {said}"),
     }
 }
