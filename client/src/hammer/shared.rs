@@ -16,8 +16,10 @@ use super::wire::Dialer;
 use crate::random;
 use crate::submit::Item;
 
-/// The wait after a connection failed, and after "not now" without a time.
+/// The wait after a connection failed.
 pub(super) const SHORT_WAIT: Duration = Duration::from_millis(100);
+/// The wait after "not now" without a time.
+pub(super) const UNTOLD_WAIT: Duration = Duration::from_secs(1);
 
 /// What all connections of a run share.
 pub(super) struct Shared {
@@ -192,7 +194,7 @@ impl Shared {
 
     /// Waits as the server asked, and up to a quarter longer, so that the connections come back one after the other.
     pub(super) async fn pause_as_told(&self, told_seconds: Option<u64>) -> bool {
-        let told = told_seconds.map_or(SHORT_WAIT, Duration::from_secs);
+        let told = told_seconds.map_or(UNTOLD_WAIT, Duration::from_secs);
         let spread = u64::try_from(told.as_millis() / 4).unwrap_or(0).max(10);
         self.pause(told + Duration::from_millis(random::jitter(spread))).await
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use super::caller::is_passing;
 use super::check::{Job, Of};
 use super::claims::Claims;
-use super::shared::{SHORT_WAIT, Sampler, Shared};
+use super::shared::{SHORT_WAIT, Sampler, Shared, UNTOLD_WAIT};
 use super::tally::{Kind, code_of};
 use super::wire::{Chunks, Head, Socket, broken};
 use crate::http::NDJSON_TYPE;
@@ -69,8 +69,7 @@ impl Stream {
     pub(super) async fn run(self, place: usize) {
         let mut sampler = Sampler::new(self.shared.options.checks, place);
         loop {
-            let wait = self.flight().not_before.take().map(|at| at.saturating_duration_since(Instant::now()));
-            if !self.shared.pause(wait.unwrap_or(Duration::ZERO)).await {
+            if !self.wait_as_told().await {
                 break;
             }
             let round = tokio::select! {
@@ -94,6 +93,20 @@ impl Stream {
         }
         let Flight { pending, again, .. } = std::mem::take(&mut *self.flight());
         pending.iter().chain(&again).for_each(|sent| self.shared.unanswered(self.lane, Kind::Claim, sent.intended));
+    }
+
+    /// Waits until the log wants to hear of those again that it put off; `false` when the run ends before.
+    async fn wait_as_told(&self) -> bool {
+        let until = self.flight().not_before;
+        let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        if !self.shared.pause(wait).await {
+            return false;
+        }
+        let mut flight = self.flight();
+        if flight.not_before == until {
+            flight.not_before = None;
+        }
+        true
     }
 
     /// One connection from its head to the end of the answer.
@@ -121,6 +134,9 @@ impl Stream {
         output.flush().await?;
         loop {
             chunk.clear();
+            if self.flight().not_before.is_some() && !self.wait_as_told().await {
+                break;
+            }
             let again = self.flight().again.pop_front();
             if let Some(sent) = again {
                 self.put(&mut chunk, Sent { bytes: 0, ..sent }, 1);
@@ -250,7 +266,7 @@ impl Answers<'_> {
         shared.answered(stream.lane, Kind::Claim, sent.intended, (status, code, line.len()));
         if is_passing(status, code) && shared.options.keeps_retry_after {
             let value: Value = serde_json::from_slice(line).map_err(|_| nonsense())?;
-            let told = value["problem"]["retry_after_seconds"].as_u64().map_or(SHORT_WAIT, Duration::from_secs);
+            let told = value["problem"]["retry_after_seconds"].as_u64().map_or(UNTOLD_WAIT, Duration::from_secs);
             let mut flight = stream.flight();
             flight.not_before = flight.not_before.max(Some(Instant::now() + told));
             flight.again.push_back(sent);

@@ -88,6 +88,28 @@ fn a_log_that_dies_ends_the_run_with_69_and_what_was_done_is_in_the_log() {
     assert!(now >= 3 + done && now >= seen, "{now} entries, {done} acknowledged, {seen} seen");
 }
 
+/// A claim put off by the issuer's limit goes again when the log said, over requests and over streams.
+#[test]
+fn an_issuers_limit_is_kept_as_told() {
+    let mut log = LogUnderTest::init(programs());
+    let config = log.data().join("config.toml");
+    let text = std::fs::read_to_string(&config).expect("init wrote it");
+    let limits = "\n[limits]\nissuer_per_second = 10\nissuer_burst = 10\n";
+    std::fs::write(&config, format!("{text}{limits}")).expect("written");
+    log.serve();
+    hammer(&log, &["--registrar-key", "log/keys/registrar.key", "--issuers", "1", "--keys", "keys", "-n", "1"]);
+    for how in [["--connections", "2"], ["--stream", "1"]] {
+        let outcome = hammer(&log, &[&["--keys", "keys", "-n", "30", "--verify", "all"][..], &how].concat());
+        let answers = &outcome["requests"]["claims"]["answers"];
+        assert_eq!(good(&outcome, "claims"), 30, "{outcome}");
+        let put_off = answers["429"]["limit.issuer"].as_u64().expect("more came than the limit allows");
+        assert!((1..300).contains(&put_off), "a client that waits as told asks few times: {outcome}");
+        assert!(outcome["elapsed_seconds"].as_f64().is_some_and(|seconds| seconds > 1.0), "{outcome}");
+        all_proven(&outcome, 30);
+    }
+    assert_eq!(audit(&log), 1 + 1 + 1 + 60);
+}
+
 /// The entries in the newest head.
 fn size(log: &LogUnderTest) -> u64 {
     let head = String::from_utf8(crate::http(log, "/checkpoint")).expect("text");
