@@ -71,6 +71,11 @@ impl Problem {
         self
     }
 
+    /// When to try again, in seconds; for answers that have no header of their own, such as lines of a stream.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_s
+    }
+
     /// Adds a cause for the operator's log.
     #[must_use]
     pub fn because(mut self, cause: impl Display) -> Problem {

@@ -230,7 +230,7 @@ impl Exchange {
                 if let Some(cause) = problem.internal_cause() {
                     tracing::error!(line = number, code = %problem.code(), cause, "a line of a stream failed");
                 }
-                json!({"line": number, "status": problem.status().as_u16(), "problem": problem.to_json()})
+                json!({"line": number, "status": problem.status().as_u16(), "problem": problem_json(&problem)})
             }
         };
         write_line(out, &line);
@@ -252,6 +252,15 @@ impl Exchange {
 fn write_line(out: &mut Vec<u8>, line: &Value) {
     out.extend_from_slice(line.to_string().as_bytes()); // JSON text has no line feeds outside of escapes
     out.push(b'\n');
+}
+
+/// The problem, with what a response of its own would say in its Retry-After header.
+fn problem_json(problem: &Problem) -> Value {
+    let mut value = problem.to_json();
+    if let (Value::Object(members), Some(seconds)) = (&mut value, problem.retry_after_seconds()) {
+        members.insert("retry_after_seconds".to_owned(), seconds.into());
+    }
+    value
 }
 
 /// The receipt with the size of its head in the place of the head.

@@ -187,3 +187,15 @@ async fn streams_share_the_room_that_all_clients_have() {
         assert_eq!(answers(&lines(&answer)), (1..=40).map(|n| (n, 201)).collect::<Vec<_>>());
     }
 }
+
+#[tokio::test]
+async fn a_line_says_when_to_come_back() {
+    let site = Site::with_acme().await;
+    site.log.log.modes().set_disk_low(true);
+    let body = testing::support("M", "2031-03").to_json() + "\n";
+    let answer = site.post("/v1/claims/stream", NDJSON, body.clone()).await;
+    let line = lines(&answer).remove(0);
+    assert_eq!((&line["status"], &line["problem"]["code"]), (&json!(503), &json!("disk.low")));
+    let alone = site.post("/v1/claims", "application/json", body).await;
+    assert_eq!(line["problem"]["retry_after_seconds"].to_string(), alone.header("retry-after"));
+}
