@@ -10,8 +10,10 @@
 mod bulk;
 mod bulk_lines;
 mod end_to_end;
+mod import_cut;
 mod independent;
 mod kill;
+mod transcripts;
 
 use std::path::{Path, PathBuf};
 
