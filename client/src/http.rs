@@ -256,16 +256,13 @@ async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Byte
     Ok(body.into())
 }
 
-/// An error with its causes, which reqwest keeps out of its own text.
+/// An error with its causes, which reqwest keeps out of its own text; without those that only say that something failed.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    let says_little = |text: &str| ["error sending request", "client error ("].iter().any(|s| text.starts_with(s));
+    let rest = texts.iter().position(|text| !says_little(text)).unwrap_or(0);
+    texts[rest..].join(": ")
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {

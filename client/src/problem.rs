@@ -70,25 +70,34 @@ impl Problem {
         let said = if self.detail.is_empty() { &self.title } else { &self.detail };
         let place = self.pointer.as_ref().filter(|p| !p.is_empty()).map(|p| format!(" (at {p})")).unwrap_or_default();
         let code = if self.code_text.is_empty() { format!("status {}", self.status) } else { self.code_text.clone() };
-        let verb = if kind == ErrorKind::Refused { "the log refused" } else { "the log cannot do this now" };
-        let message = format!("{verb}: {code}: {said}{place}{}", advice(self.code()));
+        let verb = match kind {
+            ErrorKind::Refused if self.status == 404 => "the log does not have it",
+            ErrorKind::Refused => "the log refused",
+            _ => "the log cannot do this now",
+        };
+        let message = format!("{verb}: {code}: {said}{place}{}", self.advice());
         Error { kind, message, problem: Some(Box::new(self)) }
     }
 }
 
-/// What to do next, for the refusals that people meet most.
-fn advice(code: Option<Code>) -> &'static str {
-    match code {
-        Some(Code::KeyUnknown) => "; enrol the key first (claimtrail issuer request, then the operator's issuer admit)",
-        Some(Code::ClaimWrongLog) => {
-            "; make the claim with --trust set to this log's trust file, so that `logs` names it"
+impl Problem {
+    /// What to do next, for the refusals that people meet most.
+    fn advice(&self) -> &'static str {
+        let is_about_signatures = self.pointer.as_deref().is_some_and(|place| place.starts_with("/signatures"));
+        match self.code() {
+            Some(Code::KeyUnknown) if is_about_signatures => {
+                "; that is `claimtrail issuer request`, and then the operator's `claimtrail issuer admit`"
+            }
+            Some(Code::ClaimWrongLog) => {
+                "; make the claim with --trust set to this log's trust file, so that `logs` names it"
+            }
+            Some(Code::AnchorFork) => {
+                "; the head this claim is anchored to is not this log's: keep your state folder and the claim, they show it"
+            }
+            Some(Code::SlotOtherSignatures) => "; the claim is in the log already, see `claimtrail show`",
+            Some(Code::ClaimTooLate) => "; make the claim anew with a later `submit_before`",
+            _ => "",
         }
-        Some(Code::AnchorFork) => {
-            "; the head this claim is anchored to is not this log's: keep your state folder and the claim, they show it"
-        }
-        Some(Code::SlotOtherSignatures) => "; the claim is in the log already, see `claimtrail show`",
-        Some(Code::ClaimTooLate) => "; make the claim anew with a later `submit_before`",
-        _ => "",
     }
 }
 

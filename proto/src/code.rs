@@ -178,7 +178,7 @@ impl fmt::Display for Code {
 /// Why something was refused: the code, a sentence for people, and a JSON pointer (RFC 6901) into the claim's payload
 /// or the envelope where there is a place to name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {message}{}", pointer.as_ref().map(|p| format!(" (at {p})")).unwrap_or_default())]
+#[error("{code}: {message}{}", pointer.as_ref().filter(|p| !p.is_empty()).map(|p| format!(" (at {p})")).unwrap_or_default())]
 pub struct Refused {
     /// The stable reason.
     pub code: Code,

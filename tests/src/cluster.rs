@@ -37,8 +37,13 @@ impl LogUnderTest {
 
     /// Starts the server on free ports.
     pub fn serve(&mut self) {
+        self.serve_with(&[]);
+    }
+
+    /// The same, with further options of `serve`.
+    pub fn serve_with(&mut self, options: &[&str]) {
         let mut command = Command::new(&self.programs.log);
-        command.args(["serve", "log", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.args(["serve", "log", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(options);
         command.current_dir(self.path());
         let (server, line) = Background::start(command);
         let mut words = line.split_whitespace();

@@ -7,5 +7,7 @@ pub mod cluster;
 pub mod disk;
 pub mod facts;
 pub mod inputs;
+pub mod placeholder;
 pub mod process;
+pub mod transcript;
 pub mod workspace;

@@ -136,9 +136,13 @@ pub(super) fn run(context: &Context, command: ImportCommand) -> Result<u8, Error
         let json = compose::to_bytes(&report.to_value());
         files::write(path, &[&json, &b"\n"[..]].concat(), Access::Public, existing)?;
     }
+    if options.submit && context.json() {
+        let report = serde_json::to_value(report.to_value()).unwrap_or_default();
+        return submit::imported(context, &options.output, report);
+    }
     tell(context, &report, found.others, to_stdout);
     if options.submit {
-        return submit::file(context, &options.output);
+        return submit::imported(context, &options.output, serde_json::Value::Null);
     }
     // Single refusals are in the report; that nothing at all could be used is a failure.
     let is_useless = report.claims == 0 && !(report.refused.is_empty() && report.documents_refused.is_empty());
@@ -178,7 +182,7 @@ fn write(output: &mut Output, draft: &Draft, frame: &Frame, key: Option<&SecretK
 fn tell(context: &Context, report: &Report, others: u64, to_stdout: bool) {
     let say = |line: String| if to_stdout { context.remark(line) } else { out::line(line) };
     if context.json() {
-        say(String::from_utf8_lossy(&compose::to_bytes(&report.to_value())).into_owned());
+        say(format!("{:#}", serde_json::to_value(report.to_value()).unwrap_or_default()));
         return;
     }
     let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use proto::claim::ClaimId;
 use proto::ed25519::{KeyId, SecretKey};
 use proto::entry::Entry;
-use proto::num::LeafIndex;
+use proto::num::{LeafIndex, Millis};
 use serde_json::{Value, json};
 
 use super::context::{Connection, Context};
@@ -226,15 +226,21 @@ fn ask(context: &Context, request: &Request) -> Result<(), Error> {
     let payload = frame(context, &request.issuer, role, body)?;
     write(&request.output, &payload, &keys)?;
     out::line(format!("{} is written; send it to the log's operator.", request.output.display()));
-    match request.identity {
-        Method::Dns => out::line(format!("Publish as TXT records of _claimtrail.{}:\n{evidence}", request.issuer)),
+    tell_what_to_publish(request.identity, &request.issuer, &keys);
+    Ok(())
+}
+
+/// What the operator will look for; the order of the lines does not matter to the check.
+fn tell_what_to_publish(method: Method, issuer: &str, keys: &[&SecretKey]) {
+    let lines: String = keys.iter().map(|key| identity::evidence([key.public().id()])).collect();
+    let lines = lines.trim_end();
+    match method {
+        Method::Dns => out::line(format!("Publish as TXT records of {}\n{lines}", identity::dns_name(issuer))),
         Method::Certificate => {
-            let path = identity::WELL_KNOWN_PATH;
-            out::line(format!("Publish at https://{}{path}:\n{evidence}", request.issuer));
+            out::line(format!("Publish at https://{issuer}{}\n{lines}", identity::WELL_KNOWN_PATH));
         }
         Method::Registry | Method::Paper => {}
     }
-    Ok(())
 }
 
 /// `identity` with the digest of what will be found, where that is known before.
@@ -338,13 +344,15 @@ fn recover(context: &Context, command: &Recover) -> Result<(), Error> {
         sign.iter().map(|key| added(key, "sign", None)).chain(admin.iter().map(|key| added(key, "admin", None)));
     body["keys"] = json!(listed.collect::<Vec<_>>());
     body["recovery"] = json!({ "kind": "start" });
-    body["identity"] = stated(Method::Dns, &identity::evidence(keys.iter().map(|key| key.public().id())));
+    let evidence = identity::evidence(keys.iter().map(|key| key.public().id()));
+    body["identity"] = stated(Method::Dns, &evidence);
     let payload = frame(context, &command.managed.issuer, &role, body)?;
     write(&command.managed.output, &payload, &keys)?;
     let path = command.managed.output.display();
     out::line(format!(
         "{path} is written; send it to the log's operator, who checks who you are and runs `claimtrail issuer admit`."
     ));
+    tell_what_to_publish(Method::Dns, &command.managed.issuer, &keys);
     out::line("The new keys speak seven days of log time after that, unless an old admin key vetoes.");
     Ok(())
 }
@@ -363,7 +371,12 @@ fn show(context: &Context, issuer: &str) -> Result<(), Error> {
         out::line("  public data are replayed under this name; the named maker did not sign them");
     }
     for key in answer["keys"].as_array().into_iter().flatten() {
-        out::line(format!("  {}  {:<5}  {}", text(&key["key_id"]), text(&key["use"]), text(&key["status"])));
+        let when = |name: &str, word: &str| key[name].as_u64().map(|ms| format!(", {word} {}", rfc3339(Millis(ms))));
+        let (from, until) = (when("from_ms", "from"), when("until_ms", "until"));
+        // For a key that speaks no more, the plan does not matter.
+        let is_in_use = matches!(key["status"].as_str(), Some("active" | "waiting"));
+        let times: String = if is_in_use { from.into_iter().chain(until).collect() } else { String::new() };
+        out::line(format!("  {}  {:<5}  {}{times}", text(&key["key_id"]), text(&key["use"]), text(&key["status"])));
     }
     Ok(())
 }

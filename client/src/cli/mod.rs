@@ -54,6 +54,7 @@ struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Whom you trust: a tlog-policy file with a line `log <vkey> <url>`
     #[arg(long, global = true, env = "CLAIMTRAIL_TRUST", value_name = "FILE")]

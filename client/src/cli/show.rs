@@ -1,8 +1,7 @@
 //! `claimtrail show`, `history` and `find`
 
 use clap::Args;
-use proto::claim::ClaimId;
-use proto::claim::PAYLOAD_TYPE;
+use proto::claim::{ClaimId, Instant, PAYLOAD_TYPE};
 use proto::entry::Entry;
 use proto::receipt::Receipt;
 use serde_json::{Value, json};
@@ -101,13 +100,9 @@ pub(super) fn show(context: &Context, command: &Show) -> Result<(), Error> {
         return Ok(());
     }
     let claim: Value = serde_json::from_slice(&found.payload).unwrap_or_default();
-    let status = found.answer["status"].as_object().into_iter().flatten();
-    let status: Vec<_> = status.filter(|(_, on)| on.as_bool() == Some(true)).map(|(name, _)| name.as_str()).collect();
+    let status = status(&found.answer);
     out::line(format!("entry {}  {}", found.receipt.index, found.receipt.claim_id));
-    out::line(format!(
-        "status (the log's word): {}",
-        if status.is_empty() { "-".to_owned() } else { status.join(", ") }
-    ));
+    out::line(format!("status (the log's word): {}", if status.is_empty() { "-" } else { &status }));
     for statement in &report.statements {
         out::line(format!("  {:<11}  {}", statement.standing, statement.text));
     }
@@ -121,7 +116,9 @@ pub(super) fn history(context: &Context, command: &History) -> Result<(), Error>
     })?;
     let connection = context.connect()?;
     let mut query = Vec::new();
-    query.extend(command.as_of.as_ref().map(|as_of| (as_of_name(as_of), as_of.clone())));
+    if let Some(as_of) = &command.as_of {
+        query.push((as_of_name(as_of)?, as_of.clone()));
+    }
     query.extend(command.issuer.as_ref().map(|issuer| ("issuer", issuer.clone())));
     query.extend(command.claim_type.as_ref().map(|kind| ("type", kind.clone())));
     let answer =
@@ -133,7 +130,11 @@ pub(super) fn history(context: &Context, command: &History) -> Result<(), Error>
     out::line(format!("{manufacturer} {model}, in a tree of {} entries", answer["size"]));
     for (title, list) in [("current", &answer["current"]), ("history", &answer["history"])] {
         out::line(format!("{title}:"));
-        list.as_array().into_iter().flatten().for_each(item);
+        let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        items.iter().for_each(|claim| item(claim, false));
+        if items.is_empty() {
+            out::line("  none");
+        }
     }
     word_of_the_log(context);
     Ok(())
@@ -156,19 +157,26 @@ pub(super) fn find(context: &Context, command: &Find) -> Result<(), Error> {
         let text = |name: &str| product[name].as_str().unwrap_or_default();
         out::line(format!("  {}/{}", text("manufacturer"), text("model")));
     }
-    answer["items"].as_array().into_iter().flatten().for_each(item);
+    answer["items"].as_array().into_iter().flatten().for_each(|claim| item(claim, true));
+    if ["products", "items"].iter().all(|list| answer[list].as_array().is_none_or(Vec::is_empty)) {
+        out::line("  nothing found");
+    }
     word_of_the_log(context);
     Ok(())
 }
 
 /// Which parameter a point in time is.
-fn as_of_name(as_of: &str) -> &'static str {
-    if as_of.bytes().all(|byte| byte.is_ascii_digit()) {
-        "as_of_size"
-    } else if as_of.contains('T') {
-        "as_of_time"
+fn as_of_name(as_of: &str) -> Result<&'static str, Error> {
+    if proto::num::parse_decimal(as_of).is_ok() {
+        Ok("as_of_size")
+    } else if Instant::parse(as_of).is_ok() {
+        Ok("as_of_time")
+    } else if Instant::parse(&format!("{as_of}T00:00:00Z")).is_ok() {
+        Ok("as_of")
     } else {
-        "as_of"
+        Err(Error::usage(format!(
+            "{as_of:?} is no day (2027-02-01), no moment (2027-02-01T12:00:00Z) and no tree size"
+        )))
     }
 }
 
@@ -201,18 +209,39 @@ fn pages(
     Ok(first)
 }
 
-fn item(item: &Value) {
+/// The words of the log for where a claim stands; a body in a slot that is no head and not withdrawn was replaced.
+fn status(item: &Value) -> String {
+    let is = |name: &str| item["status"][name].as_bool() == Some(true);
+    let mut words = Vec::new();
+    for name in ["current", "contested", "withdrawn"] {
+        if is(name) {
+            words.push(name);
+        }
+    }
+    if is("head") && !is("current") {
+        words.push("not replaced");
+    }
+    let is_body = matches!(item["rel"].as_str(), Some("new" | "amend" | "supersede")) && !item["slot"].is_null();
+    if words.is_empty() && is_body { "replaced".to_owned() } else { words.join(", ") }
+}
+
+/// One claim of a list; the product is said where the list is not about one.
+fn item(item: &Value, with_product: bool) {
     let text = |name: &str| item[name].as_str().unwrap_or("-").to_owned();
     let time = item["timestamp"].as_u64().map(|ms| crate::clock::rfc3339(proto::num::Millis(ms))).unwrap_or_default();
     let replay =
         if item["replay"].as_bool() == Some(true) { "  (replayed, not the maker's own statement)" } else { "" };
-    let product = item["model"].as_str().map(|model| format!("  {} {model}", text("manufacturer"))).unwrap_or_default();
-    if item["claim_id"].is_null() {
-        out::line(format!("  {}{replay}", product.trim()));
-        return;
-    }
+    let subject = &item["product"];
+    let named = subject["manufacturer"].as_str().zip(subject["model"].as_str());
+    let product =
+        named.filter(|_| with_product).map(|(maker, model)| format!("  about {maker}/{model}")).unwrap_or_default();
+    let target = item["target"]["id"].as_str().map(|id| format!("\n            on {id}")).unwrap_or_default();
+    let status = match status(item) {
+        none if none.is_empty() => none,
+        status => format!("  ({status})"),
+    };
     out::line(format!(
-        "  {:>8}  {time}  {} {}  by {}{product}{replay}\n            {}",
+        "  {:>8}  {time}  {} {}  by {}{product}{status}{replay}\n            {}{target}",
         item["index"].to_string(),
         text("type"),
         text("rel"),

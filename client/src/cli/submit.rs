@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use proto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use proto::receipt::Receipt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::{Connection, Context};
 use super::out;
@@ -28,12 +28,12 @@ pub(super) fn run(context: &Context, submit: &Submit) -> Result<u8, Error> {
     let path = &submit.source;
     if path.is_dir() {
         let journal = open(submit.receipts.as_deref(), Journal::Beside, &connection)?;
-        return bulk(context, &connection, Source::folder(path)?, journal, false);
+        return bulk(context, &connection, Source::folder(path)?, journal, Tell::Counts(None));
     }
     if path == Path::new("-") {
         let journal = open(submit.receipts.as_deref(), Journal::Nowhere, &connection)?;
-        let show = matches!(journal, Journal::Nowhere);
-        return bulk(context, &connection, Source::stdin(), journal, show);
+        let tell = if matches!(journal, Journal::Nowhere) { Tell::Receipts } else { Tell::Counts(None) };
+        return bulk(context, &connection, Source::stdin(), journal, tell);
     }
     if is_single(path)? {
         let item = Item::load(path)?;
@@ -41,12 +41,23 @@ pub(super) fn run(context: &Context, submit: &Submit) -> Result<u8, Error> {
     }
     let beside = path.with_extension("receipts.ndjson");
     let journal = open(Some(submit.receipts.as_deref().unwrap_or(&beside)), Journal::Nowhere, &connection)?;
-    bulk(context, &connection, Source::lines(path)?, journal, false)
+    bulk(context, &connection, Source::lines(path)?, journal, Tell::Counts(None))
 }
 
-/// Submits a file with one envelope a line, its receipts beside it.
-pub(super) fn file(context: &Context, path: &Path) -> Result<u8, Error> {
-    run(context, &Submit { source: path.to_owned(), receipts: None })
+/// Submits what an import wrote to a file, one envelope a line, the receipts beside it. With `--json`, the import's report and
+/// the counts of the submission are one value.
+pub(super) fn imported(context: &Context, path: &Path, report: Value) -> Result<u8, Error> {
+    let connection = context.connect()?;
+    let journal = open(Some(&path.with_extension("receipts.ndjson")), Journal::Nowhere, &connection)?;
+    bulk(context, &connection, Source::lines(path)?, journal, Tell::Counts(Some(report)))
+}
+
+/// What goes to standard output.
+enum Tell {
+    /// The receipts, one a line.
+    Receipts,
+    /// The counts; as JSON, beside the report of the import if there was one.
+    Counts(Option<Value>),
 }
 
 /// Whether the file holds one envelope. A file that is too large for one, or that ends in `.ndjson`, has many.
@@ -94,11 +105,12 @@ fn bulk(
     connection: &Connection,
     source: Source,
     mut journal: Journal,
-    show: bool,
+    tell: Tell,
 ) -> Result<u8, Error> {
     let bar = context.bar(source.len(), "submitting");
+    let is_receipts = matches!(tell, Tell::Receipts);
     let mut each = |_: &Item, receipt: &Receipt| {
-        if show {
+        if is_receipts {
             out::line(receipt.to_json());
         }
     };
@@ -122,16 +134,19 @@ fn bulk(
         let place = if rejected.label.is_empty() { String::new() } else { format!("{}: ", rejected.label) };
         out::remark(format!("{} {place}{}", out::styled(out::BAD, "refused:"), rejected.error));
     }
-    let text = json!({
+    let counts = json!({
         "created": done.created, "repeated": done.repeated, "skipped": done.skipped, "rejected": done.rejected,
     });
-    match (context.json(), show) {
-        (true, false) => out::json(&text),
-        (_, true) => context.remark(text.to_string()),
-        (false, false) => out::line(format!(
-            "{} new entries, {} that the log had before, {} skipped with a receipt, {} refused",
-            done.created, done.repeated, done.skipped, done.rejected
-        )),
+    let line = format!(
+        "{} new, {} in the log before, {} skipped with a receipt, {} refused",
+        done.created, done.repeated, done.skipped, done.rejected
+    );
+    match (context.json(), tell) {
+        (true, Tell::Counts(None)) => out::json(&counts),
+        (true, Tell::Counts(Some(report))) => out::json(&json!({ "import": report, "submit": counts })),
+        (false, Tell::Counts(_)) => out::line(line),
+        (true, Tell::Receipts) => context.remark(counts.to_string()),
+        (false, Tell::Receipts) => context.remark(line),
     }
     Ok(if done.rejected > 0 { 65 } else { 0 })
 }

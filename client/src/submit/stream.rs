@@ -106,6 +106,8 @@ struct Flight {
     pending: VecDeque<Item>,
     /// Answered with "not now": for the next connection.
     later: Vec<Item>,
+    /// The last reason for "not now".
+    why_later: Option<Error>,
 }
 
 impl Bulk<'_> {
@@ -123,7 +125,7 @@ impl Bulk<'_> {
             self.journal.finish()?;
             let left = {
                 let mut flight = lock(&flight);
-                let Flight { backlog, pending, later } = &mut *flight;
+                let Flight { backlog, pending, later, .. } = &mut *flight;
                 backlog.extend(later.drain(..));
                 // Unanswered ones go first, in their order.
                 while let Some(item) = pending.pop_back() {
@@ -146,8 +148,7 @@ impl Bulk<'_> {
                 Err(error) => return Err(error),
             };
             if summary.progress.total() == before && last_move.elapsed() > self.api.http().deadline() {
-                let message = format!("the log leaves {left} claims unanswered; run the same command again to go on");
-                return Err(Error::new(ErrorKind::TryLater, message));
+                return Err(not_now(left, lock(&flight).why_later.take()));
             }
             tokio::time::sleep(backoff.next(asked)).await;
         }
@@ -161,7 +162,7 @@ impl Bulk<'_> {
         }
         let done = summary.progress;
         error.message.push_str(&format!(
-            "; {} claims are in the log, run the same command again to go on from there",
+            "; {} of the claims are in the log, run the same command again to go on from there",
             done.created + done.repeated + done.skipped
         ));
         Err(error)
@@ -281,7 +282,9 @@ impl Bulk<'_> {
                 if problem.is_passing() {
                     let wait = problem.retry_after_seconds.map(Duration::from_secs);
                     answer.longest_wait = answer.longest_wait.max(wait);
-                    lock(flight).later.push(item);
+                    let mut flight = lock(flight);
+                    flight.later.push(item);
+                    flight.why_later = Some(problem.into_error());
                 } else {
                     reject(summary, item.label, problem.into_error());
                 }
@@ -336,6 +339,13 @@ impl Answer {
         }
         Receipt::parse(Value::Object(receipt).to_string().as_bytes()).map_err(|e| e.to_string())
     }
+}
+
+/// The log takes some of the claims at no try; the last reason it gave is said.
+fn not_now(left: usize, why: Option<Error>) -> Error {
+    let mut error = why.unwrap_or_else(|| Error::new(ErrorKind::TryLater, "the log does not answer to all"));
+    error.message.push_str(&format!("; {left} claims are not in the log yet, run the same command again to go on"));
+    error
 }
 
 fn reject(summary: &mut Summary, label: String, error: Error) {

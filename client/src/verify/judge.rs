@@ -71,7 +71,7 @@ fn try_judge(proof: &Proof, content: &Content, trust: Option<&Trust>, keys: &[Pu
     let claim = Claim::parse(&entry.payload).ok().filter(|_| entry.payload_type == PAYLOAD_TYPE);
     let mut statements = Statements::default();
     statements.inclusion(&head, tlog.index());
-    statements.log_words(&head, &entry, tlog.index());
+    statements.log_words(&head, &entry, claim.as_ref(), tlog.index());
     statements.signatures(&entry, claim.as_ref(), keys, head.checked.is_some());
     statements.claim(&head, &entry, claim.as_ref(), tlog.index());
     let facts = Facts {

@@ -55,7 +55,7 @@ impl Statements {
     }
 
     /// What stands in the entry because the log put it there.
-    pub(super) fn log_words(&mut self, head: &Head, entry: &Entry, index: LeafIndex) {
+    pub(super) fn log_words(&mut self, head: &Head, entry: &Entry, claim: Option<&Claim>, index: LeafIndex) {
         let word = head.word();
         let logged_at = rfc3339(entry.timestamp);
         // For a head (n, T), every entry below n has whole seconds of at most T.
@@ -71,7 +71,13 @@ impl Statements {
         }
         // A link names an entry that was there before.
         let standing = |link: LeafIndex| if link < index { word } else { Standing::Failed };
+        let is_of_log = claim.is_some_and(|claim| matches!(claim.body, Body::Log(_)));
         match (entry.links.registry, entry.links.constitution) {
+            (None, Some(constitution)) if is_of_log => self.say(
+                "entitled",
+                standing(constitution),
+                format!("The operators changed the log's rules; in force before was entry {constitution}."),
+            ),
             (Some(registry), _) => self.say(
                 "entitled",
                 standing(registry),
@@ -82,7 +88,10 @@ impl Statements {
                 standing(constitution),
                 "This is the issuer's first registry entry, admitted by a registrar.",
             ),
-            (None, None) => self.say("entitled", word, format!("This is the log's constitution, entry {index}.")),
+            (None, None) => {
+                let standing = if index == LeafIndex(0) { word } else { Standing::Failed };
+                self.say("entitled", standing, format!("This is the log's constitution, entry {index}."));
+            }
         }
         match entry.links.previous {
             Some(previous) => {

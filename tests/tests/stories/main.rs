@@ -12,9 +12,11 @@ mod bulk_lines;
 mod end_to_end;
 mod full_disk;
 mod hammer;
+mod import_cut;
 mod independent;
 mod kill;
 mod read_only;
+mod transcripts;
 
 use std::path::{Path, PathBuf};
 

@@ -81,6 +81,8 @@ fn links_to_later_entries_and_times_after_the_head_are_not_proven() {
     is_false(linked(Links { previous: Some(LeafIndex(4)), ..good }), "previous", "is 4");
     let first = Links { registry: None, constitution: Some(LeafIndex(3)), previous: None };
     is_false(linked(first), "entitled", "admitted by a registrar");
+    let none = Links { registry: None, constitution: None, previous: None };
+    is_false(linked(none), "entitled", "the log's constitution, entry 3");
     let at = |timestamp| Plan { timestamp, ..plan(PAYLOAD) };
     // Heads have whole seconds: the last millisecond of the head's own second is in time. Without trust nobody looks.
     holds(at(Millis(1_800_000_002_999)), "logged_at", Standing::Committed);
