@@ -160,11 +160,9 @@ impl Bulk<'_> {
         if last_move.elapsed() <= self.api.http().deadline() {
             return Ok(());
         }
-        let done = summary.progress;
-        error.message.push_str(&format!(
-            "; {} of the claims are in the log, run the same command again to go on from there",
-            done.created + done.repeated + done.skipped
-        ));
+        // Not those that are skipped: how many of these were looked at so far is chance.
+        let done = summary.progress.created + summary.progress.repeated;
+        error.message.push_str(&format!("; {done} claims got their receipts, run the same command again to go on"));
         Err(error)
     }
 
