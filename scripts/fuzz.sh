@@ -17,6 +17,8 @@ default_seconds=600
 # Parsers refuse what is longer; larger inputs only make the search slow.
 max_len=8192
 memory_mb=2048
+# Inputs that are kept beside the seeds of a target.
+kept_a_target=40
 
 folder=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
 found=$folder/found
@@ -43,8 +45,8 @@ fuzz() {
     mkdir -p "$found/$target" "$failed/$target"
     if "$programs/$target" "$found/$target" "fuzz/corpus/$target" -max_total_time="$seconds" -max_len="$max_len" \
         -rss_limit_mb="$memory_mb" -timeout=25 -artifact_prefix="$failed/$target/" -print_final_stats=1 >"$log" 2>&1; then
-        printf '%-12s %10s inputs, %6s paths\n' "$target" "$(awk '/number_of_executed_units/ {print $2}' "$log")" \
-            "$(awk '/cov: / {for (i = 1; i < NF; i++) if ($i == "cov:") paths = $(i + 1)} END {print paths}' "$log")"
+        printf '%-12s %10s inputs, %6s edges\n' "$target" "$(awk '/number_of_executed_units/ {print $2}' "$log")" \
+            "$(awk '/cov: / {for (i = 1; i < NF; i++) if ($i == "cov:") edges = $(i + 1)} END {print edges}' "$log")"
     else
         tail -n 30 "$log" >&2
         printf '%-12s FAILED; the input is in %s\n' "$target" "$failed/$target" >&2
@@ -61,12 +63,19 @@ case $mode in
             target=$(basename "$target")
             mkdir -p "$found/$target" "$folder/merged/$target"
             rm -f "$folder/merged/$target"/*
-            # Seeds are kept whatever they add: a test asks for them.
-            cp "fuzz/corpus/$target"/seed-* "$folder/merged/$target/"
-            "$programs/$target" -merge=1 -max_len="$max_len" "$folder/merged/$target" "fuzz/corpus/$target" \
+            # Seeds, and what failed once, are kept whatever they add.
+            find "fuzz/corpus/$target" \( -name 'seed-*' -o -name 'regression-*' \) \
+                -exec cp {} "$folder/merged/$target/" \;
+            # The fewest inputs that reach every edge: how often each is reached would keep ten times as many.
+            "$programs/$target" -set_cover_merge=1 -use_counters=0 -max_len="$max_len" "$folder/merged/$target" "fuzz/corpus/$target" \
                 "$found/$target" >"$folder/$target.log" 2>&1 || { tail -n 20 "$folder/$target.log" >&2; exit 1; }
-            rm -f "fuzz/corpus/$target"/*
-            cp "$folder/merged/$target"/* "fuzz/corpus/$target/"
+            # Seeds, and what failed once, stay; of the rest some of every size, since every clone has them and a fuzzer
+            # finds the others again within seconds.
+            find "fuzz/corpus/$target" -type f ! -name 'seed-*' ! -name 'regression-*' -delete
+            find "$folder/merged/$target" -type f ! -name 'seed-*' ! -name 'regression-*' -printf '%s %p\n' | sort -n |
+                awk -v keep="$kept_a_target" '{line[NR] = $2}
+                    END {for (i = 1; i <= NR; i++) if (NR <= keep || int(i * keep / NR) > int((i - 1) * keep / NR)) print line[i]}' |
+                xargs -I{} cp {} "fuzz/corpus/$target/"
         done
         du -sh fuzz/corpus
         exit 0

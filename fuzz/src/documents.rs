@@ -127,16 +127,14 @@ fn frame() -> Frame {
 }
 
 pub(crate) fn csaf(data: &[u8]) {
-    let makers = Makers::replay();
-    let mut import = CsafImport::new(&makers);
+    let mut import = CsafImport::new(seeds::makers());
     let drafts = import.document("first", data);
     assert!(import.document("again", data).is_empty(), "the same bytes are seen once");
     imported(&drafts, import.report());
 }
 
 pub(crate) fn firmware(data: &[u8]) {
-    let makers = Makers::replay();
-    let mut import = FirmwareImport::new(&makers);
+    let mut import = FirmwareImport::new(seeds::makers());
     let drafts = import.rows("first", data);
     assert!(import.rows("again", data).is_empty(), "the same bytes are seen once");
     imported(&drafts, import.report());

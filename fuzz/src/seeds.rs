@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p claimtrail-fuzz --bin fuzz-seeds` writes them to `fuzz/corpus`; a test sees that they are there.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use proto::checkpoint::CheckpointText;
@@ -12,6 +14,7 @@ use proto::dsse::Envelope;
 use proto::ed25519::SecretKey;
 use proto::entry::{Entry, EntryExtra, Links};
 use proto::hash::Hash;
+use proto::import::Makers;
 use proto::merkle::{MemoryTree, inclusion_proof, root_at};
 use proto::note::{KeyName, NoteSigner, PrivateKey, Verifier};
 use proto::num::{LeafIndex, Millis, Seconds};
@@ -30,7 +33,12 @@ pub const PAYLOAD: &[u8] = br#"{"type":"support/v1","logs":[{"origin":"log.examp
 
 /// A test key, never to be used outside tests: its seed is the hash of its name.
 pub fn key(name: &str) -> SecretKey {
-    SecretKey::from_seed(&Hash::of(format!("claimtrail fuzz test key {name}").as_bytes()).0)
+    thread_local! {
+        // Making a key costs as much as a signature.
+        static KEYS: RefCell<HashMap<String, SecretKey>> = RefCell::default();
+    }
+    let make = || SecretKey::from_seed(&Hash::of(format!("claimtrail fuzz test key {name}").as_bytes()).0);
+    KEYS.with_borrow_mut(|keys| keys.entry(name.to_owned()).or_insert_with(make).clone())
 }
 
 fn name(text: &str) -> KeyName {
@@ -60,6 +68,12 @@ pub fn policy() -> Policy {
 fn policy_text() -> String {
     let (log, witness) = (log_signer().vkey().to_string(), witness().vkey().to_string());
     format!("log {log} https://log.example/\nwitness w1 {witness}\ngroup all all w1\ngroup some 1 all\nquorum some\n")
+}
+
+/// The built-in table of makers, made once.
+pub fn makers() -> &'static Makers {
+    static MAKERS: OnceLock<Makers> = OnceLock::new();
+    MAKERS.get_or_init(Makers::replay)
 }
 
 /// A log of five entries, made once.

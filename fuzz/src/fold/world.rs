@@ -61,7 +61,7 @@ impl World {
             Some(&decision.changes),
             "an auditor agrees"
         );
-        self.wrong_links_are_refused(index, &entry);
+        self.wrong_links_are_refused(index, &checked, &entry);
         self.links_are_right(index, &checked, decision.links);
         self.apply(decision.changes);
         self.entries.push(bytes);
@@ -85,7 +85,7 @@ impl World {
     }
 
     /// An entry that says other links than the rules give is refused, whichever of the three it is.
-    fn wrong_links_are_refused(&self, index: LeafIndex, entry: &Entry) {
+    fn wrong_links_are_refused(&self, index: LeafIndex, checked: &Checked, entry: &Entry) {
         let other = |link: Option<LeafIndex>| match link {
             Some(LeafIndex(0)) | None => Some(LeafIndex(index.0 + 1)),
             Some(LeafIndex(n)) => Some(LeafIndex(n - 1)),
@@ -97,7 +97,7 @@ impl World {
             Links { previous: other(right.previous), ..right },
         ];
         for links in wrong {
-            match fold::step(index, &Entry { links, ..entry.clone() }, &self.state) {
+            match fold::step_checked(index, entry.timestamp, links, checked, &self.state) {
                 Err(Stop::Refused(refused)) => assert_eq!(refused.code, Code::EntryLink),
                 other => panic!("wrong links {links:?}: {other:?}"),
             }
