@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help setup rocksdb python build demo test fmt lint doc unit bench format clean
+.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz coverage bench format clean
 
 ARGS ?=
 # CI tests what was committed, so there Cargo.lock must not change.
@@ -31,8 +31,8 @@ build: rocksdb ## build all programs
 demo: build ## build, start a log, submit real facts, verify, tamper, audit
 	@cargo run $(LOCKED) --quiet --bin claimtrail-demo -- $(ARGS)
 
-test: ## everything that CI checks: fmt, lint, doc, unit
-	+@MAKE="$(MAKE)" scripts/steps.sh test setup rocksdb python fmt lint doc unit
+test: ## everything that CI checks: fmt, lint, deny, doc, unit, smoke
+	+@MAKE="$(MAKE)" scripts/steps.sh test setup rocksdb python fmt lint deny doc unit smoke
 
 fmt: setup ## is the code formatted? (make format does it)
 	@cargo fmt --all --check
@@ -43,12 +43,24 @@ format: setup ## format the code
 lint: rocksdb ## clippy, warnings denied
 	@cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
 
+deny: setup ## licences, sources, duplicate and banned dependencies, advisories
+	@scripts/deny.sh
+
 doc: rocksdb ## the code's documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps
 
 unit: rocksdb python ## all tests
 	@if [ -x .venv/bin/python ]; then export CLAIMTRAIL_PYTHON="$$PWD/.venv/bin/python"; fi; \
 	cargo test $(LOCKED) --workspace
+
+smoke: setup ## every fuzz target for a second
+	@scripts/fuzz.sh smoke
+
+fuzz: setup ## every fuzz target for ten minutes; ARGS="60 note" is one for a minute, ARGS=minimise keeps what was found
+	@scripts/fuzz.sh $(ARGS)
+
+coverage: rocksdb ## which lines of the rules and the sequencer the tests reach
+	@scripts/coverage.sh
 
 bench: rocksdb ## measure, optimised build
 	@cargo run $(LOCKED) --release --quiet --bin claimtrail-bench -- $(ARGS)

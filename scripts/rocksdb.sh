@@ -4,7 +4,7 @@
 # Prints the folder that holds librocksdb.a. The folder's name says what the archive was built from: the version of
 # librocksdb-sys in Cargo.lock, the C++ compiler, the target and the features; a change of any of them is another archive.
 #
-#   CLAIMTRAIL_CACHE   where to keep it (default: $XDG_CACHE_HOME/claimtrail, else ~/.cache/claimtrail)
+# Where it is kept: scripts/cache.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,17 +23,7 @@ machine=$("$cxx" -dumpmachine)
 flags=""
 case "$machine" in x86_64*) flags="-msse4.2 -mpclmul" ;; esac
 
-if [ -n "${CLAIMTRAIL_CACHE:-}" ]; then
-    cache=$CLAIMTRAIL_CACHE
-elif [[ "${XDG_CACHE_HOME:-}" == /* ]]; then
-    cache=$XDG_CACHE_HOME/claimtrail
-else
-    home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
-    [ -n "$home" ] || die "no home folder; set CLAIMTRAIL_CACHE to a folder that stays"
-    cache=$home/.cache/claimtrail
-fi
-mkdir -p "$cache" 2>/dev/null || die "cannot make $cache; set CLAIMTRAIL_CACHE to a folder that can be written"
-cache=$(cd "$cache" && pwd) # a relative path would mean another place to every build script
+cache=$(scripts/cache.sh)
 key="rocksdb-${version//+/_}-$(basename "$cxx")${compiler}-${machine}-${features}"
 keep="$cache/$key"
 # An archive gets its name only when it is whole; its first bytes tell it from anything else put there.

@@ -49,6 +49,10 @@ pub struct CheckpointText {
 impl CheckpointText {
     /// A checkpoint without extension lines, to be signed.
     pub fn new(origin: &str, size: TreeSize, root: Hash) -> Result<CheckpointText, BadCheckpoint> {
+        // A line feed in the origin would move the lines: the text would be the head of another log.
+        if has_control(origin) {
+            return Err(BadCheckpoint::Origin);
+        }
         CheckpointText::parse(&format!("{origin}\n{size}\n{}\n", root.to_base64()))
     }
 
@@ -236,6 +240,13 @@ mod tests {
 
     fn witness() -> Cosigner {
         Cosigner::new(KeyName::parse("w.example").expect("a name"), SecretKey::from_seed(&[2; 32])).expect("short")
+    }
+
+    #[test]
+    fn an_origin_with_line_feeds_makes_no_head_of_another_log() {
+        let root = Hash::of(b"a root");
+        let origin = format!("log.example\n7\n{}", root.to_base64());
+        assert_eq!(CheckpointText::new(&origin, TreeSize(1), root), Err(BadCheckpoint::Origin));
     }
 
     #[test]

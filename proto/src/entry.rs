@@ -92,6 +92,8 @@ impl Entry {
     /// The entry's bytes. Refuses what [`Entry::decode`] would refuse, so that nothing unreadable is ever stored.
     pub fn encode(&self) -> Result<Vec<u8>, BadEntry> {
         check_signatures(&self.signatures)?;
+        let links = [self.links.constitution, self.links.registry, self.links.previous];
+        links.into_iter().flatten().try_for_each(check_link)?;
         let bytes = self.encode_unchecked();
         if bytes.len() > MAX_ENTRY_BYTES {
             return Err(BadEntry::TooLong(bytes.len()));
@@ -247,11 +249,16 @@ fn read_link(input: &mut Decoder<'_>) -> Result<Option<LeafIndex>, BadEntry> {
         input.null()?;
         return Ok(None);
     }
-    let index = input.u64()?;
-    if index >= MAX_TREE_SIZE {
+    let index = LeafIndex(input.u64()?);
+    check_link(index)?;
+    Ok(Some(index))
+}
+
+fn check_link(index: LeafIndex) -> Result<(), BadEntry> {
+    if index.0 >= MAX_TREE_SIZE {
         return Err(BadEntry::Malformed(format!("the link {index} is no leaf index")));
     }
-    Ok(Some(LeafIndex(index)))
+    Ok(())
 }
 
 fn write_signatures(out: &mut Encoder<&mut Vec<u8>>, signatures: &[SignatureBy]) -> Infallible {
@@ -336,6 +343,18 @@ mod tests {
         entry.signatures.reverse();
         let bytes = entry.encode().unwrap();
         assert_eq!(Entry::decode(&bytes), Ok(entry));
+    }
+
+    #[test]
+    fn a_link_that_could_not_be_read_is_not_written() {
+        for link in [MAX_TREE_SIZE, u64::MAX] {
+            let links = Links { previous: Some(LeafIndex(link)), ..Links::default() };
+            let entry = Entry { links, ..sample() };
+            assert!(matches!(entry.encode(), Err(BadEntry::Malformed(_))), "{link}");
+        }
+        let links = Links { previous: Some(LeafIndex(MAX_TREE_SIZE - 1)), ..Links::default() };
+        let entry = Entry { links, ..sample() };
+        assert_eq!(Entry::decode(&entry.encode().unwrap()), Ok(entry));
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn said(file: &Path, text: &str) -> Vec<String> {
 
 /// Cargo.lock is written by cargo and names where packages come from.
 fn is_ours(file: &Path) -> bool {
-    file != Path::new("Cargo.lock")
+    file.file_name().is_none_or(|name| name != "Cargo.lock")
 }
 
 fn is_test(file: &Path) -> bool {

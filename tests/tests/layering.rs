@@ -17,15 +17,17 @@ const CLIENT: &str = "claimtrail-client";
 const LOG: &str = "claimtrail-log";
 const MONITOR: &str = "claimtrail-monitor";
 const TESTS: &str = "claimtrail-tests";
+const FUZZ: &str = "claimtrail-fuzz";
 
 /// Every package of ours, and which of ours it may use. A new package has to be placed here first.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     (PROTO, &[]),
     (SERVICE, &[PROTO]),
     (CLIENT, &[PROTO]),
     (LOG, &[PROTO, CLIENT, SERVICE]),
     (MONITOR, &[PROTO, CLIENT, SERVICE]),
     (TESTS, &[PROTO, CLIENT, SERVICE, LOG, MONITOR]),
+    (FUZZ, &[PROTO]),
 ];
 
 /// What proto's library must not depend on: it has no I/O, no async, no store, no randomness.

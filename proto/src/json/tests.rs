@@ -24,6 +24,14 @@ fn order_and_kinds_are_kept() {
 }
 
 #[test]
+fn a_float_is_the_number_nearest_to_what_is_written() {
+    for text in ["111111111.112581258", "0.1", "9.8", "2.2250738585072014e-308", "0.30000000000000004"] {
+        let nearest: f64 = text.parse().unwrap();
+        assert_eq!(parse(text.as_bytes(), &Limits::CLAIM), Ok(Value::Number(Number::Float(nearest))), "{text}");
+    }
+}
+
+#[test]
 fn syntax_is_strict() {
     let cases: &[(&[u8], &str)] = &[
         (b"", ""),
