@@ -1,6 +1,7 @@
 //! A log's process on a machine that fails: started, used, ended in every way, on this one thread.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +20,13 @@ use super::plan::Plan;
 use super::record::RecordPage;
 use super::store::WildStore;
 use crate::check::Progress;
-use crate::clock::{LogClock, TimeSource as _};
+use crate::clock::{AHEAD_MS, HOLD_MS, LogClock, TimeSource as _};
 use crate::log::Log;
-use crate::sequencer::{Halted, Item, Outcome, Queue, QueueLimits, Sequencer, StoredState, Submitted, run};
-use crate::store::Store;
+use crate::sequencer::{
+    Halt, Halted, Item, Outcome, Published, Queue, QueueLimits, Sequencer, StoredState, Submitted, run,
+};
 use crate::store::memory::{MemoryStore, Moment};
+use crate::store::{Direction, HeadKey, Store, StoreError};
 use crate::testing::{ManualTime, ORIGIN, constitution, log_keys};
 
 /// A process that tries to finish a rebuild; more than this many times nothing fails any more.
@@ -66,6 +69,8 @@ pub(super) struct Machine {
     pub(super) ledger: Ledger,
     pub(super) sent: BTreeMap<ClaimId, &'static Envelope>,
     store: Option<Arc<WildStore>>,
+    /// The machine's wall and monotonic clocks when the process last read them, in ms.
+    clock_read: (u64, u64),
     process: Process,
 }
 
@@ -91,8 +96,8 @@ impl Machine {
         let (plan, time) = (Plan::new(seed), ManualTime::default());
         let page = RecordPage::new(ORIGIN, plan.clone());
         let (disk, true_ms, ledger) = (MemoryStore::new(ORIGIN), time.wall_ms(), Ledger::new(Model::new()));
-        let (sent, process) = (BTreeMap::new(), Process::Down);
-        Machine { plan, disk, page, time, true_ms, ledger, sent, store: None, process }
+        let (sent, clock_read, process) = (BTreeMap::new(), (0, 0), Process::Down);
+        Machine { plan, disk, page, time, true_ms, ledger, sent, store: None, clock_read, process }
     }
 
     /// A machine that goes on from another one.
@@ -173,6 +178,7 @@ impl Machine {
         let head = store.head().map_err(|e| e.to_string())?;
         let last = head.map(|head| head.last_timestamp.max(head.time.millis())).unwrap_or_default();
         let clock = LogClock::start(Box::new(self.time.clone()), last);
+        self.clock_read = (self.time.wall_ms(), self.time.monotonic_ms());
         let opened = Sequencer::open(store, Box::new(signer), clock);
         let (sequencer, published) = opened.map_err(|halted| halted.into_why().to_string())?;
         let published = published.ok_or("the log was never founded")?;
@@ -291,18 +297,53 @@ impl Machine {
     }
 
     fn append(&mut self, items: Vec<Item>) {
-        let ledger = self.ledger.clone();
+        let (ledger, jumped) = (self.ledger.clone(), self.clock_jumped());
         self.process = match std::mem::replace(&mut self.process, Process::Down) {
             Process::Running(sequencer) => match sequencer.append(items, &|published| ledger.show(published)) {
                 Ok((sequencer, published)) => {
-                    let clock = published.is_some();
-                    self.plan.count(if clock { "· batches" } else { "· batches with nothing to write" });
+                    let written = published.is_some();
+                    self.plan.count(if written { "· batches" } else { "· batches with nothing to write" });
+                    published.iter().for_each(|published| self.is_kept(published));
+                    if written && jumped {
+                        self.ledger.wrong("the log went on over a jump of its clock");
+                    }
                     Process::Running(Box::new(sequencer))
                 }
-                Err(halted) => Process::Halted(Box::new(halted)),
+                Err(halted) => {
+                    // What the log itself made is always fit to be written, and nobody else writes.
+                    if let Halt::NotWritten(error @ (StoreError::Malformed(_) | StoreError::Fence(_))) = halted.why() {
+                        self.ledger.see(|_| Err(format!("the log made a batch that no store takes: {error}")));
+                    }
+                    Process::Halted(Box::new(halted))
+                }
             },
             other => other,
         };
+    }
+
+    /// Whether the clock jumped so far since the process last read it that no correction explains it: to the bounds of
+    /// [`clock`](crate::clock), the time that the log may be holding is added.
+    fn clock_jumped(&mut self) -> bool {
+        let (wall, monotonic) = (self.time.wall_ms(), self.time.monotonic_ms());
+        let (wall_before, monotonic_before) = std::mem::replace(&mut self.clock_read, (wall, monotonic));
+        let expected = wall_before + (monotonic - monotonic_before);
+        wall > expected + AHEAD_MS + HOLD_MS || wall + HOLD_MS < expected
+    }
+
+    /// What is shown was stored before: who sees a head can ask for it again.
+    fn is_kept(&self, published: &Published) {
+        let key = HeadKey { time: published.head.time, size: published.head.size };
+        self.ledger.see(|_| {
+            let mut found = false;
+            let scanned = self.disk.signed_heads(None, Direction::Backward, &mut |kept| {
+                found = kept.key == key && kept.note == published.note;
+                ControlFlow::Break(())
+            });
+            match scanned.is_ok() && found {
+                true => Ok(()),
+                false => Err(format!("the head of size {} is shown and not stored", key.size)),
+            }
+        });
     }
 
     /// One try to recover, if the sequencer stopped and that may help; else the operator's restart.
@@ -381,6 +422,9 @@ impl Machine {
                     self.ledger.see(|model| model.accepted(&accepted, digest, &payload));
                 }
                 Ok(Outcome::Known(index)) => self.ledger.see(|model| model.known(id, index)),
+                Ok(Outcome::Refused(refused)) if refused.code == Code::EntryTime => {
+                    self.ledger.see(|_| Err(format!("the log's own time refuses {id}: {refused}")));
+                }
                 Ok(Outcome::Refused(refused)) => self.ledger.see(|model| model.refused(id, digest, &refused)),
                 Ok(Outcome::Undecided(_)) => self.plan.count("· claims told to ask again"),
                 Err(_) => self.ledger.wrong(format!("{id} was answered with silence")),

@@ -12,6 +12,8 @@ pub(super) struct Chances {
     pub read: u64,
     /// A write goes wrong in one of its ways.
     pub write: u64,
+    /// A write or sync of the signer's record fails. After that only a restart helps, so it should be rarer.
+    pub(super) record: u64,
     /// A recovery of the store fails.
     pub recover: u64,
     /// The process dies within a call.
@@ -133,6 +135,12 @@ impl Plan {
     /// What becomes of a write, of these ways to go wrong.
     pub(super) fn write(&self, ways: &[Fate], what: &'static str) -> Fate {
         let chance = self.inner().chances.write;
+        self.fate(chance, ways, what)
+    }
+
+    /// What becomes of a write or sync of the signer's record.
+    pub(super) fn record(&self, ways: &[Fate], what: &'static str) -> Fate {
+        let chance = self.inner().chances.record;
         self.fate(chance, ways, what)
     }
 

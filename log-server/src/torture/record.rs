@@ -74,7 +74,7 @@ impl Medium for RecordPage {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let fate = self.plan.write(&[Fate::Lost, Fate::Persisted, Fate::Unsynced], "record write");
+        let fate = self.plan.record(&[Fate::Lost, Fate::Persisted, Fate::Unsynced], "record write");
         let arrived = match fate {
             Fate::Well | Fate::Persisted | Fate::DiesAfter => bytes.len(),
             Fate::Lost | Fate::Refused | Fate::DiesBefore => 0,
@@ -89,7 +89,7 @@ impl Medium for RecordPage {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let fate = self.plan.write(&[Fate::Lost, Fate::Persisted], "record sync");
+        let fate = self.plan.record(&[Fate::Lost, Fate::Persisted], "record sync");
         let mut page = self.page();
         if matches!(fate, Fate::Well | Fate::Persisted | Fate::DiesAfter) && page.dirty {
             page.durable = page.cached.clone();

@@ -131,6 +131,7 @@ impl Schedule {
         Chances {
             read: random.pick(&[0, 2, 10, 30]),
             write: random.pick(&[20, 100, 250, 500]),
+            record: random.pick(&[0, 10, 50, 200]),
             recover: random.pick(&[0, 100, 400]),
             die: random.pick(&[0, 2, 8, 20]),
         }
@@ -193,12 +194,12 @@ impl Schedule {
                     self.machine.rebuild();
                 }
             }
-            37 if self.random.below(3) == 0 => {
+            37 if self.random.below(2) == 0 => {
                 self.note("freeze");
                 self.end_if_up();
                 self.machine.freeze();
             }
-            38 if self.random.below(3) == 0 => {
+            38 if self.random.below(2) == 0 => {
                 self.note("freeze claim");
                 self.machine.submit(&[claims().freeze()], None);
             }
