@@ -8,6 +8,8 @@
 //! The tests run some thousands of schedules, `make torture` as many as there is time for.
 
 mod claims;
+#[cfg(test)]
+mod flip_tests;
 mod ledger;
 mod machine;
 mod model;

@@ -73,7 +73,7 @@ pub fn run(seed: u64, scratch: &Path) -> Result<Counts, Failure> {
 }
 
 /// A founded log with Acme enrolled.
-fn small() -> &'static Base {
+pub(super) fn small() -> &'static Base {
     static BASE: OnceLock<Base> = OnceLock::new();
     BASE.get_or_init(|| grown(0))
 }
