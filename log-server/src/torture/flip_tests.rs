@@ -17,6 +17,9 @@ use crate::store::memory::Part;
 use crate::store::{Batch, Store, TileRun};
 use crate::testing::log_keys;
 
+/// One flipped bit of a batch in memory.
+type Spoil = fn(&mut Batch);
+
 struct Silent;
 
 impl Progress for Silent {
@@ -84,7 +87,7 @@ fn a_bit_of_the_payload_that_flips_before_it_is_hashed_is_never_signed() {
 
 #[test]
 fn a_bit_of_the_entry_or_the_root_that_flips_after_hashing_is_never_signed() {
-    let spoils: [fn(&mut Batch); 2] = [
+    let spoils: [Spoil; 2] = [
         |batch| {
             let mut bytes = batch.entries[0].to_vec();
             bytes[40] ^= 1;
@@ -104,7 +107,7 @@ fn a_bit_of_the_entry_or_the_root_that_flips_after_hashing_is_never_signed() {
 /// Hashes, state and rows are derived: no head is wrong because of them, and `check` finds them.
 #[test]
 fn a_bit_of_a_hash_of_state_or_of_a_row_that_flips_in_memory_is_found() {
-    let spoils: [(fn(&mut Batch), &str); 3] = [
+    let spoils: [(Spoil, &str); 3] = [
         (|batch| batch.tiles[0].hashes[0].0[3] ^= 8, "tile level 0"),
         (|batch| batch.state[0].1[0] ^= 1, "state key"),
         (|batch| batch.rows[0].0[0] ^= 1, "row"),

@@ -184,7 +184,7 @@ impl Schedule {
             }
             35 => {
                 self.note("report");
-                let key = self.random.next();
+                let key = self.random.number();
                 self.machine.report(key);
             }
             36 => {
