@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz coverage bench format clean
+.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz torture coverage bench format clean
 
 ARGS ?=
 # CI tests what was committed, so there Cargo.lock must not change.
@@ -58,6 +58,9 @@ smoke: setup ## every fuzz target for a second
 
 fuzz: setup ## every fuzz target for ten minutes; ARGS="60 note" is one for a minute, ARGS=minimise keeps what was found
 	@scripts/fuzz.sh $(ARGS)
+
+torture: rocksdb ## schedules of faults with new seeds for an hour; ARGS=600 is ten hours, CLAIMTRAIL_SEED=7 that one alone
+	@cargo run $(LOCKED) --quiet --bin claimtrail-torture -- $(ARGS)
 
 coverage: rocksdb ## which lines of the rules and the sequencer the tests reach
 	@scripts/coverage.sh

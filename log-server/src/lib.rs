@@ -24,3 +24,5 @@ pub mod signer;
 pub mod store;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
+#[cfg(any(test, feature = "conformance"))]
+pub mod torture;

@@ -42,8 +42,18 @@ impl LogUnderTest {
 
     /// The same, with further options of `serve`.
     pub fn serve_with(&mut self, options: &[&str]) {
+        self.serve_at("127.0.0.1:0", options);
+    }
+
+    /// Starts the server again at the address that it had, so that clients find it.
+    pub fn serve_again(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.serve_at(&address, &[]);
+    }
+
+    fn serve_at(&mut self, address: &str, options: &[&str]) {
         let mut command = Command::new(&self.programs.log);
-        command.args(["serve", "log", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(options);
+        command.args(["serve", "log", "--listen", address, "--admin", "127.0.0.1:0"]).args(options);
         command.current_dir(self.path());
         let (server, line) = Background::start(command);
         let mut words = line.split_whitespace();

@@ -9,7 +9,7 @@ mod init;
 mod keys;
 mod open;
 mod progress;
-mod rebuild;
+pub(crate) mod rebuild;
 mod serve;
 
 use std::ffi::OsString;

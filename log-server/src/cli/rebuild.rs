@@ -35,7 +35,7 @@ pub(super) fn run(args: &RebuildArgs) -> Result<(), Failure> {
 }
 
 /// Rebuilds, or goes on where an earlier rebuild stopped. Returns the number of entries.
-fn rebuild(store: &Arc<dyn Store>, restart: bool, progress: &dyn Progress) -> Result<u64, Failure> {
+pub(crate) fn rebuild(store: &Arc<dyn Store>, restart: bool, progress: &dyn Progress) -> Result<u64, Failure> {
     let size = store.head()?.map_or(0, |head| head.size.0);
     let next = match store.rebuild_next()? {
         Some(next) if !restart => next,

@@ -17,7 +17,9 @@ use proto::note::{KeyName, NoteSigner};
 use proto::num::{Seconds, TreeSize};
 use proto::policy::TIME_KEY_SUFFIX;
 
-pub use record::{RecordError, SignedRecord, SignerRecord};
+#[cfg(any(test, feature = "conformance"))]
+pub(crate) use record::nothing_signed;
+pub use record::{Medium, RecordError, SignedRecord, SignerRecord};
 
 /// A head to sign: what the note says, and the log's time for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +150,12 @@ impl FileSigner {
     pub fn create(keys: LogKeys, path: &Path) -> Result<FileSigner, SignError> {
         let record = SignerRecord::create(path, &keys.origin)?;
         Ok(FileSigner { keys, record })
+    }
+
+    /// Signs with a record that is kept elsewhere, for tests.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn over(keys: LogKeys, record: SignerRecord) -> FileSigner {
+        FileSigner { keys, record }
     }
 }
 

@@ -4,9 +4,9 @@
 //! that is torn leaves the other place whole, and the place with the higher number that is whole counts.
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use proto::hash::Hash;
 use proto::num::{Seconds, TreeSize};
@@ -30,6 +30,9 @@ pub struct SignedRecord {
     /// Its time.
     pub time: Seconds,
 }
+
+/// What stands in a record under which nothing was signed yet.
+const NOTHING: SignedRecord = SignedRecord { size: TreeSize(0), root: Hash::EMPTY_ROOT, time: Seconds(0) };
 
 /// Why the record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -74,11 +77,37 @@ impl RecordError {
     }
 }
 
+/// Where the two places are: a file, or what fails in a file's stead.
+pub trait Medium: Send + fmt::Debug {
+    /// Reads all of `bytes` from `offset` on.
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of `bytes` from `offset` on; not durable yet.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes durable what was written.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+impl Medium for File {
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, bytes, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        File::sync_data(self)
+    }
+}
+
 /// The record, open for writing.
 #[derive(Debug)]
 pub struct SignerRecord {
     path: PathBuf,
-    file: File,
+    medium: Box<dyn Medium>,
     origin: Hash,
     sequence: u64,
     last: Option<SignedRecord>,
@@ -91,22 +120,32 @@ impl SignerRecord {
         let io = |error| RecordError::Io { path: path.to_owned(), error };
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let places = nothing_signed(origin);
         let origin = Hash::of(origin.as_bytes());
-        let none = SignedRecord { size: TreeSize(0), root: Hash::EMPTY_ROOT, time: Seconds(0) };
-        let place = encode(&origin, NOTHING_SIGNED, &none);
-        file.write_all_at(&[place, place].concat(), 0).and_then(|()| file.sync_all()).map_err(io)?;
+        FileExt::write_all_at(&file, &places, 0).and_then(|()| file.sync_all()).map_err(io)?;
         if let Some(folder) = path.parent() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?; // the name is durable, too
         }
-        Ok(SignerRecord { path: path.to_owned(), file, origin, sequence: NOTHING_SIGNED, last: None, failed: false })
+        let (path, medium) = (path.to_owned(), Box::new(file));
+        Ok(SignerRecord { path, medium, origin, sequence: NOTHING_SIGNED, last: None, failed: false })
     }
 
     /// Opens the record of an origin.
     pub fn open(path: &Path, origin: &str) -> Result<SignerRecord, RecordError> {
         let file = open(path, OpenOptions::new().read(true).write(true))?;
-        let (sequence, last) = newest(path, &file, origin)?;
+        SignerRecord::open_on(path, Box::new(file), origin)
+    }
+
+    /// The same on any medium; the path is for messages.
+    pub(crate) fn open_on(path: &Path, medium: Box<dyn Medium>, origin: &str) -> Result<SignerRecord, RecordError> {
+        let (sequence, last) = newest(path, &*medium, origin)?;
         let origin = Hash::of(origin.as_bytes());
-        Ok(SignerRecord { path: path.to_owned(), file, origin, sequence, last, failed: false })
+        // What was read may be in a cache only: an earlier process ended before its sync, or its sync failed. Nobody may sign
+        // by it until it is durable. Written to its own place, so that the other one stays whole.
+        let place = encode(&origin, sequence, &last.unwrap_or(NOTHING));
+        let written = medium.write_all_at(&place, offset(sequence)).and_then(|()| medium.sync_data());
+        written.map_err(|error| RecordError::Io { path: path.to_owned(), error })?;
+        Ok(SignerRecord { path: path.to_owned(), medium, origin, sequence, last, failed: false })
     }
 
     /// The last head signed, as the record of an origin says it. Needs no more than the right to read: for checks, by
@@ -130,10 +169,9 @@ impl SignerRecord {
             return Ok(());
         }
         let sequence = self.sequence + 1;
-        let offset = (sequence % 2) * PLACE_BYTES as u64;
-        let written = self.file.write_all_at(&encode(&self.origin, sequence, record), offset);
+        let written = self.medium.write_all_at(&encode(&self.origin, sequence, record), offset(sequence));
         // A failed sync is never tried again: the next one may succeed without having written.
-        written.and_then(|()| self.file.sync_data()).map_err(|error| {
+        written.and_then(|()| self.medium.sync_data()).map_err(|error| {
             self.failed = true;
             RecordError::Io { path: self.path.clone(), error }
         })?;
@@ -148,7 +186,7 @@ fn open(path: &Path, options: &OpenOptions) -> Result<File, RecordError> {
 }
 
 /// The newest place that is whole, with its sequence number; it must be this origin's.
-fn newest(path: &Path, file: &File, origin: &str) -> Result<(u64, Option<SignedRecord>), RecordError> {
+fn newest(path: &Path, file: &dyn Medium, origin: &str) -> Result<(u64, Option<SignedRecord>), RecordError> {
     let mut bytes = [0u8; 2 * PLACE_BYTES];
     file.read_exact_at(&mut bytes, 0).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => RecordError::Damaged { path: path.to_owned() }, // it was cut off
@@ -162,6 +200,16 @@ fn newest(path: &Path, file: &File, origin: &str) -> Result<(u64, Option<SignedR
         return Err(RecordError::OtherOrigin { path: path.to_owned(), origin: origin.to_owned() });
     }
     Ok((sequence, (sequence != NOTHING_SIGNED).then_some(last)))
+}
+
+/// The two places of an origin that has signed nothing yet.
+pub(crate) fn nothing_signed(origin: &str) -> Vec<u8> {
+    encode(&Hash::of(origin.as_bytes()), NOTHING_SIGNED, &NOTHING).repeat(2)
+}
+
+/// Where the record of a sequence number stands: the two places take turns.
+fn offset(sequence: u64) -> u64 {
+    (sequence % 2) * PLACE_BYTES as u64
 }
 
 fn encode(origin: &Hash, sequence: u64, record: &SignedRecord) -> [u8; PLACE_BYTES] {
@@ -209,10 +257,11 @@ mod tests {
         }
         drop(open);
         let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let break_at = |offset| FileExt::write_all_at(&file, &[0xff; 20], offset).unwrap();
         // The third write went to the second place; break it in the middle.
-        file.write_all_at(&[0xff; 20], PLACE_BYTES as u64 + 40).unwrap();
+        break_at(PLACE_BYTES as u64 + 40);
         assert_eq!(SignerRecord::open(&path, "log.example").unwrap().last(), Some(record(2)));
-        file.write_all_at(&[0xff; 20], 40).unwrap();
+        break_at(40);
         assert!(matches!(SignerRecord::open(&path, "log.example"), Err(RecordError::Damaged { .. })));
     }
 
@@ -235,7 +284,7 @@ mod tests {
         assert_eq!(SignerRecord::read(&path, "log.example").unwrap(), None);
         open.write(&record(7)).unwrap();
         assert_eq!(SignerRecord::read(&path, "log.example").unwrap(), Some(record(7)));
-        open.file.set_len(2 * PLACE_BYTES as u64 - 1).unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(2 * PLACE_BYTES as u64 - 1).unwrap();
         assert!(matches!(SignerRecord::read(&path, "log.example"), Err(RecordError::Damaged { .. })));
         assert!(matches!(SignerRecord::open(&path, "log.example"), Err(RecordError::Damaged { .. })));
     }

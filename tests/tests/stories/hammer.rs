@@ -111,7 +111,7 @@ fn an_issuers_limit_is_kept_as_told() {
 }
 
 /// The entries in the newest head.
-fn size(log: &LogUnderTest) -> u64 {
+pub(crate) fn size(log: &LogUnderTest) -> u64 {
     let head = String::from_utf8(crate::http(log, "/checkpoint")).expect("text");
     head.lines().nth(1).and_then(|line| line.parse().ok()).expect("a size")
 }

@@ -111,16 +111,16 @@ fn everything_is_there(log: &LogUnderTest, acknowledged: &BTreeMap<String, u64>,
 }
 
 /// SplitMix64: random enough for moments, and the same again for the same seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// From `STORY_SEED`, else another one each time.
-    fn seed() -> u64 {
+    pub(crate) fn seed() -> u64 {
         let given = std::env::var("STORY_SEED").ok().and_then(|text| text.parse().ok());
         given.unwrap_or_else(|| client::clock::now().0 ^ u64::from(std::process::id()))
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -15,6 +15,7 @@ mod hammer;
 mod import_cut;
 mod independent;
 mod kill;
+mod kill_hammer;
 mod read_only;
 mod transcripts;
 

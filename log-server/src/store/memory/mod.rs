@@ -2,6 +2,9 @@
 //!
 //! It keeps the contract but for the loss of power: its data lives as long as one of the stores opened over it.
 
+#[cfg(any(test, feature = "conformance"))]
+mod damage;
+
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::ops::{Bound, Range};
@@ -12,11 +15,14 @@ use bytes::Bytes;
 use proto::hash::{HASH_BYTES, Hash};
 use proto::num::{LeafIndex, Seconds};
 
-use super::check::{check_pair, check_range, check_tile};
-use super::error::{Commit, FenceMismatch, StoreError};
-use super::thinning::{Thinning, thin_before};
-use super::types::{Batch, Direction, Head, HeadKey, KeyValue, SignedHead, StoreStats, TILE_WIDTH};
-use super::{EachEntry, EachHead, EachPair, Store};
+use crate::store::check::{check_pair, check_range, check_tile};
+use crate::store::error::{Commit, FenceMismatch, StoreError};
+use crate::store::thinning::{Thinning, thin_before};
+use crate::store::types::{Batch, Direction, Head, HeadKey, KeyValue, SignedHead, StoreStats, TILE_WIDTH};
+use crate::store::{EachEntry, EachHead, EachPair, Store};
+
+#[cfg(any(test, feature = "conformance"))]
+pub use damage::{Moment, Part};
 
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -313,27 +319,10 @@ fn scan(pairs: &Pairs, prefix: &[u8], after: Option<&[u8]>, direction: Direction
     };
 }
 
-#[cfg(any(test, feature = "conformance"))]
-impl super::faulty::Damage for MemoryStore {
-    fn overwrite_entry(&self, index: LeafIndex, entry: &[u8]) -> Result<(), StoreError> {
-        self.write(|data| {
-            data.entries.insert(index.0, Bytes::copy_from_slice(entry));
-            Ok(())
-        })
-    }
-
-    fn overwrite_hash(&self, level: u8, index: u64, hash: Hash) -> Result<(), StoreError> {
-        self.write(|data| {
-            data.tiles.insert((level, index), hash);
-            Ok(())
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::conformance::{Disk, ORIGIN, grow_and_check, run};
     use super::*;
+    use crate::store::conformance::{Disk, ORIGIN, grow_and_check, run};
 
     struct Kept(MemoryStore);
 
