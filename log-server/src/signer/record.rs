@@ -111,6 +111,8 @@ pub struct SignerRecord {
     origin: Hash,
     sequence: u64,
     last: Option<SignedRecord>,
+    /// Whether this process knows that what it read or wrote is durable.
+    durable: bool,
     failed: bool,
 }
 
@@ -127,7 +129,7 @@ impl SignerRecord {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?; // the name is durable, too
         }
         let (path, medium) = (path.to_owned(), Box::new(file));
-        Ok(SignerRecord { path, medium, origin, sequence: NOTHING_SIGNED, last: None, failed: false })
+        Ok(SignerRecord { path, medium, origin, sequence: NOTHING_SIGNED, last: None, durable: true, failed: false })
     }
 
     /// Opens the record of an origin.
@@ -140,12 +142,8 @@ impl SignerRecord {
     pub(crate) fn open_on(path: &Path, medium: Box<dyn Medium>, origin: &str) -> Result<SignerRecord, RecordError> {
         let (sequence, last) = newest(path, &*medium, origin)?;
         let origin = Hash::of(origin.as_bytes());
-        // What was read may be in a cache only: an earlier process ended before its sync, or its sync failed. Nobody may sign
-        // by it until it is durable. Written to its own place, so that the other one stays whole.
-        let place = encode(&origin, sequence, &last.unwrap_or(NOTHING));
-        let written = medium.write_all_at(&place, offset(sequence)).and_then(|()| medium.sync_data());
-        written.map_err(|error| RecordError::Io { path: path.to_owned(), error })?;
-        Ok(SignerRecord { path: path.to_owned(), medium, origin, sequence, last, failed: false })
+        let path = path.to_owned();
+        Ok(SignerRecord { path, medium, origin, sequence, last, durable: false, failed: false })
     }
 
     /// The last head signed, as the record of an origin says it. Needs no more than the right to read: for checks, by
@@ -165,19 +163,30 @@ impl SignerRecord {
         if self.failed {
             return Err(RecordError::Failed { path: self.path.clone() });
         }
+        if !self.durable {
+            // What was read may be in a cache only: an earlier process ended before its sync, or its sync failed. Nobody signs
+            // by it until it is durable. It is written to its own place again, so that the other one stays whole.
+            self.put(self.sequence, &self.last.unwrap_or(NOTHING))?;
+            self.durable = true;
+        }
         if self.last.as_ref() == Some(record) {
             return Ok(());
         }
         let sequence = self.sequence + 1;
+        self.put(sequence, record)?;
+        self.sequence = sequence;
+        self.last = Some(*record);
+        Ok(())
+    }
+
+    /// Writes and syncs one place.
+    fn put(&mut self, sequence: u64, record: &SignedRecord) -> Result<(), RecordError> {
         let written = self.medium.write_all_at(&encode(&self.origin, sequence, record), offset(sequence));
         // A failed sync is never tried again: the next one may succeed without having written.
         written.and_then(|()| self.medium.sync_data()).map_err(|error| {
             self.failed = true;
             RecordError::Io { path: self.path.clone(), error }
-        })?;
-        self.sequence = sequence;
-        self.last = Some(*record);
-        Ok(())
+        })
     }
 }
 

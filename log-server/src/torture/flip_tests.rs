@@ -165,3 +165,26 @@ fn stored_bits_that_flip_are_found_wherever_they_are() {
     }
     assert!(started > 0, "no log started over a flipped bit of its state");
 }
+
+/// What no check can tell from a true time: a committed head that is later than it was. The log signs it, waits, and goes on.
+#[test]
+fn a_head_that_became_later_makes_the_log_wait_and_convicts_it_of_nothing() {
+    /// More than a correction of the clock.
+    const LATER_SECONDS: u64 = 3600;
+    let mut machine = running();
+    let spoilt = submit_spoilt(&mut machine, |batch| batch.head.time.0 += LATER_SECONDS);
+    assert!(!spoilt, "the head that is read back is another one");
+    machine.end(End::Killed);
+    machine.ledger.damage();
+    machine.start().expect("nothing contradicts the later time");
+    let waiting = machine.ledger.published().expect("shown");
+    machine.submit(&[claims().promise(10)], None);
+    assert_eq!(machine.ledger.published().expect("shown").note, waiting.note, "the clock is behind: no claim is taken");
+    machine.end(End::Killed);
+    machine.pass(2 * LATER_SECONDS * 1000);
+    machine.start().expect("started");
+    machine.submit(&[claims().promise(10)], None);
+    assert!(machine.ledger.published().expect("shown").head.size > waiting.head.size, "it goes on");
+    machine.stop(&[]);
+    assert_eq!(difference(&machine), None);
+}

@@ -50,8 +50,9 @@ fn a_record_that_was_never_synced_is_made_durable_before_anyone_signs_by_it() {
         let written = page.durable();
         let page = RecordPage::of(before, Plan::new(seed));
         page.write_all_at(&written, 0).unwrap();
-        let opened = open(&page);
+        let mut opened = open(&page);
         assert_eq!(opened.last(), Some(record(7)));
+        opened.write(&record(7)).unwrap();
         page.lose_power();
         assert_eq!(durable_record(&page).unwrap(), Some(record(7)), "seed {seed}");
     }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let mut seeds = Random::new(first.unwrap_or_else(|| client::clock::now().0 ^ u64::from(std::process::id())));
     let (mut counts, mut said) = (Counts::new(), Instant::now());
     loop {
-        // Five digits more than anyone wants to type would find nothing more.
+        // Short enough to be typed again.
         let seed = first.unwrap_or_else(|| seeds.below(1 << 40));
         let ran = std::panic::catch_unwind(|| run(seed, scratch.path()));
         match ran {

@@ -117,8 +117,9 @@ async fn bind(address: SocketAddr, key: &str) -> Result<Server, Failure> {
 
 /// Opens keys and store, recovers, and starts the sequencer.
 fn open_log(config: &Config) -> Result<(Arc<Log>, Arc<dyn Store>), Failure> {
-    let (keys, signer) = open::signer(config)?;
+    // The store first: who has it is the only process that may go by the signer's record.
     let store = open::store(config)?;
+    let (keys, signer) = open::signer(config)?;
     if let Some(next) = store.rebuild_next()? {
         return Err(StoreError::Rebuilding { next }.into());
     }
