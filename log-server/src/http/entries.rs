@@ -7,6 +7,7 @@ use proto::b64;
 use proto::claim::{Claim, ClaimId};
 use proto::code::Code;
 use proto::entry::Entry;
+use proto::merkle::NodeReader as _;
 use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::Serialize;
 use service::problem::Problem;
@@ -48,6 +49,11 @@ fn shown(view: &View, index: LeafIndex) -> Result<Shown, ReadError> {
     }
     let corrupt = |what: &dyn std::fmt::Display| Problem::internal(format_args!("entry {index}: {what}"));
     let bytes = view.store().entry(index)?.ok_or_else(|| corrupt(&"missing"))?;
+    let leaf_hash = Entry::leaf_hash(&bytes);
+    let in_tree = view.log.tree(view.size()).node(0, index.0).map_err(|error| corrupt(&error))?;
+    if leaf_hash != in_tree {
+        return Err(corrupt(&"its stored bytes are not what the tree holds; run `check`").into());
+    }
     let entry = Entry::decode(&bytes).map_err(|error| corrupt(&error))?;
     let claim = Claim::parse(&entry.payload).map_err(|error| corrupt(&error))?;
     Ok(Shown {
@@ -57,7 +63,7 @@ fn shown(view: &View, index: LeafIndex) -> Result<Shown, ReadError> {
         claim_type: claim.claim_type.as_str().to_owned(),
         issuer: claim.issuer.as_str().to_owned(),
         links: entry.links.into(),
-        leaf_hash: Entry::leaf_hash(&bytes).to_base64(),
+        leaf_hash: leaf_hash.to_base64(),
         entry: b64::encode(&bytes),
         payload_type: entry.payload_type,
     })

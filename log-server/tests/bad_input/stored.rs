@@ -205,6 +205,16 @@ fn flipped_bit() {
     assert_eq!(receipt["index"], 6);
     assert!(server.stop().success());
 
+    // Bytes that are an entry, but another one: a promise of another month, with everything else in its place.
+    let at = good.windows(7).position(|bytes| bytes == b"2031-03").expect("the month");
+    let mut other = good.to_vec();
+    other[at + 6] = b'4';
+    folder.store().overwrite_entry(LeafIndex(3), &other).unwrap();
+    let server = Serving::start(&folder);
+    failed(server.get("/v1/entries/3"));
+    body_of(&server.get("/v1/entries/2"), 200);
+    assert!(server.stop().success());
+
     // With the entry restored all is as it was, and what was taken meanwhile is there.
     folder.store().overwrite_entry(LeafIndex(3), &good).unwrap();
     folder.run(&["check", "log"]).expect(0, &["7 of 7 entries"]);
