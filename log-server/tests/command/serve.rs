@@ -43,6 +43,11 @@ fn a_log_is_made_served_and_stopped() {
     }
     folder.run(&["check", "log"]).expect(69, &["in use by another process"]);
     folder.run(&["serve", "log"]).expect(69, &["in use by another process"]);
+    // A second server goes by nothing that the first one still writes: without the store it never looks at the record.
+    let (record, aside) = (folder.log().join("signer/record"), folder.path().join("aside"));
+    std::fs::rename(&record, &aside).unwrap();
+    folder.run(&["serve", "log"]).expect(69, &["in use by another process"]);
+    std::fs::rename(&aside, &record).unwrap();
     assert!(server.stop().success());
     folder.run(&["check", "log", "--json"]).expect(0, &["\"ok\":true", "\"size\":3", "\"difference\":null"]);
     // And again: the same log goes on.
