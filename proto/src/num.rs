@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// Tree sizes above 2^63 - 1 are refused everywhere, so that shifts by 64 cannot happen (SPECS: RFC 9162 proofs have at
 /// most 63 hashes below that size).
 pub const MAX_TREE_SIZE: u64 = (1 << 63) - 1;
@@ -82,6 +85,13 @@ impl Millis {
     pub fn seconds(self) -> Seconds {
         Seconds(self.0 / 1000)
     }
+
+    /// As RFC 3339 in UTC, to the second, for people; far beyond the year 9999 as the plain number.
+    pub fn to_rfc3339(self) -> String {
+        let seconds = i64::try_from(self.seconds().0).unwrap_or(i64::MAX);
+        let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
+        moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{self} ms since 1970"))
+    }
 }
 
 impl Seconds {
@@ -94,6 +104,13 @@ impl Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        assert_eq!(Millis(0).to_rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Millis(1_800_000_000_999).to_rfc3339(), "2027-01-15T08:00:00Z");
+        assert!(Millis(u64::MAX).to_rfc3339().ends_with("since 1970"));
+    }
 
     #[test]
     fn decimals_are_canonical_or_refused() {

@@ -217,7 +217,8 @@ fn check_address(origin: &str, timestamp: Millis, checked: &Checked) -> Result<(
     if let Some(limit) = &claim.submit_before
         && i128::from(timestamp.0) > i128::from(limit.millis())
     {
-        let message = format!("the log's time is {timestamp} ms since 1970, past the claim's `submit_before`");
+        let now = timestamp.to_rfc3339();
+        let message = format!("the log's time is {now}, past the claim's `submit_before` ({limit})");
         return Err(Refused::at(Code::ClaimTooLate, "/submit_before", message));
     }
     Ok(())

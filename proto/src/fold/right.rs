@@ -18,8 +18,8 @@ pub(super) fn speaks(id: &KeyId, key: &KeyRecord, timestamp: Millis) -> Result<(
         return refuse(Code::KeyRevoked, format!("the key {id} was revoked by entry {index}; sign with another key"));
     }
     if timestamp.0 < key.from_ms {
-        let message =
-            format!("the key {id} comes from a recovery and speaks only from {} ms since 1970 on", key.from_ms);
+        let from = Millis(key.from_ms).to_rfc3339();
+        let message = format!("the key {id} comes from a recovery and speaks only from {from} on");
         return refuse(Code::KeyExpired, message);
     }
     if key.until_ms.is_some_and(|until| timestamp.0 >= until) {
