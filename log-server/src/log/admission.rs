@@ -17,6 +17,7 @@ use proto::receipt::Receipt;
 use proto::statement::Refusal;
 use tokio::sync::oneshot;
 
+use super::mode::DISK_RETRY_AFTER_SECONDS;
 use super::{Answer, Declined, Log, Mode};
 use crate::sequencer::{Accepted, Full, Item, Outcome, StoredState, Submitted, ask_again};
 use crate::store::StoreError;
@@ -103,7 +104,10 @@ impl Log {
             Outcome::Accepted(accepted) => Ok(Answer { receipt: self.to_receipt(*accepted), created: true }),
             Outcome::Known(index) => self.answer_known(submission, index).await,
             Outcome::Refused(refused) => Err(self.declined(refused, validly_signed.then_some(submission.id()))),
-            Outcome::Undecided(refused) => Err(Declined { retry_after_seconds: Some(1), ..refused.into() }),
+            Outcome::Undecided(refused) => {
+                let retry = if refused.code == Code::DiskLow { DISK_RETRY_AFTER_SECONDS } else { 1 };
+                Err(Declined { retry_after_seconds: Some(retry), ..refused.into() })
+            }
         }
     }
 

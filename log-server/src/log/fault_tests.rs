@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use proto::code::Code;
 use proto::entry::Entry;
 use proto::fold::{self, Changes};
 use proto::hash::Hash;
@@ -132,10 +133,26 @@ async fn a_claim_in_doubt_is_answered_with_the_entry_it_became() {
     let Broken { test, faults, .. } = broken().await;
     faults.schedule([Some(CommitFault::PersistedUnknown)]);
     let declined = test.log.submit(body(&support("CAM-3", "2031-03")), false).await.expect_err("in doubt");
-    assert_eq!(declined.refused.code, proto::code::Code::ModeRecovering);
+    assert_eq!(declined.refused.code, Code::ModeRecovering);
     let receipt = insist(&test.log, "CAM-3").await;
     assert_eq!(receipt.index, LeafIndex(2));
     assert_eq!(test.log.published().head.size, TreeSize(3), "it is in the log once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_without_room_is_said_and_nothing_has_to_recover() {
+    let Broken { test, faults, .. } = broken().await;
+    let before = test.log.published();
+    faults.schedule([Some(CommitFault::NoRoom), Some(CommitFault::NoRoom)]);
+    for model in ["CAM-3", "CAM-4"] {
+        let declined = test.log.submit(body(&support(model, "2031-03")), false).await.expect_err("no room");
+        assert_eq!((declined.refused.code, declined.retry_after_seconds), (Code::DiskLow, Some(60)));
+        assert_eq!(test.log.mode(), Mode::Normal, "the sequencer did not stop");
+    }
+    assert_eq!(test.log.published().note, before.note);
+    // As soon as there is room the same claim is taken at once.
+    let answer = test.log.submit(body(&support("CAM-3", "2031-03")), false).await.expect("room again");
+    assert_eq!((answer.receipt.index, answer.created), (LeafIndex(2), true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proto::code::{Code, Refused};
 
+/// Nobody makes room on a disk sooner.
+pub(super) const DISK_RETRY_AFTER_SECONDS: u64 = 60;
+
 /// What the log does with claims. It can be read in every mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
@@ -43,7 +46,8 @@ impl Mode {
             Mode::Normal => return None,
             Mode::ReadOnly(why) => (Code::ModeReadOnly, format!("the log is read-only: {why}"), None),
             Mode::DiskLow => {
-                (Code::DiskLow, "the log's disk reserve is reached; the operator must make room".into(), Some(60))
+                let refused = crate::sequencer::no_room();
+                return Some((refused, Some(DISK_RETRY_AFTER_SECONDS)));
             }
             Mode::ClockJump(why) => (Code::ClockJump, why.clone(), Some(60)),
             Mode::Recovering(why) => (Code::ModeRecovering, format!("the log is recovering: {why}"), Some(1)),

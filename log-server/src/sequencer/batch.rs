@@ -63,6 +63,13 @@ impl Sequencer {
         }
         match self.core.store.commit(self.head.as_ref(), &plan.batch) {
             Commit::Committed => self.finish(plan, publish),
+            // Never tried, by the store's own word: nothing is in doubt, and nothing has to be recovered.
+            Commit::DefinitelyNot(error @ StoreError::DiskLow { .. }) => {
+                tracing::warn!(%error, "a batch was not written");
+                answer_all(plan.taken.into_iter().map(|taken| taken.item), &Outcome::Undecided(no_room()));
+                answer_known(plan.known);
+                Ok((self, None))
+            }
             Commit::DefinitelyNot(error) => Err(self.halt(plan, Halt::NotWritten(error))),
             Commit::Unknown(error) => Err(self.halt(plan, Halt::Unknown(error))),
         }
@@ -97,12 +104,9 @@ impl Sequencer {
     }
 
     fn halt(self, plan: Plan, halt: Halt) -> Halted {
-        for taken in plan.taken {
-            let _gone = taken.item.reply.send(Outcome::Undecided(ask_again()));
-        }
-        for (item, _) in plan.known {
-            let _gone = item.reply.send(Outcome::Undecided(ask_again()));
-        }
+        let (taken, known) =
+            (plan.taken.into_iter().map(|taken| taken.item), plan.known.into_iter().map(|(item, _)| item));
+        answer_all(taken.chain(known), &Outcome::Undecided(ask_again()));
         Halted::new(self.core, halt)
     }
 
@@ -135,9 +139,8 @@ impl Sequencer {
             if let Err(halt) = decided {
                 // What was read cannot be trusted: nobody of this batch gets an answer but "ask again".
                 let known = plan.known.into_iter().map(|(item, _)| item);
-                for item in plan.taken.into_iter().map(|taken| taken.item).chain(known).chain(items) {
-                    let _gone = item.reply.send(Outcome::Undecided(ask_again()));
-                }
+                let taken = plan.taken.into_iter().map(|taken| taken.item);
+                answer_all(taken.chain(known).chain(items), &Outcome::Undecided(ask_again()));
                 return Err(halt);
             }
         }
@@ -288,10 +291,15 @@ fn answer_known(known: Vec<(Item, LeafIndex)>) {
 }
 
 /// Gives everyone the same answer.
-pub(super) fn answer_all(items: Vec<Item>, outcome: &Outcome) {
+pub(super) fn answer_all(items: impl IntoIterator<Item = Item>, outcome: &Outcome) {
     for item in items {
         let _gone = item.reply.send(outcome.clone());
     }
+}
+
+/// The answer when a write would eat into the disk's reserve.
+pub(crate) fn no_room() -> Refused {
+    Refused::new(Code::DiskLow, "the log's disk reserve is reached; the operator must make room")
 }
 
 /// The answer when the outcome of a write is not known.

@@ -26,7 +26,7 @@ use proto::merkle::CompactRange;
 use proto::tile::TileTree;
 
 pub use answer::{Accepted, Item, Outcome, Submitted};
-pub(crate) use batch::ask_again;
+pub(crate) use batch::{ask_again, no_room};
 pub use overlay::StoredState;
 pub use queue::{Full, Queue, QueueLimits};
 pub use recover::{Halt, Halted};

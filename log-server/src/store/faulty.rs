@@ -19,6 +19,8 @@ use super::{EachEntry, EachHead, EachPair, Store};
 pub enum CommitFault {
     /// It is lost, and the store knows.
     Lost,
+    /// The disk's reserve would be touched: it was never tried.
+    NoRoom,
     /// It is lost, and the store does not know.
     LostUnknown,
     /// It is stored, and the store does not know.
@@ -44,12 +46,6 @@ pub enum Operation {
     PutSignedHead,
     /// Recovering. The store stays in doubt.
     Recover,
-    /// Reading fork reports.
-    Reports,
-    /// Keeping a fork report. It is lost, and the store is in doubt afterwards.
-    PutReport,
-    /// Thinning signed heads. All stay, and the store is in doubt afterwards.
-    Prune,
 }
 
 #[derive(Debug, Default)]
@@ -199,6 +195,7 @@ impl<S: Store> Store for FaultyStore<S> {
         match fault {
             None => self.inner.commit(expected, batch),
             Some(CommitFault::Lost) => Commit::DefinitelyNot(injected("commit lost")),
+            Some(CommitFault::NoRoom) => Commit::DefinitelyNot(StoreError::DiskLow { free_bytes: 1, reserve_bytes: 2 }),
             Some(CommitFault::LostUnknown) => Commit::Unknown(self.doubtful(injected("commit, outcome unknown"))),
             Some(CommitFault::PersistedUnknown) => match self.inner.commit(expected, batch) {
                 Commit::Committed => Commit::Unknown(self.doubtful(injected("commit, outcome unknown"))),
@@ -279,18 +276,15 @@ impl<S: Store> Store for FaultyStore<S> {
 
     fn prune_heads(&self, now: Seconds) -> Result<u64, StoreError> {
         self.faults.check_doubt()?;
-        self.faults.meet(Operation::Prune).map_err(|error| self.doubtful(error))?;
         self.inner.prune_heads(now)
     }
 
     fn put_report(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         self.faults.check_doubt()?;
-        self.faults.meet(Operation::PutReport).map_err(|error| self.doubtful(error))?;
         self.inner.put_report(key, value)
     }
 
     fn reports(&self, after: Option<&[u8]>, each: &mut EachPair<'_>) -> Result<(), StoreError> {
-        self.faults.meet(Operation::Reports)?;
         self.inner.reports(after, each)
     }
 
@@ -378,27 +372,6 @@ mod tests {
             }
             check_log(&store);
         }
-        faults.fail(Operation::Reports, 0, 1);
-        let reports = |store: &FaultyStore<MemoryStore>| {
-            let mut count = 0;
-            let each = &mut |_: &[u8], _: &[u8]| {
-                count += 1;
-                std::ops::ControlFlow::Continue(())
-            };
-            store.reports(None, each).map(|()| count)
-        };
-        assert!(reports(&store).is_err());
-        for operation in [Operation::PutReport, Operation::Prune] {
-            faults.fail(operation, 0, 1);
-            let failed = match operation {
-                Operation::PutReport => store.put_report(b"key", b"value"),
-                _ => store.prune_heads(Seconds(u64::MAX)).map(drop),
-            };
-            assert!(failed.is_err() && faults.in_doubt(), "{operation:?}");
-            assert_eq!(store.put_report(b"key", b"value"), Err(StoreError::NeedsRecovery));
-            store.recover().expect("recovered");
-        }
-        assert_eq!(reports(&store), Ok(0));
         // The fence is older than any plan.
         faults.schedule([Some(CommitFault::PersistedUnknown)]);
         let outcome = store.commit(None, &log.clone().batch(1));
