@@ -10,6 +10,7 @@ use proto::ed25519::SecretKey;
 use proto::hash::Hash;
 use serde_json::{Value, json};
 
+use crate::check::Progress;
 use crate::clock::TimeSource;
 use crate::log::{IssuerLimit, Log, LogConfig, OpenError};
 use crate::sequencer::QueueLimits;
@@ -207,6 +208,15 @@ impl HeadSigner for MemorySigner {
         *self.last.lock().expect("no test panics while it holds the lock") = Some(*head);
         self.keys.sign_head(head)
     }
+}
+
+/// Hears how far a check is and says nothing.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn part(&self, _: &'static str, _: u64) {}
+    fn done(&self, _: u64) {}
 }
 
 /// A running test log with what it was made of.

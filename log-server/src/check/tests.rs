@@ -17,13 +17,6 @@ use crate::testing::*;
 /// Entries of the log that the tests alter: more than one tile.
 const ENTRIES: u64 = 302;
 
-struct Silent;
-
-impl Progress for Silent {
-    fn part(&self, _: &'static str, _: u64) {}
-    fn done(&self, _: u64) {}
-}
-
 struct Grown {
     store: MemoryStore,
     last: HeadToSign,

@@ -7,7 +7,7 @@ use proto::dsse::Envelope;
 use serde_json::json;
 
 use super::random::Random;
-use crate::testing::{ORIGIN, acme, body, claim, constitution_claim, enrolment, number, sign, support_claim};
+use crate::testing::{ORIGIN, acme, claim, constitution_claim, enrolment, number, sign, support_claim};
 
 /// Promises about different models; enough that no schedule runs out of new ones.
 const MODELS: usize = 160;
@@ -125,7 +125,5 @@ fn refused() -> Vec<Envelope> {
     let mut elsewhere = support_claim("M-3", "2031-03");
     elsewhere["logs"] = json!([{"origin": format!("{ORIGIN}/other")}]);
     let stranger = sign(&support_claim("M-4", "2031-03"), &[STRANGER]);
-    let all = vec![sign(&role, &[number::ACME_SIGN]), broken, sign(&elsewhere, &[number::ACME_SIGN]), stranger];
-    debug_assert!(all.iter().all(|envelope| !body(envelope).is_empty()));
-    all
+    vec![sign(&role, &[number::ACME_SIGN]), broken, sign(&elsewhere, &[number::ACME_SIGN]), stranger]
 }

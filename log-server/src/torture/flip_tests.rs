@@ -1,39 +1,24 @@
 //! One flipped bit, wherever a claim lies between its arrival and a check years later: refused before anything is signed over
 //! it, or found by `check`.
 
-use std::sync::Arc;
-
 use proto::entry::Entry;
 use proto::hash::Hash;
 use proto::merkle::CompactRange;
 
 use super::claims::claims;
-use super::ledger::durable_record;
 use super::machine::{End, Machine};
 use super::random::Random;
 use super::schedule::small;
-use crate::check::{self, Beside, Difference, Progress};
+use crate::check::Difference;
 use crate::store::memory::Part;
-use crate::store::{Batch, Store, TileRun};
-use crate::testing::log_keys;
+use crate::store::{Batch, Store as _, TileRun};
 
 /// One flipped bit of a batch in memory.
 type Spoil = fn(&mut Batch);
 
-struct Silent;
-
-impl Progress for Silent {
-    fn part(&self, _: &'static str, _: u64) {}
-    fn done(&self, _: u64) {}
-}
-
 fn difference(machine: &Machine) -> Option<Difference> {
     let scratch = tempfile::tempdir().unwrap();
-    let keys = log_keys();
-    let record = Some(durable_record(&machine.page));
-    let beside = Beside { vkeys: Some((keys.log_vkey(), keys.time_vkey())), record, scratch: scratch.path() };
-    let store: Arc<dyn Store> = Arc::new(machine.disk.reopen());
-    check::run(&store, &beside, &Silent).expect("the check runs").difference
+    machine.check(scratch.path()).expect("the check runs")
 }
 
 /// A log with a few promises, running.

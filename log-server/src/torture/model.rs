@@ -198,45 +198,29 @@ impl Model {
         ensure(head.root == self.range.root(), || "the head's root is not the one of the entries".into())?;
         let last = self.times.last().copied().unwrap_or_default();
         ensure(head.last_timestamp == last && head.time >= last.seconds(), || format!("the times of {head:?}"))?;
-        for tile in 0..head.size.0.div_ceil(TILE_WIDTH) {
-            let width = (head.size.0 - tile * TILE_WIDTH).min(TILE_WIDTH);
-            let stored = disk.tile(0, tile, u16::try_from(width).unwrap_or(0)).map_err(|e| e.to_string())?;
+        self.check_hashes(disk, 0, head.size.0)?;
+        self.check_hashes(disk, 1, head.size.0 / TILE_WIDTH)?;
+        let mut state = Comparison { what: "state", ..Comparison::default() };
+        let scanned = disk.state_scan(None, &mut |key, value| state.compare(key, value, self.state.get(key)));
+        scanned.map_err(|e| e.to_string())?;
+        state.ended(self.state.len())?;
+        let mut rows = Comparison { what: "row", ..Comparison::default() };
+        let each = &mut |key: &[u8], value: &[u8]| rows.compare(key, value, self.rows.get(key));
+        disk.rows(b"", None, Direction::Forward, each).map_err(|e| e.to_string())?;
+        rows.ended(self.rows.len())
+    }
+
+    /// The first `count` stored hashes of a tile level are those that the entries give.
+    fn check_hashes(&self, disk: &MemoryStore, level: u8, count: u64) -> Result<(), Wrong> {
+        for tile in 0..count.div_ceil(TILE_WIDTH) {
+            let width = (count - tile * TILE_WIDTH).min(TILE_WIDTH);
+            let stored = disk.tile(level, tile, u16::try_from(width).unwrap_or(0)).map_err(|e| e.to_string())?;
             for (at, hash) in (tile * TILE_WIDTH..).zip(stored.chunks_exact(HASH_BYTES)) {
-                let derived = self.hashes.get(&(0, at)).is_some_and(|derived| derived.0 == hash);
-                ensure(derived, || format!("the stored hash {at} is another one"))?;
+                let derived = self.hashes.get(&(level, at)).is_some_and(|derived| derived.0 == hash);
+                ensure(derived, || format!("the stored hash {at} of level {level} is another one"))?;
             }
         }
-        let above = u16::try_from(head.size.0 / TILE_WIDTH).unwrap_or(0);
-        if above > 0 {
-            let stored = disk.tile(1, 0, above).map_err(|e| e.to_string())?;
-            for (at, hash) in (0..).zip(stored.chunks_exact(HASH_BYTES)) {
-                let derived = self.hashes.get(&(1, at)).is_some_and(|derived| derived.0 == hash);
-                ensure(derived, || format!("the stored hash {at} of level 1 is another one"))?;
-            }
-        }
-        let (mut state, mut rows) = (0, 0);
-        let mut wrong = Ok(());
-        let mut compare = |found: bool, what: &str, key: &[u8]| {
-            wrong = ensure(found, || format!("stored {what} \"{}\" is not what the entries give", key.escape_ascii()));
-            if found { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        let scanned = disk.state_scan(None, &mut |key, value| {
-            state += 1;
-            compare(self.state.get(key).is_some_and(|derived| derived == value), "state", key)
-        });
-        scanned.map_err(|e| e.to_string())?;
-        wrong.clone()?;
-        let mut compare = |found: bool, key: &[u8]| {
-            wrong = ensure(found, || format!("stored row \"{}\" is not what the entries give", key.escape_ascii()));
-            if found { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        let scanned = disk.rows(b"", None, Direction::Forward, &mut |key, value| {
-            rows += 1;
-            compare(self.rows.get(key).is_some_and(|derived| derived == value), key)
-        });
-        scanned.map_err(|e| e.to_string())?;
-        wrong?;
-        ensure((state, rows) == (self.state.len(), self.rows.len()), || "state or rows are missing".into())
+        Ok(())
     }
 
     /// Nothing that was ever said is wrong now.
@@ -284,6 +268,32 @@ impl Model {
         let below = place.checked_sub(1).and_then(|below| self.times.get(below));
         ensure(below.is_none_or(|at| at.seconds() <= time), || "an entry below it is later".into())?;
         ensure(self.times.get(place).is_none_or(|at| at.seconds() >= time), || "an entry above it is earlier".into())
+    }
+}
+
+/// Stored pairs held against derived ones, until the first that differs.
+#[derive(Default)]
+struct Comparison {
+    what: &'static str,
+    seen: usize,
+    wrong: Option<Wrong>,
+}
+
+impl Comparison {
+    fn compare(&mut self, key: &[u8], stored: &[u8], derived: Option<&Vec<u8>>) -> ControlFlow<()> {
+        self.seen += 1;
+        if derived.is_some_and(|derived| derived == stored) {
+            return ControlFlow::Continue(());
+        }
+        self.wrong = Some(format!("stored {} \"{}\" is not what the entries give", self.what, key.escape_ascii()));
+        ControlFlow::Break(())
+    }
+
+    /// Nothing differs, and nothing of what is derived is missing.
+    fn ended(self, derived: usize) -> Result<(), Wrong> {
+        let Comparison { what, seen, wrong } = self;
+        wrong.map_or(Ok(()), Err)?;
+        ensure(seen == derived, || format!("{derived} of {what} are derived, {seen} are stored"))
     }
 }
 

@@ -2,23 +2,22 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use super::claims::{claims, id};
-use super::ledger::durable_record;
 use super::machine::{Base, End, Machine};
 use super::plan::{Chances, Counts};
 use super::random::Random;
 use super::store::flip_in_batch;
-use crate::check::{self, Beside, Progress};
-use crate::store::Store;
 use crate::store::memory::Part;
-use crate::testing::{acme, log_keys};
+use crate::testing::acme;
 
 /// The promise that every schedule submits at its end and no other does.
 const LAST_PROMISE: usize = 159;
 /// Entries of the larger log that schedules begin from: a tile is full a few claims later.
 const LARGE: usize = 250;
+/// Long enough that old heads are thinned (a day and a half).
+const A_DAY_AND_MORE_MS: u64 = 36 * 60 * 60 * 1000;
 /// Steps of the longest schedule.
 const MOST_STEPS: u64 = 22;
 
@@ -38,13 +37,6 @@ impl fmt::Display for Failure {
         writeln!(f, "{}", self.what)?;
         write!(f, "after {}\nagain: CLAIMTRAIL_SEED={} make torture", self.steps.join(", "), self.seed)
     }
-}
-
-struct Silent;
-
-impl Progress for Silent {
-    fn part(&self, _: &'static str, _: u64) {}
-    fn done(&self, _: u64) {}
 }
 
 struct Schedule {
@@ -256,7 +248,7 @@ impl Schedule {
             10 => {
                 self.note("a day passes");
                 self.crash("crash");
-                self.machine.pass(Machine::A_DAY.as_secs() * 1500);
+                self.machine.pass(A_DAY_AND_MORE_MS);
             }
             _ => {
                 self.note("clock set right");
@@ -293,9 +285,8 @@ impl Schedule {
         }
         if self.random.below(32) == 0 {
             self.machine.plan.count("· checks by `check`");
-            match self.check(scratch)? {
-                None => {}
-                Some(difference) => return Err(format!("check says {difference}")),
+            if let Some(difference) = self.machine.check(scratch)? {
+                return Err(format!("check says {difference:?}"));
             }
         }
         Ok(())
@@ -359,22 +350,13 @@ impl Schedule {
         self.crash("crash");
         self.machine.ledger.verdict()?;
         let sound = self.machine.ledger.ask(|model| model.check_stored_log(&self.machine.disk));
-        let found = self.check(scratch)?;
+        let found = self.machine.check(scratch)?;
         match (&sound, &found) {
             (Ok(()), None) => self.machine.plan.count("· damage refused, the log is sound"),
             (Err(_), Some(_)) => self.machine.plan.count("· damage found by `check`"),
             _ => return Err(format!("the log is {sound:?}, `check` says {found:?}")),
         }
         Ok(())
-    }
-
-    fn check(&mut self, scratch: &Path) -> Result<Option<String>, String> {
-        let keys = log_keys();
-        let record = Some(durable_record(&self.machine.page));
-        let beside = Beside { vkeys: Some((keys.log_vkey(), keys.time_vkey())), record, scratch };
-        let store: Arc<dyn Store> = Arc::new(self.machine.disk.reopen());
-        let report = check::run(&store, &beside, &Silent).map_err(|error| format!("check failed: {error}"))?;
-        Ok(report.difference.map(|difference| format!("{}: {}", difference.place, difference.what)))
     }
 }
 

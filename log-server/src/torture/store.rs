@@ -79,13 +79,9 @@ impl WildStore {
         doubt.before_heads.clear();
     }
 
-    /// The process ended, the machine did not: everything written is there.
-    pub(super) fn lose_process(&self) {
-        self.settle();
-    }
-
-    /// What was in doubt is decided: a late write comes or never will, an unsynced one stays or is gone.
-    fn settle(&self) {
+    /// What was in doubt is decided, as when a process ends and the machine goes on: a late write comes or never will, an
+    /// unsynced one stays or is gone.
+    pub(super) fn settle(&self) {
         let mut doubt = self.doubt();
         if let Some(moment) = doubt.before_unsynced.take()
             && self.plan.coin()

@@ -13,16 +13,18 @@ use claimtrail_log::torture::{Counts, Random, run};
 
 /// Minutes unless told otherwise.
 const MINUTES: f64 = 60.0;
+/// More than anyone waits, and no more than a moment in time can hold.
+const MOST_MINUTES: f64 = 1e6;
 /// How often it says how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let minutes = std::env::args().nth(1).map_or(Ok(MINUTES), |text| text.parse::<f64>());
     let given = std::env::var("CLAIMTRAIL_SEED").ok().map(|text| text.parse::<u64>());
-    let (Ok(minutes), None | Some(Ok(_))) = (minutes, &given) else {
+    let (Ok(minutes @ 0.0..), None | Some(Ok(_))) = (minutes, &given) else {
         return fail("usage: claimtrail-torture [MINUTES], with a whole number in CLAIMTRAIL_SEED if it is set");
     };
-    let end = Instant::now() + Duration::from_secs_f64(minutes.clamp(0.0, 1e6) * 60.0);
+    let end = Instant::now() + Duration::from_secs_f64(minutes.min(MOST_MINUTES) * 60.0);
     let Ok(scratch) = tempfile::tempdir() else { return fail("no folder for temporary files") };
     let first = given.and_then(Result::ok);
     let mut seeds = Random::new(first.unwrap_or_else(|| client::clock::now().0 ^ u64::from(std::process::id())));

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use claimtrail_log::torture::Random;
 use harness::cluster::LogUnderTest;
 use harness::process::until;
 use serde_json::Value;
@@ -23,9 +24,9 @@ const LONGEST_MS: u64 = 120;
 
 #[test]
 fn what_was_acknowledged_survives_every_end() {
-    let seed = Random::seed();
+    let seed = seed();
     println!("seed {seed}; run it again with STORY_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut log = log_with_acme();
     let (mut acknowledged, mut audited, mut killed) = (BTreeMap::new(), 0, 0);
     for round in 0..ROUNDS {
@@ -110,21 +111,8 @@ fn everything_is_there(log: &LogUnderTest, acknowledged: &BTreeMap<String, u64>,
     assert!(summary["repeated"].as_u64() >= Some(acknowledged.len() as u64), "{summary}");
 }
 
-/// SplitMix64: random enough for moments, and the same again for the same seed.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// From `STORY_SEED`, else another one each time.
-    pub(crate) fn seed() -> u64 {
-        let given = std::env::var("STORY_SEED").ok().and_then(|text| text.parse().ok());
-        given.unwrap_or_else(|| client::clock::now().0 ^ u64::from(std::process::id()))
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
+/// From `STORY_SEED`, else another one each time.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("STORY_SEED").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| client::clock::now().0 ^ u64::from(std::process::id()))
 }

@@ -3,26 +3,26 @@
 mod submit;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use proto::claim::ClaimId;
 use proto::dsse::Envelope;
 use proto::num::LeafIndex;
 
 use super::claims;
-use super::ledger::{Ledger, SeenSigner};
+use super::ledger::{Ledger, SeenSigner, durable_record};
 use super::model::Model;
 use super::plan::Plan;
 use super::record::RecordPage;
 use super::store::WildStore;
-use crate::check::Progress;
+use crate::check::{self, Beside, Difference};
 use crate::clock::{LogClock, TimeSource as _};
 use crate::log::Log;
 use crate::sequencer::{Halted, Queue, QueueLimits, Sequencer, run};
 use crate::store::Store;
 use crate::store::memory::{MemoryStore, Moment};
-use crate::testing::{ManualTime, ORIGIN, constitution, log_keys};
+use crate::testing::{ManualTime, ORIGIN, Silent, constitution, log_keys};
 
 /// A process that tries to finish a rebuild; more than this many times nothing fails any more.
 const REBUILD_TRIES: usize = 5;
@@ -66,13 +66,6 @@ pub(in crate::torture) struct Base {
     record: Vec<u8>,
     model: Model,
     passed_ms: u64,
-}
-
-struct Silent;
-
-impl Progress for Silent {
-    fn part(&self, _: &'static str, _: u64) {}
-    fn done(&self, _: u64) {}
 }
 
 impl Machine {
@@ -232,7 +225,7 @@ impl Machine {
         self.process = Process::Down;
         let Some(store) = self.store.take() else { return };
         match end {
-            End::Killed => store.lose_process(),
+            End::Killed => store.settle(),
             End::PowerLost => {
                 store.lose_power();
                 self.page.lose_power();
@@ -300,6 +293,13 @@ impl Machine {
         }
     }
 
-    /// How long a day is for those who wait until old heads are thinned.
-    pub(in crate::torture) const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    /// The difference that the real `check` finds on the disk; `scratch` is a folder in which it may work.
+    pub(in crate::torture) fn check(&self, scratch: &Path) -> Result<Option<Difference>, String> {
+        let keys = log_keys();
+        let record = Some(durable_record(&self.page));
+        let beside = Beside { vkeys: Some((keys.log_vkey(), keys.time_vkey())), record, scratch };
+        let store: Arc<dyn Store> = Arc::new(self.disk.reopen());
+        let report = check::run(&store, &beside, &Silent).map_err(|error| format!("check failed: {error}"))?;
+        Ok(report.difference)
+    }
 }

@@ -106,7 +106,7 @@ impl Machine {
         for envelope in envelopes {
             self.sent.insert(claims::id(envelope), envelope);
             let Ok(submission) = Submission::from_envelope((*envelope).clone()) else { continue };
-            let Some(submitted) = self.check(&store, submission) else { continue };
+            let Some(submitted) = self.look(&store, submission) else { continue };
             let (reply, answer) = oneshot::channel();
             let right = submitted.submission().digest();
             let mut digest = right;
@@ -121,7 +121,7 @@ impl Machine {
         (items, asked)
     }
 
-    fn check(&self, store: &WildStore, submission: Submission) -> Option<Submitted> {
+    fn look(&self, store: &WildStore, submission: Submission) -> Option<Submitted> {
         let (state, id, digest) = (StoredState(store), submission.id(), submission.digest());
         let known = fold::read::claim(&state, &id).ok()?;
         let shown = self.ledger.published()?.head.size;
