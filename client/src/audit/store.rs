@@ -24,6 +24,9 @@ const HEAD: &str = "head";
 /// The time of the newest head that was held against the entries.
 const HEADS_UNTIL: &str = "heads-until";
 
+/// The compact range and the head of an earlier audit.
+type Kept = [Option<Vec<u8>>; 2];
+
 /// The database of one log.
 pub(super) struct AuditStore {
     database: Arc<Database>,
@@ -42,7 +45,7 @@ impl AuditStore {
         let path = state.folder().join(name);
         let place = path.display().to_string();
         let database = Arc::new(open_database(&path, Duration::ZERO)?);
-        let make = || -> Result<([Option<Vec<u8>>; 2], Reading), redb::Error> {
+        let make = || -> Result<(Kept, Reading), redb::Error> {
             let transaction = database.begin_write()?;
             let kept = {
                 transaction.open_table(STATE)?;
