@@ -64,7 +64,8 @@ fn lost_text(logs: &Path, origin: &str) -> String {
 /// Refuses to run without the state of a log, or with the state of one that the configuration no longer names.
 pub(super) fn check(config: &Config, logs: &[LogToFollow]) -> Result<(), Failure> {
     let (folder, records) = (logs_folder(config), records_folder(config));
-    for log in logs.iter().filter(|log| !LogStore::path_in(&folder, &log.origin).exists()) {
+    let missing = |log: &&LogToFollow| !LogStore::path_in(&folder, &log.origin).exists();
+    if let Some(log) = logs.iter().find(missing) {
         let origin = &log.origin;
         let message = match Witness::has_record(&records, origin) {
             true => lost_text(&folder, origin),

@@ -179,11 +179,11 @@ fn refusal(slot: &Slot, old: TreeSize, proof: &[Hash], head: &VerifiedCheckpoint
     if old != stored {
         return Some(Answer::Conflict(stored));
     }
-    if old == TreeSize(0) && !(proof.is_empty()) {
+    if old == TreeSize(0) && !proof.is_empty() {
         return Some(Answer::NotProven);
     }
     // Every tree extends the empty one, and a checkpoint of size 0 has its root.
-    let Some(last) = slot.last.as_ref().filter(|_| old > TreeSize(0)) else { return None };
+    let last = slot.last.as_ref().filter(|_| old > TreeSize(0))?;
     if old == head.size() && last.root != head.root() {
         return Some(Answer::OtherRoot);
     }
