@@ -21,7 +21,7 @@ fn found(monitor: &MonitorUnderTest, code: i32, what: &[&str]) -> Value {
     status
 }
 
-fn flip_last(bytes: &mut Vec<u8>) {
+fn flip_last(bytes: &mut [u8]) {
     *bytes.last_mut().unwrap() ^= 1;
 }
 
@@ -30,7 +30,7 @@ fn one_bit_on_the_way_is_tampering_and_over_when_the_truth_is_served() {
     let test = log_of(&["CAM-1", "CAM-2"]);
     let honest = Served::new(router(&test));
     for path in ["/tile/0/", "/tile/entries/"] {
-        let lying = Served::new(changed(router(&test), path, flip_last));
+        let lying = Served::new(changed(router(&test), path, |bytes| flip_last(bytes)));
         let monitor = monitor_at(&lying);
         let status = found(&monitor, 10, &["log.served"]);
         assert_eq!(status["checked"], 0, "nothing of it was taken");
