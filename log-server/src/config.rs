@@ -15,7 +15,7 @@ use service::config::{ConfigError, Layers};
 use service::limits::ServeLimits;
 use service::logging::LogConfig as Logging;
 
-use crate::http::AddressLimit;
+use crate::http::{AddressLimit, DEFAULT_TILE_CACHE_BYTES};
 use crate::log::IssuerLimit;
 use crate::sequencer::{MAX_BATCH_BYTES, QueueLimits};
 use crate::store::rocks::{DEFAULT_CACHE_BYTES, DEFAULT_RESERVE_BYTES, RocksOptions};
@@ -102,11 +102,18 @@ pub struct StoreConfig {
     pub disk_reserve_bytes: u64,
     /// Bytes of the store's data that are kept in memory.
     pub cache_bytes: usize,
+    /// Bytes of full tiles and entry bundles that are kept in memory as they are sent.
+    pub tile_cache_bytes: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> StoreConfig {
-        StoreConfig { dir: "store".into(), disk_reserve_bytes: DEFAULT_RESERVE_BYTES, cache_bytes: DEFAULT_CACHE_BYTES }
+        StoreConfig {
+            dir: "store".into(),
+            disk_reserve_bytes: DEFAULT_RESERVE_BYTES,
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            tile_cache_bytes: DEFAULT_TILE_CACHE_BYTES,
+        }
     }
 }
 
@@ -144,9 +151,10 @@ pub struct Limits {
     pub issuer_per_second: NonZeroU32,
     /// Claims that one issuer may submit at once.
     pub issuer_burst: NonZeroU32,
-    /// Requests that one address (IPv6: one /64) may submit a second in the long run.
+    /// Requests that submit and lines of streams that one address (IPv6: one /64) may send a second in the long run. A
+    /// request beyond is refused, a stream is read no faster.
     pub address_per_second: NonZeroU32,
-    /// Requests that one address may submit at once.
+    /// As many of them at once.
     pub address_burst: NonZeroU32,
     /// Open connections, all addresses together.
     pub connections: NonZeroUsize,

@@ -13,6 +13,7 @@ use service::problem::Problem;
 use tokio::sync::Semaphore;
 
 use super::HttpOptions;
+use super::kept::KeptTiles;
 use super::limit::AddressLimiter;
 use super::stream::StreamLimits;
 use crate::log::Log;
@@ -37,6 +38,7 @@ struct Shared {
     reads: Semaphore,
     under_way: Arc<Semaphore>,
     under_way_kib: usize,
+    kept_tiles: KeptTiles,
 }
 
 impl App {
@@ -49,6 +51,7 @@ impl App {
             reads: Semaphore::new(options.parallel_reads.get()),
             under_way: Arc::new(Semaphore::new(options.under_way_kib.get())),
             under_way_kib: options.under_way_kib.get(),
+            kept_tiles: KeptTiles::new(options.tile_cache_bytes),
         }))
     }
 
@@ -72,6 +75,11 @@ impl App {
     /// task that outlives its client, so that who sends, hangs up and comes again finds the same bound.
     pub(super) fn under_way(&self) -> &Arc<Semaphore> {
         &self.0.under_way
+    }
+
+    /// Full tiles and bundles that were given before.
+    pub(super) fn kept_tiles(&self) -> &KeptTiles {
+        &self.0.kept_tiles
     }
 
     /// Permits for an envelope of so many bytes; never more than there are, so that any one fits.

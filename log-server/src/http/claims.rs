@@ -45,7 +45,7 @@ pub(super) async fn submit(
     let room = app.under_way().clone().acquire_many_owned(app.permits(envelope.len())).await;
     let room = room.map_err(Problem::internal)?;
     let submitted = async move {
-        let answer = log.submit(kept, false).await;
+        let answer = log.submit(kept).await;
         drop(room);
         answer
     };

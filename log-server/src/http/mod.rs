@@ -19,6 +19,7 @@ mod cursor;
 mod entries;
 mod issuers;
 mod json;
+mod kept;
 mod limit;
 mod log_state;
 mod openapi;
@@ -49,6 +50,9 @@ const PARALLEL_READS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// Eight full batches. Parsed, an envelope takes a few times its bytes, so that all of them stay well below 1 GiB.
 const UNDER_WAY_KIB: NonZeroUsize = NonZeroUsize::new(64 * 1024).expect("not zero");
 
+/// Eight thousand tiles, which are the leaf hashes of two million entries, or the newest bundles of a busy minute.
+pub const DEFAULT_TILE_CACHE_BYTES: usize = 64 << 20;
+
 /// What the public address is served with.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
@@ -64,6 +68,8 @@ pub struct HttpOptions {
     pub parallel_reads: NonZeroUsize,
     /// KiB of envelopes of all clients that are submitted and not yet answered.
     pub under_way_kib: NonZeroUsize,
+    /// Bytes of full tiles and bundles that are kept ready.
+    pub tile_cache_bytes: usize,
 }
 
 impl Default for HttpOptions {
@@ -75,6 +81,7 @@ impl Default for HttpOptions {
             stream: StreamLimits::default(),
             parallel_reads: PARALLEL_READS,
             under_way_kib: UNDER_WAY_KIB,
+            tile_cache_bytes: DEFAULT_TILE_CACHE_BYTES,
         }
     }
 }

@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,18 +26,22 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt;
 use proto::code::Code;
+use proto::num::TreeSize;
 use proto::receipt::Receipt;
+use serde::Serialize;
 use serde_json::{Value, json};
 use service::body::LongBody;
+use service::client_addr::ClientAddr;
 use service::problem::Problem;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tokio_util::sync::PollSemaphore;
 
 use super::app::App;
 use super::claims::{check_content, problem_of};
 use super::json::NO_STORE;
 use super::params;
-use crate::log::{Answer, Turns};
+use crate::log::{Answer, Declined, Turns};
 
 mod lines;
 
@@ -49,6 +54,13 @@ const STREAM_TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "a
 /// beside them, so a few alternate.
 const REMEMBERED_HEADS: usize = 16;
 
+/// Lines that are checked together at most, in one hand-over between threads: some milliseconds of one core, so that claims
+/// that come alone are not kept waiting.
+const GROUP_LINES: usize = 64;
+
+/// Their bytes, so that a group of large claims takes no longer.
+const GROUP_BYTES: usize = 256 * 1024;
+
 /// Bounds of one stream.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamLimits {
@@ -58,8 +70,8 @@ pub struct StreamLimits {
     pub bytes: NonZeroUsize,
 }
 
-/// Half a batch, so that two batches' worth of one stream are never in memory while others wait.
-const LINES: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// A full batch: while one half of it is written, the other one is checked.
+const LINES: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
 /// A hundred streams at this bound take 400 MiB.
 const BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).expect("not zero");
 
@@ -72,6 +84,7 @@ impl Default for StreamLimits {
 /// `POST /v1/claims/stream`
 pub(super) async fn submit(
     State(app): State<App>,
+    ClientAddr(address): ClientAddr,
     uri: Uri,
     headers: HeaderMap,
     LongBody(body): LongBody,
@@ -82,13 +95,15 @@ pub(super) async fn submit(
     let lines = Lines::new(usize::try_from(limit).unwrap_or(usize::MAX));
     let exchange = Exchange {
         room: PollSemaphore::new(app.under_way().clone()),
+        address,
+        pause: None,
         held: None,
         app,
         input: Some(body),
         lines,
         count: 0,
         waiting: FuturesOrdered::new(),
-        bytes: 0,
+        under_way: (0, 0),
         heads: VecDeque::new(),
         turns: Turns::default(),
     };
@@ -99,11 +114,16 @@ pub(super) async fn submit(
 /// The answer to one line.
 struct Answered {
     number: u64,
-    bytes: usize,
     result: Result<Answer, Problem>,
 }
 
-type Waiting = Pin<Box<dyn Future<Output = Answered> + Send>>;
+/// The answers to a group of lines.
+struct GroupAnswered {
+    bytes: usize,
+    lines: Vec<Answered>,
+}
+
+type Waiting = Pin<Box<dyn Future<Output = GroupAnswered> + Send>>;
 
 /// Reads lines and gives answers, each as far as the other side lets it.
 struct Exchange {
@@ -113,12 +133,16 @@ struct Exchange {
     lines: Lines,
     /// Room among the submissions of all clients.
     room: PollSemaphore,
-    /// A line that waits for room.
-    held: Option<Line>,
+    /// Whose rate the lines are charged to, and how long it makes them wait.
+    address: IpAddr,
+    pause: Option<Pin<Box<Sleep>>>,
+    /// A group that waits for its time or for room.
+    held: Option<Group>,
     count: u64,
     waiting: FuturesOrdered<Waiting>,
-    bytes: usize,
-    heads: VecDeque<(u64, Arc<str>)>,
+    /// Lines and bytes in `waiting`.
+    under_way: (usize, usize),
+    heads: VecDeque<(TreeSize, Arc<str>)>,
     turns: Turns,
 }
 
@@ -130,9 +154,9 @@ impl Stream for Exchange {
         let more = this.take_in(cx);
         let mut out = Vec::new();
         // All answers that are there go out in one piece.
-        while let Poll::Ready(Some(answered)) = Pin::new(&mut this.waiting).poll_next(cx) {
-            this.bytes -= answered.bytes;
-            this.write(&mut out, answered);
+        while let Poll::Ready(Some(GroupAnswered { bytes, lines })) = Pin::new(&mut this.waiting).poll_next(cx) {
+            this.under_way = (this.under_way.0 - lines.len(), this.under_way.1 - bytes);
+            lines.into_iter().for_each(|line| this.write(&mut out, line));
         }
         if !out.is_empty() {
             return Poll::Ready(Some(Ok(Bytes::from(out))));
@@ -147,20 +171,22 @@ impl Stream for Exchange {
 impl Exchange {
     /// Submits lines as long as there is room, reading on where needed. Says whether there may be more.
     fn take_in(&mut self, cx: &mut Context<'_>) -> bool {
-        let limits = self.app.stream_limits();
         loop {
-            while let Some(line) = self.held.take().or_else(|| self.lines.next(self.input.is_none())) {
-                let permits = self.app.permits(if let Line::Whole(envelope) = &line { envelope.len() } else { 0 });
-                let Poll::Ready(room) = self.room.poll_acquire_many(cx, permits) else {
-                    self.held = Some(line);
+            while let Some(mut group) = self.held.take().or_else(|| self.next_group()) {
+                if !self.is_within_rate(&mut group, cx) {
+                    self.held = Some(group);
+                    return true;
+                }
+                let Poll::Ready(room) = self.room.poll_acquire_many(cx, self.app.permits(group.bytes)) else {
+                    self.held = Some(group);
                     return true;
                 };
-                self.submit(line, room);
-                if self.waiting.len() >= limits.lines.get() || self.bytes >= limits.bytes.get() {
+                self.submit(group, room);
+                if self.is_full() {
                     return true;
                 }
             }
-            if self.waiting.len() >= limits.lines.get() || self.bytes >= limits.bytes.get() {
+            if self.is_full() {
                 return true;
             }
             let Some(input) = &mut self.input else { return false };
@@ -173,70 +199,87 @@ impl Exchange {
                     self.lines.abandon();
                     let detail =
                         "The stream broke off here; what was answered before is in the log. Send the rest again.";
-                    self.refuse(Problem::new(Code::RequestIncomplete, detail).because(error));
+                    let broken = Problem::new(Code::RequestIncomplete, detail).because(error);
+                    self.submit(Group { lines: vec![Err(broken)], ..Group::default() }, None);
                 }
             }
         }
     }
 
-    fn submit(&mut self, line: Line, room: Option<OwnedSemaphorePermit>) {
-        let envelope = match line {
-            Line::Whole(envelope) => envelope,
-            Line::Blank => {
-                return self
-                    .refuse(Problem::new(Code::EnvelopeMalformed, "The line is blank; each line is one envelope."));
+    /// Charges a group to its address once. Until that succeeds, nothing is read on.
+    fn is_within_rate(&mut self, group: &mut Group, cx: &mut Context<'_>) -> bool {
+        while !group.is_charged {
+            if let Some(pause) = &mut self.pause {
+                if pause.as_mut().poll(cx).is_pending() {
+                    return false;
+                }
+                self.pause = None;
             }
-            Line::TooLong { limit } => {
-                let detail = format!("The line is longer than {limit} bytes; it was skipped up to its end.");
-                return self.refuse(Problem::new(Code::SizeEnvelope, detail).with("limit", limit));
+            match self.app.limiter().charge_lines(self.address, group.lines.len()) {
+                Some(wait) => self.pause = Some(Box::pin(tokio::time::sleep(wait))),
+                None => group.is_charged = true,
             }
-        };
-        self.count += 1;
-        let (number, bytes) = (self.count, envelope.len());
-        self.bytes += bytes;
-        let (log, kept) = (self.app.log().clone(), envelope.clone());
-        let turn = self.turns.take();
-        // A task of its own: it goes on when the client hangs up, and all lines advance at once.
+        }
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        let limits = self.app.stream_limits();
+        self.under_way.0 >= limits.lines.get() || self.under_way.1 >= limits.bytes.get()
+    }
+
+    /// The lines that are there, up to a group of them; none waits for another.
+    fn next_group(&mut self) -> Option<Group> {
+        let mut group = Group::default();
+        while group.lines.len() < GROUP_LINES && group.bytes < GROUP_BYTES {
+            let Some(line) = self.lines.next(self.input.is_none()) else { break };
+            group.take(line);
+        }
+        (!group.lines.is_empty()).then_some(group)
+    }
+
+    fn submit(&mut self, group: Group, room: Option<OwnedSemaphorePermit>) {
+        let first = self.count + 1;
+        let Group { lines, bytes, .. } = group;
+        self.count += lines.len() as u64;
+        self.under_way = (self.under_way.0 + lines.len(), self.under_way.1 + bytes);
+        let envelopes: Vec<Bytes> = lines.iter().filter_map(|line| line.as_ref().ok().cloned()).collect();
+        let (log, turn) = (self.app.log().clone(), self.turns.take());
+        // A task of its own: it goes on when the client hangs up, and all groups advance at once.
         let detached = self.app.detached().clone();
         let submitted = async move {
-            let answer = log.submit_in_turn(kept, true, turn).await;
+            let answers = log.submit_in_turn(envelopes, turn).await;
             drop(room);
-            answer
+            answers
         };
         let task = tokio::spawn(async move { detached.run(submitted).await });
         self.waiting.push_back(Box::pin(async move {
-            let result = match task.await {
-                Ok(Ok(answered)) => answered.map_err(|declined| problem_of(declined, &envelope)),
+            let answers = match task.await {
+                Ok(Ok(answers)) => Ok(answers),
                 Ok(Err(problem)) => Err(problem),
                 Err(stopped) => Err(Problem::internal(stopped)),
             };
-            Answered { number, bytes, result }
+            GroupAnswered { bytes, lines: answer_lines(first, lines, answers) }
         }));
     }
 
-    fn refuse(&mut self, problem: Problem) {
-        self.count += 1;
-        let number = self.count;
-        self.waiting.push_back(Box::pin(std::future::ready(Answered { number, bytes: 0, result: Err(problem) })));
-    }
-
-    fn write(&mut self, out: &mut Vec<u8>, Answered { number, result, .. }: Answered) {
-        let line = match result.and_then(|answer| Ok((with_size(&answer.receipt)?, answer))) {
-            Ok(((size, receipt), answer)) => {
+    fn write(&mut self, out: &mut Vec<u8>, Answered { number, result }: Answered) {
+        let problem = match result.and_then(|answer| Ok((size_of_head(&answer.receipt)?, answer))) {
+            Ok((size, answer)) => {
                 self.write_head(out, size, &answer.receipt.checkpoint);
-                json!({"line": number, "status": if answer.created { 201 } else { 200 }, "receipt": receipt})
+                let status = if answer.created { 201 } else { 200 };
+                return write_line(out, &ReceiptLine { line: number, status, receipt: answer.receipt.under(size) });
             }
-            Err(problem) => {
-                if let Some(cause) = problem.internal_cause() {
-                    tracing::error!(line = number, code = %problem.code(), cause, "a line of a stream failed");
-                }
-                json!({"line": number, "status": problem.status().as_u16(), "problem": problem_json(&problem)})
-            }
+            Err(problem) => problem,
         };
-        write_line(out, &line);
+        if let Some(cause) = problem.internal_cause() {
+            tracing::error!(line = number, code = %problem.code(), cause, "a line of a stream failed");
+        }
+        let status = problem.status().as_u16();
+        write_line(out, &json!({"line": number, "status": status, "problem": problem_json(&problem)}));
     }
 
-    fn write_head(&mut self, out: &mut Vec<u8>, size: u64, checkpoint: &str) {
+    fn write_head(&mut self, out: &mut Vec<u8>, size: TreeSize, checkpoint: &str) {
         if self.heads.iter().any(|(known, note)| *known == size && **note == *checkpoint) {
             return;
         }
@@ -249,8 +292,62 @@ impl Exchange {
     }
 }
 
-fn write_line(out: &mut Vec<u8>, line: &Value) {
-    out.extend_from_slice(line.to_string().as_bytes()); // JSON text has no line feeds outside of escapes
+/// Lines that are submitted together: envelopes, or why a line is none.
+#[derive(Default)]
+struct Group {
+    lines: Vec<Result<Bytes, Problem>>,
+    bytes: usize,
+    is_charged: bool,
+}
+
+impl Group {
+    fn take(&mut self, line: Line) {
+        self.lines.push(match line {
+            Line::Whole(envelope) => {
+                self.bytes += envelope.len();
+                Ok(envelope)
+            }
+            Line::Blank => Err(Problem::new(Code::EnvelopeMalformed, "The line is blank; each line is one envelope.")),
+            Line::TooLong { limit } => {
+                let detail = format!("The line is longer than {limit} bytes; it was skipped up to its end.");
+                Err(Problem::new(Code::SizeEnvelope, detail).with("limit", limit))
+            }
+        });
+    }
+}
+
+/// Puts the answers, which only envelopes have, beside their lines.
+fn answer_lines(
+    first: u64,
+    lines: Vec<Result<Bytes, Problem>>,
+    answers: Result<Vec<Result<Answer, Declined>>, Problem>,
+) -> Vec<Answered> {
+    let (mut answers, failed) = match answers {
+        Ok(answers) => (answers.into_iter(), None),
+        Err(problem) => (Vec::new().into_iter(), Some(problem)),
+    };
+    let lost = || failed.clone().unwrap_or_else(|| Problem::internal("a line was lost on its way"));
+    let answer = |(number, line): (u64, Result<Bytes, Problem>)| {
+        let result = line.and_then(|envelope| match answers.next() {
+            Some(answered) => answered.map_err(|declined| problem_of(declined, &envelope)),
+            None => Err(lost()),
+        });
+        Answered { number, result }
+    };
+    (first..).zip(lines).map(answer).collect()
+}
+
+#[derive(Serialize)]
+struct ReceiptLine<R> {
+    line: u64,
+    status: u16,
+    receipt: R,
+}
+
+fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
+    // Numbers, texts and lists always serialise, and a Vec takes every byte. JSON text has no line feeds outside of escapes.
+    let written = serde_json::to_writer(&mut *out, line);
+    debug_assert!(written.is_ok(), "{written:?}");
     out.push(b'\n');
 }
 
@@ -263,16 +360,9 @@ fn problem_json(problem: &Problem) -> Value {
     value
 }
 
-/// The receipt with the size of its head in the place of the head.
-fn with_size(receipt: &Receipt) -> Result<(u64, Value), Problem> {
+fn size_of_head(receipt: &Receipt) -> Result<TreeSize, Problem> {
     let size = receipt.checkpoint.lines().nth(1).and_then(|line| proto::num::parse_decimal(line).ok());
-    let size = size.ok_or_else(|| Problem::internal("a head without a size was to be sent"))?;
-    let mut value = receipt.to_value();
-    if let Value::Object(members) = &mut value {
-        members.remove("checkpoint");
-        members.insert("checkpoint_size".to_owned(), size.into());
-    }
-    Ok((size, value))
+    size.map(TreeSize).ok_or_else(|| Problem::internal("a head without a size was to be sent"))
 }
 
 /// The data frames of a body; trailers are nothing to us.

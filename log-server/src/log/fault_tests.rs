@@ -34,7 +34,7 @@ async fn broken() -> Broken {
     let memory = MemoryStore::new(ORIGIN);
     let faults = Faults::default();
     let test = TestLog::start_on(Arc::new(FaultyStore::new(memory.reopen(), faults.clone()))).unwrap();
-    test.log.submit(body(&acme()), false).await.expect("enrolled");
+    test.log.submit(body(&acme())).await.expect("enrolled");
     Broken { test, faults, memory }
 }
 
@@ -42,7 +42,7 @@ async fn broken() -> Broken {
 async fn insist(log: &Arc<Log>, model: &str) -> Receipt {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match log.submit(body(&support(model, "2031-03")), false).await {
+        match log.submit(body(&support(model, "2031-03"))).await {
             Ok(answer) => return answer.receipt,
             Err(declined) => {
                 assert!(declined.retry_after_seconds.is_some(), "{:?}", declined.refused);
@@ -132,7 +132,7 @@ async fn every_fault_of_a_commit_in_every_order_loses_nothing() {
 async fn a_claim_in_doubt_is_answered_with_the_entry_it_became() {
     let Broken { test, faults, .. } = broken().await;
     faults.schedule([Some(CommitFault::PersistedUnknown)]);
-    let declined = test.log.submit(body(&support("CAM-3", "2031-03")), false).await.expect_err("in doubt");
+    let declined = test.log.submit(body(&support("CAM-3", "2031-03"))).await.expect_err("in doubt");
     assert_eq!(declined.refused.code, Code::ModeRecovering);
     let receipt = insist(&test.log, "CAM-3").await;
     assert_eq!(receipt.index, LeafIndex(2));
@@ -145,13 +145,13 @@ async fn a_disk_without_room_is_said_and_nothing_has_to_recover() {
     let before = test.log.published();
     faults.schedule([Some(CommitFault::NoRoom), Some(CommitFault::NoRoom)]);
     for model in ["CAM-3", "CAM-4"] {
-        let declined = test.log.submit(body(&support(model, "2031-03")), false).await.expect_err("no room");
+        let declined = test.log.submit(body(&support(model, "2031-03"))).await.expect_err("no room");
         assert_eq!((declined.refused.code, declined.retry_after_seconds), (Code::DiskLow, Some(60)));
         assert_eq!(test.log.mode(), Mode::Normal, "the sequencer did not stop");
     }
     assert_eq!(test.log.published().note, before.note);
     // As soon as there is room the same claim is taken at once.
-    let answer = test.log.submit(body(&support("CAM-3", "2031-03")), false).await.expect("room again");
+    let answer = test.log.submit(body(&support("CAM-3", "2031-03"))).await.expect("room again");
     assert_eq!((answer.receipt.index, answer.created), (LeafIndex(2), true));
 }
 
@@ -164,7 +164,7 @@ async fn a_bit_that_flips_between_arrival_and_reading_back_is_never_signed() {
             true => faults.flip_entry_bit(LeafIndex(2), 1234),
             false => faults.flip_hash_bit(0, 2, 17),
         }
-        assert!(test.log.submit(body(&support("CAM-3", "2031-03")), false).await.is_err());
+        assert!(test.log.submit(body(&support("CAM-3", "2031-03"))).await.is_err());
         let deadline = Instant::now() + PATIENCE;
         while !matches!(test.log.mode(), Mode::Recovering(_)) {
             assert!(Instant::now() < deadline, "the log went on over a flipped bit");

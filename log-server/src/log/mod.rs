@@ -1,12 +1,12 @@
 //! The log as the rest of the server sees it: submit, look up, what is published, in which mode.
 
-mod admission;
 #[cfg(test)]
 mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
 mod stats;
+mod submit;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +20,13 @@ use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::{Semaphore, watch};
 
-pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell};
 pub use open::{LogConfig, OpenError};
 pub use stats::Stats;
+pub use submit::{Turn, Turns};
 
+use self::submit::KeyCache;
 use crate::sequencer::{Published, Queue, QueueLimits};
 use crate::signer::LogKeys;
 use crate::store::Store;
@@ -92,6 +93,7 @@ pub struct Log {
     newer: watch::Receiver<u64>,
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
+    known_keys: KeyCache,
     /// One permit a core: forms and signatures are checked by as many threads as there are cores.
     checks: Semaphore,
     sequencer: Mutex<Option<JoinHandle<()>>>,

@@ -6,12 +6,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use proto::dsse::Envelope;
 use proto::fold::{Submission, check_signatures};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use super::submit::KeyCache;
 use super::{IssuerLimit, Log, ModeCell, Stats};
 use crate::clock::{ClockJump, LogClock, TimeSource};
 use crate::sequencer::{
-    self, Events, Halt, Item, Outcome, Published, Queue, QueueLimits, Sequencer, StoredState, Submitted,
+    self, Events, Halt, Item, Outcome, Published, Queue, QueueLimits, Reply, Sequencer, StoredState, Submitted,
 };
 use crate::signer::{HeadSigner, LogKeys};
 use crate::store::{Store, StoreError};
@@ -95,6 +96,7 @@ impl Log {
             newer,
             modes,
             issuers: Log::issuer_limiter(config.issuer),
+            known_keys: KeyCache::default(),
             checks: Log::check_permits(),
             sequencer: Mutex::new(Some(thread)),
             stats,
@@ -143,13 +145,14 @@ pub(crate) fn append_alone(
     let submission = Submission::from_envelope(envelope).map_err(|e| refused(&e))?;
     let digest = submission.digest();
     let checked = check_signatures(submission, &StoredState(&**store)).map_err(|e| refused(&e))?;
-    let (reply, mut answer) = oneshot::channel();
-    let item = Item { submitted: Submitted::Checked(Box::new(checked)), digest, reply };
+    let (reply, mut answers) = Reply::single();
+    let item = Item { submitted: Submitted::Checked(checked), digest, reply };
     let (sequencer, published) =
         sequencer.append(vec![item], &|_| ()).map_err(|halted| OpenError::Halted(halted.into_why()))?;
-    match (answer.try_recv(), published) {
-        (Ok(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
-        (Ok(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),
+    let answer = answers.try_recv().ok().and_then(|mut answers| answers.pop().flatten());
+    match (answer, published) {
+        (Some(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
+        (Some(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),
         _ => Err(refused(&"the claim is in the log already")),
     }
 }

@@ -6,15 +6,16 @@ use proto::entry::{Links, SignatureBy};
 use proto::fold::{Checked, Submission};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis};
-use tokio::sync::oneshot;
+
+use super::reply::Reply;
 
 /// A claim, with or without its signatures checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Submitted {
     /// Every signature verifies.
-    Checked(Box<Checked>),
+    Checked(Checked),
     /// A key was not known when it was looked up; a claim queued before may enrol it.
-    KeyUnknown(Box<Submission>),
+    KeyUnknown(Submission),
 }
 
 impl Submitted {
@@ -35,7 +36,7 @@ pub struct Item {
     /// Digest over its id and signatures, taken when it arrived: what is stored is compared with it.
     pub digest: Hash,
     /// Where the answer goes. Nobody may be listening any more.
-    pub reply: oneshot::Sender<Outcome>,
+    pub reply: Reply,
 }
 
 impl Item {

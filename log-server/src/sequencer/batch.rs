@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use proto::code::{Code, Refused};
 use proto::entry::{Entry, Links};
-use proto::fold::{self, Checked, Stop, Submission, check_signatures};
+use proto::fold::{self, Checked, Stop, check_signatures, entry_digest};
 use proto::hash::Hash;
 use proto::merkle::{CompactRange, consistency_proof, inclusion_proof};
 use proto::num::{LeafIndex, Millis, TreeSize};
@@ -16,7 +16,7 @@ use super::recover::{Halt, Halted};
 use super::run::RESTAMP_AFTER;
 use super::{Published, Sequencer, leaf};
 use crate::signer::HeadToSign;
-use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TILE_LEVELS, TileRun};
+use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TileRun};
 
 /// A claim of this batch that becomes an entry.
 struct Taken {
@@ -97,7 +97,7 @@ impl Sequencer {
                     Outcome::Undecided(ask_again())
                 }
             };
-            let _gone = taken.item.reply.send(outcome); // a client that hung up changes nothing
+            taken.item.reply.send(outcome);
         }
         answer_known(plan.known);
         Ok((self, Some(published)))
@@ -158,16 +158,17 @@ impl Sequencer {
             Ok(found) => found,
             Err((item, stop)) => return refuse_or_halt(item, stop),
         };
-        match fold::read::claim(overlay, &checked.id()) {
-            Ok(Some(found)) => {
-                plan.known.push((item, LeafIndex(found.index)));
-                return Ok(());
-            }
-            Ok(None) => {}
-            Err(stop) => return refuse_or_halt(item, stop),
-        }
         let decision = match fold::decide(index, plan.timestamp, &checked, overlay) {
             Ok(decision) => decision,
+            // Whatever else the rules say of a claim that is in the log: it has its answer.
+            Err(stop @ Stop::Refused(_)) => match fold::read::claim(overlay, &checked.id()) {
+                Ok(Some(found)) => {
+                    plan.known.push((item, LeafIndex(found.index)));
+                    return Ok(());
+                }
+                Ok(None) => return refuse_or_halt(item, stop),
+                Err(unread) => return refuse_or_halt(item, unread),
+            },
             Err(stop) => return refuse_or_halt(item, stop),
         };
         let bytes = match checked.to_entry(plan.timestamp, decision.links).encode() {
@@ -181,7 +182,7 @@ impl Sequencer {
         };
         overlay.apply(decision.changes);
         let tiles = &mut plan.batch.tiles;
-        plan.range.append_collect(leaf(&bytes), &mut |level, at, hash| push_hash(tiles, level, at, hash));
+        plan.range.append_collect(leaf(&bytes), &mut |level, at, hash| TileRun::push(tiles, level, at, hash));
         plan.batch.entries.push(Bytes::from(bytes));
         plan.taken.push(Taken { item, index, links: decision.links });
         Ok(())
@@ -194,9 +195,9 @@ impl Sequencer {
         let mut bad = None;
         let mut digests = plan.taken.iter().map(|taken| taken.item.digest);
         self.core.store.entries(first..size, &mut |index, bytes| {
-            let stored = Entry::decode(bytes).ok().and_then(|entry| Submission::from_entry(&entry).ok());
+            let stored = Entry::decode(bytes).ok().map(|entry| entry_digest(&entry));
             range.append(leaf(bytes));
-            if stored.map(|stored| stored.digest()) == digests.next() {
+            if stored.is_some() && stored == digests.next() {
                 return ControlFlow::Continue(());
             }
             bad = Some(index);
@@ -231,10 +232,10 @@ impl Sequencer {
 fn checked(item: Item, overlay: &Overlay<'_>) -> Result<(Item, Checked), (Item, Stop<StoreError>)> {
     match &item.submitted {
         Submitted::Checked(checked) => {
-            let checked = (**checked).clone();
+            let checked = checked.clone();
             Ok((item, checked))
         }
-        Submitted::KeyUnknown(submission) => match check_signatures((**submission).clone(), overlay) {
+        Submitted::KeyUnknown(submission) => match check_signatures(submission.clone(), overlay) {
             Ok(checked) => Ok((item, checked)),
             Err(stop) => Err((item, stop)),
         },
@@ -244,30 +245,20 @@ fn checked(item: Item, overlay: &Overlay<'_>) -> Result<(Item, Checked), (Item, 
 fn refuse_or_halt(item: Item, stop: Stop<StoreError>) -> Result<(), Halt> {
     match stop {
         Stop::Refused(refused) => {
-            let _gone = item.reply.send(Outcome::Refused(refused));
+            item.reply.send(Outcome::Refused(refused));
             Ok(())
         }
         // The constitution in force was known when the log started, so these rules are the ones the claim asks for.
         Stop::UnknownRules(version) => {
             let message = format!("this log does not know rules version {version}; update it first");
             let refused = Refused::at(Code::SlotConstitution, "/body/rules_version", message);
-            let _gone = item.reply.send(Outcome::Refused(refused));
+            item.reply.send(Outcome::Refused(refused));
             Ok(())
         }
         other => {
-            let _gone = item.reply.send(Outcome::Undecided(ask_again()));
+            item.reply.send(Outcome::Undecided(ask_again()));
             Err(Halt::from(other))
         }
-    }
-}
-
-/// Adds a hash to the run it continues, or begins one; runs end at tiles' borders.
-fn push_hash(runs: &mut Vec<TileRun>, level: u8, at: u64, hash: Hash) {
-    debug_assert!(level < TILE_LEVELS);
-    let open = runs.iter_mut().rev().find(|run| run.level == level);
-    match open {
-        Some(run) if run.first + run.hashes.len() as u64 == at && !at.is_multiple_of(256) => run.hashes.push(hash),
-        _ => runs.push(TileRun { level, first: at, hashes: vec![hash] }),
     }
 }
 
@@ -286,14 +277,14 @@ fn accepted(taken: &Taken, timestamp: Millis, inclusion: Vec<Hash>, published: &
 
 fn answer_known(known: Vec<(Item, LeafIndex)>) {
     for (item, index) in known {
-        let _gone = item.reply.send(Outcome::Known(index));
+        item.reply.send(Outcome::Known(index));
     }
 }
 
 /// Gives everyone the same answer.
 pub(super) fn answer_all(items: impl IntoIterator<Item = Item>, outcome: &Outcome) {
     for item in items {
-        let _gone = item.reply.send(outcome.clone());
+        item.reply.send(outcome.clone());
     }
 }
 

@@ -14,6 +14,7 @@ mod batch;
 mod overlay;
 mod queue;
 mod recover;
+mod reply;
 mod run;
 mod tiles;
 
@@ -30,6 +31,7 @@ pub(crate) use batch::{ask_again, no_room};
 pub use overlay::StoredState;
 pub use queue::{Full, Queue, QueueLimits};
 pub use recover::{Halt, Halted};
+pub use reply::{Answers, Reply};
 pub use run::{Events, run};
 pub use tiles::StoreTiles;
 

@@ -31,7 +31,9 @@ pub use record::{
 };
 pub use right::RECOVERY_WAIT_MS;
 pub use row::{IssuerItem, ProductItem, RowPrefix, TrailItem, VULNERABILITY_SCHEME};
-pub use submission::{Checked, Submission, check_signatures};
+pub use submission::{
+    Checked, EnrolledKey, Submission, check_signatures, check_signatures_by, enrolled_key, entry_digest,
+};
 
 pub use constitution::CHANGE_WAIT_MS;
 

@@ -156,6 +156,7 @@ impl Parts {
             metrics: Some(requests.clone()),
             detached: detached.clone(),
             address_limit: config.limits.address(),
+            tile_cache_bytes: config.store.tile_cache_bytes,
             ..HttpOptions::default()
         };
         let options = ServeOptions {
