@@ -156,6 +156,22 @@ async fn a_disk_without_room_is_said_and_nothing_has_to_recover() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_twin_of_a_claim_that_found_no_room_finds_none_either() {
+    let Broken { test, faults, .. } = broken().await;
+    let known = body(&support("CAM-1", "2031-03"));
+    test.log.submit(known.clone()).await.expect("logged");
+    faults.schedule([Some(CommitFault::NoRoom)]);
+    let twin = body(&support("CAM-3", "2031-03"));
+    let group = vec![twin.clone(), twin.clone(), known];
+    let answers = test.log.submit_in_turn(group, crate::log::Turns::default().take()).await;
+    for answer in &answers[..2] {
+        let declined = answer.as_ref().expect_err("no room");
+        assert_eq!((declined.refused.code, declined.retry_after_seconds), (Code::DiskLow, Some(60)));
+    }
+    assert!(answers[2].as_ref().is_ok_and(|answer| !answer.created), "what is in the log needs no room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bit_that_flips_between_arrival_and_reading_back_is_never_signed() {
     for entry in [true, false] {
         let Broken { test, faults, memory } = broken().await;

@@ -7,6 +7,9 @@ use proto::code::{Code, Refused};
 /// Nobody makes room on a disk sooner.
 pub(super) const DISK_RETRY_AFTER_SECONDS: u64 = 60;
 
+/// Only the operator sets a clock right.
+pub(super) const CLOCK_RETRY_AFTER_SECONDS: u64 = 60;
+
 /// What the log does with claims. It can be read in every mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
@@ -49,7 +52,7 @@ impl Mode {
                 let refused = crate::sequencer::no_room();
                 return Some((refused, Some(DISK_RETRY_AFTER_SECONDS)));
             }
-            Mode::ClockJump(why) => (Code::ClockJump, why.clone(), Some(60)),
+            Mode::ClockJump(why) => (Code::ClockJump, why.clone(), Some(CLOCK_RETRY_AFTER_SECONDS)),
             Mode::Recovering(why) => (Code::ModeRecovering, format!("the log is recovering: {why}"), Some(1)),
             Mode::Frozen(Some(next)) => {
                 (Code::ModeFrozen, format!("the log is frozen for ever; its successor is {next}"), None)

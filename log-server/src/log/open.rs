@@ -152,7 +152,7 @@ pub(crate) fn append_alone(
     let answer = answers.try_recv().ok().and_then(|mut answers| answers.pop().flatten());
     match (answer, published) {
         (Some(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
-        (Some(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),
+        (Some(Outcome::Refused { why, .. } | Outcome::Undecided(why)), _) => Err(refused(&why)),
         _ => Err(refused(&"the claim is in the log already")),
     }
 }

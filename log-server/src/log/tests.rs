@@ -150,6 +150,29 @@ async fn an_outsider_changes_no_rules_and_stops_nobody() {
     assert!(test.log.submit(body(&acme())).await.is_ok(), "the log goes on");
 }
 
+/// The key was unknown when the claims were checked, so the sequencer is the first to see whose they are.
+#[tokio::test]
+async fn a_false_anchor_is_refused_also_right_behind_the_enrolment_of_its_key() {
+    let test = TestLog::start();
+    let root = test.log.root_at(TreeSize(1)).unwrap().to_base64();
+    let anchored = |model: &str, size: u64, root: &str| {
+        let mut claim = support_claim(model, "2031-03");
+        claim["logs"] = json!([{"origin": ORIGIN, "size": size, "root": root}]);
+        body(&sign(&claim, &[number::ACME_SIGN]))
+    };
+    let other = proto::hash::Hash::EMPTY_ROOT.to_base64();
+    let group = vec![body(&acme()), anchored("A", 1, &other), anchored("B", 2, &root), anchored("C", 1, &root)];
+    let mut answers = test.log.submit_in_turn(group, crate::log::Turns::default().take()).await;
+    assert_eq!(answers.pop().unwrap().expect("our own head").receipt.index, LeafIndex(2));
+    for _ in 0..2 {
+        let declined = answers.pop().unwrap().expect_err("not our head");
+        assert_eq!(declined.refused.code, Code::AnchorFork);
+        assert!(declined.refusal_note.is_some(), "its signature is valid, so the refusal is signed");
+    }
+    assert!(answers.pop().unwrap().is_ok());
+    assert_eq!(test.log.published().head.size, TreeSize(3));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_of_one_stream_are_queued_in_their_order() {
     let test = TestLog::start();

@@ -78,7 +78,12 @@ pub enum Outcome {
     /// The claim id is in the log already, at this index.
     Known(LeafIndex),
     /// The rules refuse it.
-    Refused(Refused),
+    Refused {
+        /// Why.
+        why: Refused,
+        /// Whether every signature verifies: then the refusal is signed, whatever was known when the claim arrived.
+        signed: bool,
+    },
     /// The outcome is not known: a write failed, or the log stops. Asking again is safe.
     Undecided(Refused),
 }

@@ -7,9 +7,10 @@ use proto::code::{Code, Refused};
 use proto::entry::{Entry, Links};
 use proto::fold::{self, Checked, Stop, check_signatures, entry_digest};
 use proto::hash::Hash;
-use proto::merkle::{CompactRange, consistency_proof, inclusion_proof};
+use proto::merkle::{CompactRange, InclusionProofs, consistency_proof};
 use proto::num::{LeafIndex, Millis, TreeSize};
 
+use super::anchor::wrong_anchor;
 use super::answer::{Accepted, Item, Outcome, Submitted};
 use super::overlay::{Overlay, StoredState};
 use super::recover::{Halt, Halted};
@@ -66,8 +67,12 @@ impl Sequencer {
             // Never tried, by the store's own word: nothing is in doubt, and nothing has to be recovered.
             Commit::DefinitelyNot(error @ StoreError::DiskLow { .. }) => {
                 tracing::warn!(%error, "a batch was not written");
-                answer_all(plan.taken.into_iter().map(|taken| taken.item), &Outcome::Undecided(no_room()));
-                answer_known(plan.known);
+                let first = plan.batch.first;
+                // A twin of a claim of this batch is in no log either.
+                let (known, twins): (Vec<_>, Vec<_>) = plan.known.into_iter().partition(|(_, index)| *index < first);
+                let unwritten = plan.taken.into_iter().map(|taken| taken.item);
+                answer_all(unwritten.chain(twins.into_iter().map(|(item, _)| item)), &Outcome::Undecided(no_room()));
+                answer_known(known);
                 Ok((self, None))
             }
             Commit::DefinitelyNot(error) => Err(self.halt(plan, Halt::NotWritten(error))),
@@ -89,9 +94,23 @@ impl Sequencer {
         };
         self.range = plan.range;
         publish(&published); // before anyone is answered: who asks for what was just acknowledged finds it
-        for taken in plan.taken {
-            let outcome = match inclusion_proof(&self.tree, taken.index, published.head.size) {
-                Ok(inclusion) => accepted(&taken, plan.timestamp, inclusion, &published),
+        self.answer_taken(plan.taken, plan.timestamp, &published);
+        answer_known(plan.known);
+        Ok((self, Some(published)))
+    }
+
+    /// Answers the claims that became entries, each with its proof.
+    fn answer_taken(&self, taken: Vec<Taken>, timestamp: Millis, published: &Published) {
+        let mut proofs = match InclusionProofs::new(&self.tree, published.head.size) {
+            Ok(proofs) => proofs,
+            Err(error) => {
+                tracing::error!(%error, "inclusion proofs could not be made");
+                return answer_all(taken.into_iter().map(|taken| taken.item), &Outcome::Undecided(ask_again()));
+            }
+        };
+        for taken in taken {
+            let outcome = match proofs.of(taken.index) {
+                Ok(inclusion) => accepted(&taken, timestamp, inclusion.to_vec(), published),
                 Err(error) => {
                     tracing::error!(index = taken.index.0, %error, "an inclusion proof could not be made");
                     Outcome::Undecided(ask_again())
@@ -99,8 +118,6 @@ impl Sequencer {
             };
             taken.item.reply.send(outcome);
         }
-        answer_known(plan.known);
-        Ok((self, Some(published)))
     }
 
     fn halt(self, plan: Plan, halt: Halt) -> Halted {
@@ -156,8 +173,20 @@ impl Sequencer {
         let index = LeafIndex(plan.batch.first.0 + plan.taken.len() as u64);
         let (item, checked) = match checked(item, overlay) {
             Ok(found) => found,
-            Err((item, stop)) => return refuse_or_halt(item, stop),
+            Err((item, stop)) => return refuse_or_halt(item, stop, false),
         };
+        if let Some(anchor) = checked.anchor(self.core.store.origin()) {
+            // Compared before the queue as well, but not for claims whose key was unknown there.
+            let shown = self.head.map_or(TreeSize(0), |head| head.size);
+            match wrong_anchor(&self.tree, shown, anchor) {
+                Ok(None) => {}
+                Ok(Some(refused)) => return refuse_or_halt(item, Stop::Refused(refused), true),
+                Err(error) => {
+                    item.reply.send(Outcome::Undecided(ask_again()));
+                    return Err(Halt::Mismatch(error.to_string()));
+                }
+            }
+        }
         let decision = match fold::decide(index, plan.timestamp, &checked, overlay) {
             Ok(decision) => decision,
             // Whatever else the rules say of a claim that is in the log: it has its answer.
@@ -166,18 +195,18 @@ impl Sequencer {
                     plan.known.push((item, LeafIndex(found.index)));
                     return Ok(());
                 }
-                Ok(None) => return refuse_or_halt(item, stop),
-                Err(unread) => return refuse_or_halt(item, unread),
+                Ok(None) => return refuse_or_halt(item, stop, true),
+                Err(unread) => return refuse_or_halt(item, unread, true),
             },
-            Err(stop) => return refuse_or_halt(item, stop),
+            Err(stop) => return refuse_or_halt(item, stop, true),
         };
-        let bytes = match checked.to_entry(plan.timestamp, decision.links).encode() {
+        let bytes = match checked.encode_entry(plan.timestamp, decision.links) {
             Ok(bytes) if bytes.len() <= decision.max_entry_bytes => bytes,
             encoded => {
                 let length = encoded.map_or_else(|error| error.to_string(), |bytes| format!("{} bytes", bytes.len()));
                 let limit = decision.max_entry_bytes;
                 let message = format!("the entry would be too large ({length}); at most {limit} bytes fit");
-                return refuse_or_halt(item, Stop::Refused(Refused::new(Code::SizeEntry, message)));
+                return refuse_or_halt(item, Stop::Refused(Refused::new(Code::SizeEntry, message)), true);
             }
         };
         overlay.apply(decision.changes);
@@ -242,17 +271,18 @@ fn checked(item: Item, overlay: &Overlay<'_>) -> Result<(Item, Checked), (Item, 
     }
 }
 
-fn refuse_or_halt(item: Item, stop: Stop<StoreError>) -> Result<(), Halt> {
+/// `signed`: whether the claim's signatures verify.
+fn refuse_or_halt(item: Item, stop: Stop<StoreError>, signed: bool) -> Result<(), Halt> {
     match stop {
-        Stop::Refused(refused) => {
-            item.reply.send(Outcome::Refused(refused));
+        Stop::Refused(why) => {
+            item.reply.send(Outcome::Refused { why, signed });
             Ok(())
         }
         // The constitution in force was known when the log started, so these rules are the ones the claim asks for.
         Stop::UnknownRules(version) => {
             let message = format!("this log does not know rules version {version}; update it first");
-            let refused = Refused::at(Code::SlotConstitution, "/body/rules_version", message);
-            item.reply.send(Outcome::Refused(refused));
+            let why = Refused::at(Code::SlotConstitution, "/body/rules_version", message);
+            item.reply.send(Outcome::Refused { why, signed });
             Ok(())
         }
         other => {

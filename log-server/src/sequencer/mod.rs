@@ -9,6 +9,7 @@
 
 #![allow(clippy::result_large_err, reason = "a halted sequencer is the whole sequencer; it is moved once per fault")]
 
+mod anchor;
 mod answer;
 mod batch;
 mod overlay;
@@ -26,6 +27,7 @@ use proto::hash::Hash;
 use proto::merkle::CompactRange;
 use proto::tile::TileTree;
 
+pub(crate) use anchor::wrong_anchor;
 pub use answer::{Accepted, Item, Outcome, Submitted};
 pub(crate) use batch::{ask_again, no_room};
 pub use overlay::StoredState;

@@ -13,6 +13,9 @@ const MAX_ROUNDS: usize = 8;
 
 /// The form in which models and makers' names are compared.
 pub fn normalise(text: &str) -> String {
+    if text.is_ascii() {
+        return normalise_ascii(text); // NFKC leaves ASCII as it is
+    }
     let mut current = round(text);
     for _ in 1..MAX_ROUNDS {
         let next = round(&current);
@@ -22,6 +25,18 @@ pub fn normalise(text: &str) -> String {
         current = next;
     }
     current
+}
+
+fn normalise_ascii(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !normal.is_empty() {
+            normal.push(' ');
+        }
+        normal.push_str(word);
+    }
+    normal.make_ascii_lowercase();
+    normal
 }
 
 fn round(text: &str) -> String {
@@ -76,6 +91,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_for_ascii_is_no_other_way(text in "[\\x00-\\x7f]{0,40}") {
+            prop_assert_eq!(normalise_ascii(&text), round(&text));
+        }
+
         #[test]
         fn normalising_twice_is_once(text in "\\PC{0,40}") {
             let once = normalise(&text);

@@ -222,7 +222,7 @@ pub(super) fn write<S: State>(step: &mut Step<'_, S>, slot: Option<(u64, bool)>,
         ..TrailItem::outside_slots(step, issuer.replay)
     });
     let index = step.index;
-    if let Some((product, subject)) = claim.product().zip(claim.subject.as_ref()) {
+    if let Some((product, subject)) = step.checked.submission().product().zip(claim.subject.as_ref()) {
         step.changes.row(RowPrefix::trail(&product.manufacturer, &product.model_normalised).at(index), item.clone());
         if slot.is_some_and(|(_, is_new)| is_new) {
             let shown = ProductItem {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{KeyHolder, State, Stop, View};
-use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE};
+use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE, ProductKey};
 use crate::code::{Code, Refused};
 use crate::dsse::{Envelope, pae};
 use crate::ed25519::{KeyId, PublicKey};
-use crate::entry::{Entry, Links, MAX_SIGNATURES, SignatureBy};
+use crate::entry::{BadEntry, Entry, EntryRef, Links, MAX_SIGNATURES, SignatureBy};
 use crate::hash::Hash;
 use crate::num::{LeafIndex, Millis, TreeSize};
 
@@ -22,6 +22,8 @@ struct Parts {
     signatures: Vec<SignatureBy>,
     claim: Claim,
     id: ClaimId,
+    /// The product as slots key it: every rule about a claim asks for it, and normalising a model takes its time.
+    product: Option<ProductKey>,
 }
 
 impl Submission {
@@ -43,7 +45,8 @@ impl Submission {
         check_order(&signatures)?;
         let id = ClaimId::of(payload_type, &payload);
         let claim = Claim::parse(&payload)?;
-        Ok(Submission(Arc::new(Parts { payload, signatures, claim, id })))
+        let product = claim.product();
+        Ok(Submission(Arc::new(Parts { payload, signatures, claim, id, product })))
     }
 
     /// The claim's id.
@@ -54,6 +57,11 @@ impl Submission {
     /// The claim.
     pub fn claim(&self) -> &Claim {
         &self.0.claim
+    }
+
+    /// The product that the claim is about, as slots key it.
+    pub fn product(&self) -> Option<&ProductKey> {
+        self.0.product.as_ref()
     }
 
     /// The signatures, ascending by key id.
@@ -133,15 +141,13 @@ impl Checked {
         Some((log.size?, log.root?))
     }
 
-    /// The entry for this claim.
-    pub fn to_entry(&self, timestamp: Millis, links: Links) -> Entry {
-        Entry {
-            timestamp,
-            links,
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            payload: self.0.0.payload.clone(),
-            signatures: self.0.0.signatures.clone(),
-        }
+    /// The bytes of the entry for this claim.
+    ///
+    /// # Errors
+    /// When they would be more than [`MAX_ENTRY_BYTES`](crate::entry::MAX_ENTRY_BYTES).
+    pub fn encode_entry(&self, timestamp: Millis, links: Links) -> Result<Vec<u8>, BadEntry> {
+        let Parts { payload, signatures, .. } = &*self.0.0;
+        EntryRef { timestamp, links, payload_type: PAYLOAD_TYPE, payload, signatures }.encode()
     }
 }
 

@@ -50,7 +50,7 @@ impl Lines {
 
     /// The next line; with `ended` also the last one, if it has no line feed.
     pub(super) fn next(&mut self, ended: bool) -> Option<Line> {
-        let found = self.held[self.searched..].iter().position(|byte| *byte == b'\n').map(|at| self.searched + at);
+        let found = memchr::memchr(b'\n', &self.held[self.searched..]).map(|at| self.searched + at);
         let Some(end) = found else {
             self.searched = self.held.len();
             return match ended {

@@ -9,7 +9,7 @@ use proto::fold::{self, Checked, Stop, Submission, check_signatures_by};
 use proto::num::LeafIndex;
 
 use super::{Declined, Log, Ready, internal};
-use crate::sequencer::{StoredState, Submitted, ask_again};
+use crate::sequencer::{StoredState, Submitted, ask_again, wrong_anchor};
 use crate::store::StoreError;
 
 impl Log {
@@ -40,6 +40,7 @@ impl Log {
                 Ok(Ready::Queue(Submitted::Checked(checked)))
             }
             Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => {
+                self.charge(STRANGERS)?;
                 Ok(Ready::Queue(Submitted::KeyUnknown(submission)))
             }
             Err(Stop::Refused(refused)) => Err(refused.into()),
@@ -66,31 +67,18 @@ impl Log {
 
     /// The head that a claim is anchored to must be ours. If not, the claim proves a fork or a lie; it is kept as a report.
     fn check_anchor(&self, checked: &Checked, payer: &str) -> Result<(), Declined> {
-        let Some((size, root)) = checked.anchor(self.origin()) else { return Ok(()) };
+        let Some(anchor) = checked.anchor(self.origin()) else { return Ok(()) };
         let shown = self.published().head.size;
-        let ours = match size <= shown {
-            true => Some(self.root_at(size).map_err(|e| failed(&*e))?),
-            false => None,
-        };
-        if ours == Some(root) {
+        let Some(refused) = wrong_anchor(&self.tree(shown), shown, anchor).map_err(|e| failed(&e))? else {
             return Ok(());
-        }
-        let id = checked.id();
-        let message = match ours {
-            Some(ours) => format!(
-                "the claim names the root {} at size {size}; this log's is {}",
-                root.to_base64(),
-                ours.to_base64()
-            ),
-            None => format!("the claim names a head of size {size}; this log has shown {shown} entries"),
         };
+        let (id, size) = (checked.id(), anchor.0);
         // Only an enrolled issuer's word is kept: anyone can sign with a key that the claim itself brings.
         if payer == checked.claim().issuer.as_str() {
             self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| failed(&e))?;
             tracing::warn!(claim = %id, %size, "a claim is anchored to a head that is not this log's; kept as a report");
         }
-        let pointer = "/logs";
-        Err(self.declined(Refused::at(Code::AnchorFork, pointer, message), Some(id)))
+        Err(self.declined(refused, Some(id)))
     }
 
     /// Whose quota a claim is charged to: the enrolled issuer of a key that signed it, the operator, or all strangers
@@ -110,6 +98,9 @@ impl Log {
 
     /// Charges whoever really signed.
     fn charge(&self, payer: &str) -> Result<(), Declined> {
+        if self.issuers.len() >= MAX_PAYERS {
+            self.issuers.retain_recent(); // forgets whoever has the whole burst back
+        }
         let Err(not_until) = self.issuers.check_key(&payer.to_owned()) else { return Ok(()) };
         let seconds = not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
         let refused = Refused::new(Code::LimitIssuer, format!("{payer} submits too fast; ask again in {seconds} s"));
@@ -127,6 +118,10 @@ fn check_rules(submission: &Submission) -> Result<(), Refused> {
         _ => Ok(()),
     }
 }
+
+/// Issuers whose rates are remembered before those are forgotten that have their whole burst back: at about 100 bytes each,
+/// 6 MiB. Only enrolled issuers get an entry, so that it cannot be filled by strangers.
+const MAX_PAYERS: usize = 65_536;
 
 /// The quota of the operator and its registrars; no issuer id has brackets.
 const OPERATOR: &str = "(operator)";

@@ -24,7 +24,7 @@ use proto::statement::Refusal;
 pub(super) use keys::KeyCache;
 pub use turns::{Turn, Turns};
 
-use super::mode::DISK_RETRY_AFTER_SECONDS;
+use super::mode::{CLOCK_RETRY_AFTER_SECONDS, DISK_RETRY_AFTER_SECONDS};
 use super::{Answer, Declined, Log, Mode};
 use crate::sequencer::{Accepted, Full, Item, Outcome, Reply, Submitted};
 use check::failed;
@@ -95,8 +95,12 @@ impl Log {
         let log = Arc::clone(self);
         // Never closed. More checks at once than cores would only take each other's time, on hundreds of threads.
         let core = self.checks.acquire().await.map_err(|error| internal(&error))?;
-        let checked =
-            tokio::task::spawn_blocking(move || envelopes.iter().map(|envelope| log.check(envelope)).collect());
+        let check = move |envelope: &Bytes| {
+            // One claim that hits a fault of ours must not take its neighbours with it.
+            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log.check(envelope)));
+            checked.unwrap_or_else(|_| Err(internal(&"the checks of a claim panicked")))
+        };
+        let checked = tokio::task::spawn_blocking(move || envelopes.iter().map(check).collect());
         let checked = checked.await.map_err(|error| internal(&error))?;
         drop(core);
         Ok(checked)
@@ -145,14 +149,17 @@ impl Log {
 
     /// The answer to a claim that the sequencer decided on.
     fn conclude(&self, submitted: Submitted, outcome: Outcome) -> Settled {
-        let validly_signed = matches!(submitted, Submitted::Checked(_));
         let submission = submitted.submission();
         match outcome {
             Outcome::Accepted(accepted) => Ok(Answer { receipt: self.to_receipt(*accepted), created: true }).into(),
             Outcome::Known(index) => Settled::Known(submission.clone(), index),
-            Outcome::Refused(refused) => Err(self.declined(refused, validly_signed.then_some(submission.id()))).into(),
+            Outcome::Refused { why, signed } => Err(self.declined(why, signed.then_some(submission.id()))).into(),
             Outcome::Undecided(refused) => {
-                let retry = if refused.code == Code::DiskLow { DISK_RETRY_AFTER_SECONDS } else { 1 };
+                let retry = match refused.code {
+                    Code::DiskLow => DISK_RETRY_AFTER_SECONDS,
+                    Code::ClockJump => CLOCK_RETRY_AFTER_SECONDS,
+                    _ => 1,
+                };
                 Err(Declined { retry_after_seconds: Some(retry), ..refused.into() }).into()
             }
         }

@@ -156,10 +156,12 @@ impl Machine {
                     self.ledger.see(|model| model.accepted(&accepted, digest, &payload));
                 }
                 Some(Outcome::Known(index)) => self.ledger.see(|model| model.known(id, index)),
-                Some(Outcome::Refused(refused)) if refused.code == Code::EntryTime => {
+                Some(Outcome::Refused { why: refused, .. }) if refused.code == Code::EntryTime => {
                     self.ledger.see(|_| Err(format!("the log's own time refuses {id}: {refused}")));
                 }
-                Some(Outcome::Refused(refused)) => self.ledger.see(|model| model.refused(id, digest, &refused)),
+                Some(Outcome::Refused { why: refused, .. }) => {
+                    self.ledger.see(|model| model.refused(id, digest, &refused))
+                }
                 Some(Outcome::Undecided(_)) => self.plan.count("· claims told to ask again"),
                 None => self.ledger.wrong(format!("{id} was answered with silence")),
             }
