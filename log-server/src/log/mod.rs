@@ -26,10 +26,10 @@ pub use open::{LogConfig, OpenError};
 pub use stats::Stats;
 pub use submit::{Turn, Turns};
 
-use self::submit::KeyCache;
 use crate::sequencer::{Published, Queue, QueueLimits};
 use crate::signer::LogKeys;
 use crate::store::Store;
+use proto::fold::KeyCache;
 
 /// What an issuer may do in a second, and at once.
 #[derive(Debug, Clone, Copy)]

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use proto::dsse::Envelope;
-use proto::fold::{Submission, check_signatures};
+use proto::fold::{KeyCache, Submission, check_signatures};
 use tokio::sync::watch;
 
-use super::submit::KeyCache;
 use super::{IssuerLimit, Log, ModeCell, Stats};
 use crate::clock::{ClockJump, LogClock, TimeSource};
 use crate::sequencer::{

@@ -86,6 +86,7 @@ impl Sequencer {
         if let Err(halt) = self.read_back(&plan) {
             return Err(self.halt(plan, halt));
         }
+        self.recent.stored(&plan.batch.state);
         self.head = Some(plan.batch.head);
         self.tree.set_size(plan.batch.head.size);
         let published = match self.show(previous.map_or(TreeSize(0), |head| head.size)) {
@@ -130,7 +131,7 @@ impl Sequencer {
     /// Decides on each claim in its turn.
     fn plan(&self, items: Vec<Item>, now: Millis) -> Result<Plan, Halt> {
         let first = LeafIndex(self.head.map_or(0, |head| head.size.0));
-        let mut overlay = Overlay::new(&*self.core.store);
+        let mut overlay = Overlay::new(&*self.core.store, &self.recent);
         let mut plan = Plan {
             timestamp: now,
             taken: Vec::with_capacity(items.len()),

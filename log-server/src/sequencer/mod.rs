@@ -75,6 +75,7 @@ pub struct Sequencer {
     range: CompactRange,
     /// The tree over stored tiles, for proofs.
     tree: TileTree<StoreTiles>,
+    recent: overlay::Recent,
 }
 
 impl Sequencer {

@@ -16,6 +16,7 @@
 
 mod constitution;
 mod key;
+mod keys;
 mod record;
 mod registry;
 mod right;
@@ -24,6 +25,7 @@ mod slot;
 mod submission;
 
 pub use key::StateKey;
+pub use keys::{KeyCache, KnownKey, Verify};
 pub use record::read;
 pub use record::{
     AuthorityRecord, ClaimRecord, Constitution, IssuerRecord, KeyHolder, KeyRecord, LogRecord, PendingRecovery,

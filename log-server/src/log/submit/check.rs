@@ -31,7 +31,7 @@ impl Log {
             }
         }
         self.refuse_by_mode()?;
-        let enrolled = |id: &KeyId| self.known_keys.find(id, &state).map(|known| known.key);
+        let enrolled = |id: &KeyId| self.known_keys.find(id, &state);
         match check_signatures_by(submission.clone(), enrolled) {
             Ok(checked) => {
                 let payer = self.payer(&checked, &state).map_err(|e| unread(&e))?;
@@ -87,7 +87,7 @@ impl Log {
         let mut payer = STRANGERS;
         for id in checked.signers() {
             match self.known_keys.find(&id, state) {
-                Ok(known) if !known.issuer.is_empty() => return Ok(known.issuer.clone()),
+                Ok(known) if !known.issuer().is_empty() => return Ok(known.issuer().to_owned()),
                 Ok(_) => payer = OPERATOR,
                 Err(Stop::Refused(_)) => {} // one that the claim brings
                 Err(stop) => return Err(stop),

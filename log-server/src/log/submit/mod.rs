@@ -7,7 +7,6 @@
 //! Claims come alone or in groups, as the lines of a stream do: a group crosses each border between threads once.
 
 mod check;
-mod keys;
 mod turns;
 
 use std::collections::VecDeque;
@@ -21,7 +20,6 @@ use proto::num::{LeafIndex, Millis};
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
 
-pub(super) use keys::KeyCache;
 pub use turns::{Turn, Turns};
 
 use super::mode::{CLOCK_RETRY_AFTER_SECONDS, DISK_RETRY_AFTER_SECONDS};
