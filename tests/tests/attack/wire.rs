@@ -19,11 +19,17 @@ const DEAF_BYTES: u32 = 4096;
 const OPEN: u64 = 777_000_777;
 
 /// One answer, read to its end.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?} {:?}", self.status, self.headers, self.text())
+    }
 }
 
 impl Answer {
