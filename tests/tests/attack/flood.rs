@@ -158,6 +158,9 @@ fn a_flood_is_refused_in_order_and_the_rest_goes_on() {
          address_burst = 1000000"
     );
     let site = Site::start(&limits);
+    // More than a tile, for the readers.
+    let first: String = (0..300).map(|_| site.acme.claim() + "\n").collect();
+    assert_eq!(site.connect().ask(post("/v1/claims/stream", &first)).status, 200);
     let before_flood = calm(&site);
     let (before, size) = (site.resident_kib(), site.size());
     let load = Load::on(&site);
