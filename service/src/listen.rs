@@ -2,7 +2,8 @@
 //!
 //! Only HTTP/1.1: proxies speak it to what stands behind them, and one request at a time per connection keeps the caps
 //! on connections meaningful (one HTTP/2 connection carries any number of requests). What is no HTTP at all, or has too
-//! large a head (431), is answered by the HTTP library before any router, without a body.
+//! large a head (431), is answered by the HTTP library before any router, without a body. What leaves its end or addressee in
+//! doubt is refused here, and its connection closed.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use http::Request;
+use axum::response::IntoResponse;
+use futures_util::future::Either;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
@@ -29,6 +33,7 @@ use crate::body::{BodyWatch, TimedBody};
 use crate::caps::{CapReached, Caps};
 use crate::client_addr::TrustedProxies;
 use crate::conn::{BusyBody, Clock, Drivable, Ended, Watched, drive};
+use crate::framing;
 use crate::limits::{MAX_HEADERS, ServeLimits};
 use crate::metrics::Metrics;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -226,6 +231,11 @@ impl Shared {
         let busy = clock.busy();
         let client = self.options.trusted_proxies.client(address, request.headers());
         let (mut parts, body) = request.into_parts();
+        if let Some(problem) = framing::doubt(&parts) {
+            let mut answer = problem.into_response();
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return Either::Left(async move { Ok(answer.map(|body| BusyBody::new(body, busy))) });
+        }
         parts.extensions.insert(client);
         parts.extensions.insert(Peer(peer));
         let body = if body.is_end_stream() {
@@ -236,7 +246,7 @@ impl Shared {
             axum::body::Body::new(TimedBody::new(body, &self.options.limits, watch))
         };
         let answer = self.router.clone().call(Request::from_parts(parts, body));
-        async move { Ok(answer.await?.map(|body| BusyBody::new(body, busy))) }
+        Either::Right(async move { Ok(answer.await?.map(|body| BusyBody::new(body, busy))) })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Stopping: no more connections → running requests are answered → submissions whose clients left are decided → the
 //! sequencer ends → the store is flushed and closed → the admin address goes last. A second signal ends at once.
 
+mod descriptors;
 mod metrics;
 mod watch;
 
@@ -13,6 +14,7 @@ use clap::Args;
 use prometheus_client::registry::Registry;
 use service::admin::{self, Readiness};
 use service::detached::Detached;
+use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
 use service::metrics::Metrics;
 use service::shutdown::Shutdown;
@@ -65,12 +67,13 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     // First of all: a signal that comes while the log recovers must not be lost.
     let stop = Shutdown::new();
     stop.on_signals().map_err(|error| Failure::new(Exit::Internal, format!("signals: {error}")))?;
+    let limits = descriptors::shared_out(config.limits.serve())?;
     // The addresses before the log: one that is taken is said at once, and nothing has been signed.
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let opened = config.clone();
     let (log, store) = blocking(move || open_log(&opened)).await??;
-    let parts = Parts::new(config, &log, &store, &stop);
+    let parts = Parts::new(config, limits, &log, &store, &stop);
     // The first look before the first claim: a full disk is known from the start.
     let first_look = parts.watch.clone();
     let low = blocking(move || first_look.look(false)).await?;
@@ -145,7 +148,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Config, log: &Arc<Log>, store: &Arc<dyn Store>, stop: &Shutdown) -> Parts {
+    fn new(config: &Config, limits: ServeLimits, log: &Arc<Log>, store: &Arc<dyn Store>, stop: &Shutdown) -> Parts {
         let mut registry = Registry::with_prefix("claimtrail");
         let requests = Metrics::register(&mut registry);
         let watch = watch::Watch::new(log.clone(), store.clone(), config.store.disk_reserve_bytes);
@@ -159,11 +162,8 @@ impl Parts {
             tile_cache_bytes: config.store.tile_cache_bytes,
             ..HttpOptions::default()
         };
-        let options = ServeOptions {
-            limits: config.limits.serve(),
-            trusted_proxies: config.listen.trusted_proxies.clone(),
-            metrics: Some(requests),
-        };
+        let options =
+            ServeOptions { limits, trusted_proxies: config.listen.trusted_proxies.clone(), metrics: Some(requests) };
         let (asked, stopping) = (log.clone(), stop.token());
         let ready = move || readiness(&asked.mode(), stopping.is_cancelled());
         Parts {

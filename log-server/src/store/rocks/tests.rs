@@ -184,6 +184,26 @@ fn every_write_is_synced_but_that_of_a_signed_head() {
     assert_eq!(synced(), before + 7);
 }
 
+/// Closing first left nothing to read from until the folder was back.
+#[test]
+fn a_recovery_that_could_not_open_the_database_again_leaves_it_open_to_read() {
+    let folders = Folders::new();
+    let store = open(&folders.path());
+    let mut log = GrowingLog::default();
+    log.grow(&store, 300);
+    store.doubt.store(true, Ordering::Release);
+    let (current, away) = (folders.path().join("db/CURRENT"), folders.path().join("away"));
+    std::fs::rename(&current, &away).expect("ours");
+    assert!(matches!(store.recover(), Err(StoreError::Io(_))));
+    check_log(&store);
+    let outcome = store.commit(log.head(), &log.clone().batch(1));
+    assert!(matches!(outcome, Commit::DefinitelyNot(StoreError::NeedsRecovery)), "{outcome:?}");
+    std::fs::rename(&away, &current).expect("ours");
+    assert_eq!(store.recover().as_ref().ok().and_then(Option::as_ref), log.head());
+    log.grow(&store, 300);
+    check_log(&store);
+}
+
 /// What a failed write leaves behind, set by hand: the device of a test does not fail when asked.
 #[test]
 fn in_doubt_nothing_is_written_until_recovered() {
