@@ -60,10 +60,6 @@ pub struct ServeOptions {
     pub metrics: Option<Metrics>,
 }
 
-/// The socket address of the other end, be it a client or a proxy: a request extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
@@ -198,7 +194,7 @@ fn take_in(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     let open = shared.options.metrics.as_ref().map(Metrics::connection);
     let connection = shared.clone();
     shared.tasks.spawn(async move {
-        let ended = connection.handle(stream, peer, address).await;
+        let ended = connection.handle(stream, address).await;
         if ended == Ended::Cut {
             connection.cut_off.fetch_add(1, Ordering::Relaxed);
         }
@@ -207,14 +203,14 @@ fn take_in(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
 }
 
 impl Shared {
-    async fn handle(&self, stream: TcpStream, peer: SocketAddr, address: IpAddr) -> Ended {
+    async fn handle(&self, stream: TcpStream, address: IpAddr) -> Ended {
         // Answers are written in one piece; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection broke at once");
             return Ended::Itself;
         }
         let clock = Clock::new(&self.options.limits);
-        let service = service_fn(|request| self.answer(request, peer, address, &clock));
+        let service = service_fn(|request| self.answer(request, address, &clock));
         let io = TokioIo::new(Watched::new(stream, clock.clone()));
         let connection = self.http.serve_connection(io, service);
         drive(connection, clock.clone(), self.stop.clone(), self.cut.clone()).await
@@ -223,7 +219,6 @@ impl Shared {
     fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
         address: IpAddr,
         clock: &Clock,
     ) -> impl Future<Output = Result<http::Response<BusyBody<axum::body::Body>>, std::convert::Infallible>> + use<>
@@ -237,7 +232,6 @@ impl Shared {
             return Either::Left(async move { Ok(answer.map(|body| BusyBody::new(body, busy))) });
         }
         parts.extensions.insert(client);
-        parts.extensions.insert(Peer(peer));
         let body = if body.is_end_stream() {
             axum::body::Body::empty()
         } else {
