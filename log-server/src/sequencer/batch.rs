@@ -16,6 +16,7 @@ use super::overlay::{Overlay, StoredState};
 use super::recover::{Halt, Halted};
 use super::run::RESTAMP_AFTER;
 use super::{Published, Sequencer, leaf};
+use crate::clock::ClockJump;
 use crate::signer::HeadToSign;
 use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TileRun};
 
@@ -46,9 +47,8 @@ impl Sequencer {
         let asked_to_stamp = items.is_empty();
         let now = match self.core.clock.now() {
             Ok(now) => now,
-            Err(jump) => {
-                let refused = Refused::new(Code::ClockJump, jump.to_string());
-                answer_all(items, &Outcome::Undecided(refused));
+            Err(_) => {
+                answer_all(items, &Outcome::Undecided(ClockJump::refused()));
                 return Ok((self, None));
             }
         };
