@@ -265,7 +265,16 @@ impl Bulk<'_> {
             answer.heads.truncate_front();
             return Ok(false);
         }
-        let item = lock(flight).pending.pop_front().ok_or_else(|| nonsense(&"more answers than questions"))?;
+        let Some(item) = lock(flight).pending.pop_front() else {
+            return match line {
+                // The log ends the stream and says why; nothing is lost, the rest is for the next one.
+                Line::Problem { problem, .. } if problem.retry_after_seconds.is_some() => {
+                    answer.longest_wait = answer.longest_wait.max(problem.retry_after_seconds.map(Duration::from_secs));
+                    Ok(false)
+                }
+                _ => Err(nonsense(&"more answers than questions")),
+            };
+        };
         match line {
             Line::Head { .. } => {}
             Line::Receipt { status, receipt } => {
