@@ -17,6 +17,7 @@ use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -27,25 +28,28 @@ use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt;
 use proto::code::Code;
 use proto::num::TreeSize;
-use proto::receipt::Receipt;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use service::body::LongBody;
 use service::client_addr::ClientAddr;
+use service::limits::BODY_TOTAL_TIMEOUT;
 use service::problem::Problem;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
-use tokio_util::sync::PollSemaphore;
+use tokio_util::sync::{PollSemaphore, WaitForCancellationFutureOwned};
 
 use super::app::App;
-use super::claims::{check_content, problem_of};
+use super::claims::check_content;
 use super::json::NO_STORE;
 use super::params;
-use crate::log::{Answer, Declined, Turns};
+use crate::log::Turns;
 
+mod answers;
+mod group;
 mod lines;
 
-use lines::{Line, Lines};
+use answers::{ReceiptLine, problem_json, size_of_head, write_line};
+use group::{Answered, Group, GroupAnswered, answer_lines};
+use lines::Lines;
 
 /// The media types of NDJSON.
 const STREAM_TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "application/jsonl"];
@@ -61,6 +65,9 @@ const GROUP_LINES: usize = 64;
 /// Their bytes, so that a group of large claims takes no longer.
 const GROUP_BYTES: usize = 256 * 1024;
 
+/// When to come again to a log that stops: a restart takes some seconds.
+const STOPPING_RETRY: Duration = Duration::from_secs(5);
+
 /// Bounds of one stream.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamLimits {
@@ -68,6 +75,8 @@ pub struct StreamLimits {
     pub lines: NonZeroUsize,
     /// Their bytes. One line more is always taken, so that any line fits.
     pub bytes: NonZeroUsize,
+    /// From the first byte of a line to its end, as long as the server reads: a stream may take for ever, a line may not.
+    pub line_timeout: Duration,
 }
 
 /// A full batch: while one half of it is written, the other one is checked.
@@ -77,7 +86,7 @@ const BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).expect("not zero"
 
 impl Default for StreamLimits {
     fn default() -> StreamLimits {
-        StreamLimits { lines: LINES, bytes: BYTES }
+        StreamLimits { lines: LINES, bytes: BYTES, line_timeout: BODY_TOTAL_TIMEOUT }
     }
 }
 
@@ -93,6 +102,7 @@ pub(super) async fn submit(
     check_content(&headers, STREAM_TYPES)?;
     let limit = app.log().published().constitution.current.envelope_bytes;
     let lines = Lines::new(usize::try_from(limit).unwrap_or(usize::MAX));
+    let stopped = Box::pin(app.stop().clone().cancelled_owned());
     let exchange = Exchange {
         room: PollSemaphore::new(app.under_way().clone()),
         address,
@@ -106,21 +116,12 @@ pub(super) async fn submit(
         under_way: (0, 0),
         heads: VecDeque::new(),
         turns: Turns::default(),
+        line_timer: None,
+        stopped,
+        ending: None,
     };
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, NO_STORE)];
     Ok((headers, Body::from_stream(exchange)).into_response())
-}
-
-/// The answer to one line.
-struct Answered {
-    number: u64,
-    result: Result<Answer, Problem>,
-}
-
-/// The answers to a group of lines.
-struct GroupAnswered {
-    bytes: usize,
-    lines: Vec<Answered>,
 }
 
 type Waiting = Pin<Box<dyn Future<Output = GroupAnswered> + Send>>;
@@ -144,6 +145,11 @@ struct Exchange {
     under_way: (usize, usize),
     heads: VecDeque<(TreeSize, Arc<str>)>,
     turns: Turns,
+    /// The time of the line that has begun and not ended.
+    line_timer: Option<Pin<Box<Sleep>>>,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The last line of the answer, where the input did not end by itself.
+    ending: Option<Problem>,
 }
 
 impl Stream for Exchange {
@@ -171,6 +177,36 @@ impl Stream for Exchange {
 impl Exchange {
     /// Submits lines as long as there is room, reading on where needed. Says whether there may be more.
     fn take_in(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.input.is_some() && self.stopped.as_mut().poll(cx).is_ready() {
+            let detail = "The log is shutting down and takes no more; send what has no answer again.";
+            self.end(Problem::new(Code::ModeStopping, detail).retry_after(STOPPING_RETRY));
+        }
+        let more = self.take_in_while_there_is_room(cx);
+        if self.held.is_some() || self.is_full() {
+            self.line_timer = None; // a line that is not read on is not late
+        }
+        more
+    }
+
+    /// Takes nothing more in. What came before is answered, then this.
+    fn end(&mut self, why: Problem) {
+        self.input = None;
+        self.lines.abandon();
+        self.ending = Some(why);
+    }
+
+    /// Whether a line has begun too long ago.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.lines.is_unfinished() {
+            self.line_timer = None;
+            return false;
+        }
+        let timeout = self.app.stream_limits().line_timeout;
+        let timer = self.line_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        timer.as_mut().poll(cx).is_ready()
+    }
+
+    fn take_in_while_there_is_room(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             while let Some(mut group) = self.held.take().or_else(|| self.next_group()) {
                 if !self.is_within_rate(&mut group, cx) {
@@ -186,21 +222,31 @@ impl Exchange {
                     return true;
                 }
             }
+            if let Some(problem) = self.ending.take() {
+                self.submit(Group { lines: vec![Err(problem)], ..Group::default() }, None);
+            }
             if self.is_full() {
                 return true;
             }
             let Some(input) = &mut self.input else { return false };
             match Pin::new(input).poll_frame_data(cx) {
+                Poll::Pending if self.is_late(cx) => {
+                    let detail = "The line did not arrive in time; what was answered before is in the log. Send the rest \
+                                  again.";
+                    self.end(Problem::new(Code::RequestIncomplete, detail));
+                }
                 Poll::Pending => return true,
-                Poll::Ready(Some(Ok(data))) => self.lines.push(&data),
+                Poll::Ready(Some(Ok(data))) => {
+                    if data.contains(&b'\n') {
+                        self.line_timer = None;
+                    }
+                    self.lines.push(&data);
+                }
                 Poll::Ready(None) => self.input = None,
                 Poll::Ready(Some(Err(error))) => {
-                    self.input = None;
-                    self.lines.abandon();
                     let detail =
                         "The stream broke off here; what was answered before is in the log. Send the rest again.";
-                    let broken = Problem::new(Code::RequestIncomplete, detail).because(error);
-                    self.submit(Group { lines: vec![Err(broken)], ..Group::default() }, None);
+                    self.end(Problem::new(Code::RequestIncomplete, detail).because(error));
                 }
             }
         }
@@ -290,79 +336,6 @@ impl Exchange {
         }
         write_line(out, &json!({"head": {"size": size, "checkpoint": checkpoint}}));
     }
-}
-
-/// Lines that are submitted together: envelopes, or why a line is none.
-#[derive(Default)]
-struct Group {
-    lines: Vec<Result<Bytes, Problem>>,
-    bytes: usize,
-    is_charged: bool,
-}
-
-impl Group {
-    fn take(&mut self, line: Line) {
-        self.lines.push(match line {
-            Line::Whole(envelope) => {
-                self.bytes += envelope.len();
-                Ok(envelope)
-            }
-            Line::Blank => Err(Problem::new(Code::EnvelopeMalformed, "The line is blank; each line is one envelope.")),
-            Line::TooLong { limit } => {
-                let detail = format!("The line is longer than {limit} bytes; it was skipped up to its end.");
-                Err(Problem::new(Code::SizeEnvelope, detail).with("limit", limit))
-            }
-        });
-    }
-}
-
-/// Puts the answers, which only envelopes have, beside their lines.
-fn answer_lines(
-    first: u64,
-    lines: Vec<Result<Bytes, Problem>>,
-    answers: Result<Vec<Result<Answer, Declined>>, Problem>,
-) -> Vec<Answered> {
-    let (mut answers, failed) = match answers {
-        Ok(answers) => (answers.into_iter(), None),
-        Err(problem) => (Vec::new().into_iter(), Some(problem)),
-    };
-    let lost = || failed.clone().unwrap_or_else(|| Problem::internal("a line was lost on its way"));
-    let answer = |(number, line): (u64, Result<Bytes, Problem>)| {
-        let result = line.and_then(|envelope| match answers.next() {
-            Some(answered) => answered.map_err(|declined| problem_of(declined, &envelope)),
-            None => Err(lost()),
-        });
-        Answered { number, result }
-    };
-    (first..).zip(lines).map(answer).collect()
-}
-
-#[derive(Serialize)]
-struct ReceiptLine<R> {
-    line: u64,
-    status: u16,
-    receipt: R,
-}
-
-fn write_line(out: &mut Vec<u8>, line: &impl Serialize) {
-    // Numbers, texts and lists always serialise, and a Vec takes every byte. JSON text has no line feeds outside of escapes.
-    let written = serde_json::to_writer(&mut *out, line);
-    debug_assert!(written.is_ok(), "{written:?}");
-    out.push(b'\n');
-}
-
-/// The problem, with what a response of its own would say in its Retry-After header.
-fn problem_json(problem: &Problem) -> Value {
-    let mut value = problem.to_json();
-    if let (Value::Object(members), Some(seconds)) = (&mut value, problem.retry_after_seconds()) {
-        members.insert("retry_after_seconds".to_owned(), seconds.into());
-    }
-    value
-}
-
-fn size_of_head(receipt: &Receipt) -> Result<TreeSize, Problem> {
-    let size = receipt.checkpoint.lines().nth(1).and_then(|line| proto::num::parse_decimal(line).ok());
-    size.map(TreeSize).ok_or_else(|| Problem::internal("a head without a size was to be sent"))
 }
 
 /// The data frames of a body; trailers are nothing to us.

@@ -17,9 +17,10 @@ use proto::num::TreeSize;
 use proto::tile::{BundleId, TileId, TilePath, push_entry};
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::json::IMMUTABLE;
 use super::kept::Kept;
+use super::params;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -33,13 +34,15 @@ const CHECKPOINT_CACHING: HeaderValue = HeaderValue::from_static("max-age=1");
 const MIN_GZIP_BYTES: usize = 1400;
 
 /// `GET /checkpoint`
-pub(super) async fn checkpoint(State(app): State<App>) -> Response {
+pub(super) async fn checkpoint(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    params::none(&uri)?;
     let note = app.log().published().note.clone();
-    ([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, CHECKPOINT_CACHING)], note).into_response()
+    Ok(([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, CHECKPOINT_CACHING)], note).into_response())
 }
 
 /// `GET /tile/…`
 pub(super) async fn tile(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    params::none(&uri)?;
     // The path as it was sent: an escaped spelling is another one.
     let path: TilePath = uri
         .path()
@@ -53,7 +56,11 @@ pub(super) async fn tile(State(app): State<App>, uri: Uri, headers: HeaderMap) -
     if let Some(kept) = app.kept_tiles().find(&(path, packed)) {
         return Ok(respond(path, kept));
     }
-    let made = app.read(move |view| match path {
+    let cost = match path {
+        TilePath::Tile(_) => Cost::Point,
+        TilePath::Entries(_) => Cost::Bundle,
+    };
+    let made = app.read(cost, move |view| match path {
         TilePath::Tile(id) => hashes(view, id),
         TilePath::Entries(id) => entries(view, id, packed),
     });

@@ -194,3 +194,16 @@ async fn a_bit_that_flips_between_arrival_and_reading_back_is_never_signed() {
         assert!(TestLog::open(again, time, signer).is_err());
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_is_counted_once_however_often_recovery_is_tried() {
+    let Broken { test, faults, .. } = broken().await;
+    faults.schedule([Some(CommitFault::LostUnknown)]);
+    faults.fail(Operation::Recover, 0, 3);
+    insist(&test.log, "CAM-3").await;
+    let mut registry = prometheus_client::registry::Registry::default();
+    test.log.stats().register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+    assert!(text.contains("sequencer_halts_total 1\n"), "{text}");
+}

@@ -5,6 +5,7 @@ mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
+mod reports;
 mod stats;
 mod submit;
 #[cfg(test)]
@@ -21,12 +22,12 @@ use proto::receipt::Receipt;
 use tokio::sync::{Semaphore, watch};
 
 pub use lookup::LookupError;
-pub use mode::{Mode, ModeCell};
+pub use mode::{Mode, ModeCell, Trouble};
 pub use open::{LogConfig, OpenError};
 pub use stats::Stats;
 pub use submit::{Turn, Turns};
 
-use crate::sequencer::{Published, Queue, QueueLimits};
+use crate::sequencer::{Published, Queue};
 use crate::signer::LogKeys;
 use crate::store::Store;
 use proto::fold::KeyCache;
@@ -93,6 +94,8 @@ pub struct Log {
     newer: watch::Receiver<u64>,
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
+    /// How many fork reports of each issuer are kept.
+    reports: DefaultKeyedRateLimiter<String>,
     known_keys: KeyCache,
     /// One permit a core: forms and signatures are checked by as many threads as there are cores.
     checks: Semaphore,
@@ -172,6 +175,3 @@ impl std::fmt::Debug for Log {
         f.debug_struct("Log").field("origin", &self.origin).field("mode", &self.mode()).finish_non_exhaustive()
     }
 }
-
-/// The queue's bounds, for configuration.
-pub type Limits = QueueLimits;

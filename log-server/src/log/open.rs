@@ -8,7 +8,7 @@ use proto::dsse::Envelope;
 use proto::fold::{KeyCache, Submission, check_signatures};
 use tokio::sync::watch;
 
-use super::{IssuerLimit, Log, ModeCell, Stats};
+use super::{IssuerLimit, Log, ModeCell, Stats, Trouble, reports};
 use crate::clock::{ClockJump, LogClock, TimeSource};
 use crate::sequencer::{
     self, Events, Halt, Item, Outcome, Published, Queue, QueueLimits, Reply, Sequencer, StoredState, Submitted,
@@ -95,6 +95,7 @@ impl Log {
             newer,
             modes,
             issuers: Log::issuer_limiter(config.issuer),
+            reports: reports::limiter(),
             known_keys: KeyCache::default(),
             checks: Log::check_permits(),
             sequencer: Mutex::new(Some(thread)),
@@ -161,7 +162,8 @@ fn run_guarded(sequencer: Sequencer, queue: &Queue, shown: &Shown) {
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sequencer::run(sequencer, queue, shown)));
     if ran.is_err() {
         tracing::error!("the sequencer's thread ended in a panic; restart the log, which then recovers");
-        shown.modes.set_recovering(Some("the sequencer failed; the operator must restart the log".into()));
+        let why = "the sequencer failed; the operator must restart the log".into();
+        shown.modes.set_recovering(Some(Trouble { why, is_passing: false }));
         queue.close();
         while let Some(items) = queue.drain(Duration::ZERO) {
             drop(items); // whoever waits is told to ask again
@@ -200,7 +202,11 @@ impl Events for Shown {
 
     fn halted(&self, why: &Halt) {
         self.stats.halted();
-        self.modes.set_recovering(Some(why.to_string()));
+        self.still_halted(why);
+    }
+
+    fn still_halted(&self, why: &Halt) {
+        self.modes.set_recovering(Some(Trouble { why: why.to_string(), is_passing: why.is_passing() }));
     }
 
     fn recovered(&self) {

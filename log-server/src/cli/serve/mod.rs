@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, Failure, Place, open, say};
 use crate::clock::SystemTime;
 use crate::config::Config;
-use crate::http::{HttpOptions, public_router};
+use crate::http::{HttpOptions, StreamLimits, public_router};
 use crate::log::{Log, LogConfig, Mode};
 use crate::store::{Store, StoreError};
 
@@ -160,12 +160,14 @@ impl Parts {
             detached: detached.clone(),
             address_limit: config.limits.address(),
             tile_cache_bytes: config.store.tile_cache_bytes,
+            stream: StreamLimits { line_timeout: config.limits.serve().body_total_timeout, ..StreamLimits::default() },
+            stop: stop.token(),
             ..HttpOptions::default()
         };
         let options =
             ServeOptions { limits, trusted_proxies: config.listen.trusted_proxies.clone(), metrics: Some(requests) };
         let (asked, stopping) = (log.clone(), stop.token());
-        let ready = move || readiness(&asked.mode(), stopping.is_cancelled());
+        let ready = move || readiness(&asked.mode(), stopping.is_cancelled(), || asked.store().head().is_ok());
         Parts {
             public: public_router(log.clone(), http),
             admin: edge::wrap(admin::router(Arc::new(registry), ready), None),
@@ -176,27 +178,31 @@ impl Parts {
     }
 }
 
-/// A log that can be read is ready, whether it takes claims or not; one that recovers or stops is not.
-fn readiness(mode: &Mode, stopping: bool) -> Readiness {
+/// A log that can be read is ready, whether it takes claims or not; one that stops is not. While it recovers, reads mostly
+/// work; whether they do is asked.
+fn readiness(mode: &Mode, stopping: bool, is_readable: impl FnOnce() -> bool) -> Readiness {
     match mode {
         _ if stopping => Readiness::NotReady("stopping".to_owned()),
         Mode::Stopping => Readiness::NotReady("stopping".to_owned()),
-        Mode::Recovering(why) => Readiness::NotReady(format!("recovering: {why}")),
-        Mode::Normal | Mode::ReadOnly(_) | Mode::DiskLow | Mode::ClockJump(_) | Mode::Frozen(_) => Readiness::Ready,
+        Mode::Recovering(trouble) if !is_readable() => Readiness::NotReady(format!("recovering: {}", trouble.why)),
+        mode => Readiness::Ready { mode: mode.name() },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Trouble;
 
     #[test]
     fn readable_is_ready() {
-        assert_eq!(readiness(&Mode::Frozen(None), false), Readiness::Ready);
-        assert_eq!(readiness(&Mode::DiskLow, false), Readiness::Ready);
-        assert_eq!(readiness(&Mode::Normal, true), Readiness::NotReady("stopping".into()));
-        assert!(
-            matches!(readiness(&Mode::Recovering("a write failed".into()), false), Readiness::NotReady(why) if why.contains("a write failed"))
-        );
+        let ready = |mode| Readiness::Ready { mode };
+        assert_eq!(readiness(&Mode::Frozen(None), false, || true), ready("frozen"));
+        assert_eq!(readiness(&Mode::DiskLow, false, || true), ready("disk_low"));
+        assert_eq!(readiness(&Mode::Normal, true, || true), Readiness::NotReady("stopping".into()));
+        let recovering = Mode::Recovering(Trouble { why: "a write failed".into(), is_passing: true });
+        assert_eq!(readiness(&recovering, false, || true), ready("recovering"));
+        let unreadable = readiness(&recovering, false, || false);
+        assert_eq!(unreadable, Readiness::NotReady("recovering: a write failed".into()));
     }
 }

@@ -36,7 +36,7 @@ impl Log {
             Ok(checked) => {
                 let payer = self.payer(&checked, &state).map_err(|e| unread(&e))?;
                 self.charge(&payer)?;
-                self.check_anchor(&checked, &payer)?;
+                self.check_anchor(&checked, &payer, bytes)?;
                 Ok(Ready::Queue(Submitted::Checked(checked)))
             }
             Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => {
@@ -66,17 +66,21 @@ impl Log {
     }
 
     /// The head that a claim is anchored to must be ours. If not, the claim proves a fork or a lie; it is kept as a report.
-    fn check_anchor(&self, checked: &Checked, payer: &str) -> Result<(), Declined> {
+    fn check_anchor(&self, checked: &Checked, payer: &str, envelope: &[u8]) -> Result<(), Declined> {
         let Some(anchor) = checked.anchor(self.origin()) else { return Ok(()) };
         let shown = self.published().head.size;
-        let Some(refused) = wrong_anchor(&self.tree(shown), shown, anchor).map_err(|e| failed(&e))? else {
+        let Some(mut refused) = wrong_anchor(&self.tree(shown), shown, anchor).map_err(|e| failed(&e))? else {
             return Ok(());
         };
-        let (id, size) = (checked.id(), anchor.0);
+        let id = checked.id();
         // Only an enrolled issuer's word is kept: anyone can sign with a key that the claim itself brings.
         if payer == checked.claim().issuer.as_str() {
-            self.store.put_report(&id.0.0, checked.submission().payload()).map_err(|e| failed(&e))?;
-            tracing::warn!(claim = %id, %size, "a claim is anchored to a head that is not this log's; kept as a report");
+            let kept = self.keep_report(payer, &id, &Envelope::parse(envelope)?).map_err(|e| failed(&e))?;
+            if !kept {
+                refused
+                    .message
+                    .push_str("; this log keeps no more such claims of yours for now: keep this one yourself");
+            }
         }
         Err(self.declined(refused, Some(id)))
     }

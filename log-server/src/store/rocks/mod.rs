@@ -297,6 +297,7 @@ impl Store for RocksStore {
     }
 
     fn put_report(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.check_reserve()?;
         self.write(&options::synced(), |db, write| write::report(db, write, key, value)).map_err(Failed::error)
     }
 

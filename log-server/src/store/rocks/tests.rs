@@ -159,8 +159,8 @@ fn a_low_disk_refuses_commits_and_serves_reads() {
     assert!(matches!(outcome, Commit::DefinitelyNot(StoreError::DiskLow { .. })), "{outcome:?}");
     check_log(&store);
     assert!(store.disk_free().expect("known").is_some());
-    // Neither a report nor a signed head needs much room, and both are wanted most when something is wrong.
-    store.put_report(b"fork", b"seen").expect("kept");
+    // Others decide how many reports come.
+    assert!(matches!(store.put_report(b"fork", b"seen"), Err(StoreError::DiskLow { .. })));
 }
 
 #[test]
