@@ -37,7 +37,7 @@ pub(super) struct New {
     /// In which role
     #[arg(long)]
     role: Option<String>,
-    /// Who made the product
+    /// Who made the product [default: the issuer, when it speaks as manufacturer]
     #[arg(long)]
     manufacturer: Option<String>,
     /// Which product

@@ -8,7 +8,7 @@ use super::check::Which;
 use super::context::{Connection, Context};
 use super::show;
 use crate::error::Error;
-use crate::verify::Verdict;
+use crate::verify::{Report, Verdict};
 
 /// What belongs to one change only and is not repeated.
 const OF_ONE_CHANGE: [&str; 6] = ["keys", "revoke", "admin_threshold", "recovery", "mandate", "successor_of"];
@@ -39,20 +39,40 @@ pub(super) fn last_body(context: &Context, issuer: &str) -> Result<(String, Valu
 /// The claim at this place, proven under the trust file.
 fn proven(context: &Context, connection: &Connection, at: LeafIndex) -> Result<(Value, Links), Error> {
     let found = show::fetch(connection, Which::Index(at))?;
-    if found.receipt.index != at {
-        return Err(Error::not_proven(format!(
-            "the log was asked for entry {at} and proves entry {}; nothing is signed",
-            found.receipt.index
-        )));
-    }
-    let report = found.report(connection);
-    if report.verdict < Verdict::PolicyNotMet {
-        let message =
-            format!("entry {at}, which you would sign again, is not proven: {}; nothing is signed", report.reason);
-        return Err(Error::not_proven(message));
-    }
+    holds(at, found.receipt.index, &found.report(connection))?;
     connection.accept(context, found.receipt.checkpoint.as_bytes())?;
     let claim = serde_json::from_slice(&found.payload)
         .map_err(|e| Error::unreachable(format!("entry {at} is not JSON: {e}; it cannot be repeated")))?;
     Ok((claim, found.receipt.links))
+}
+
+/// Whether the receipt is for the entry that was asked for, and proves it.
+fn holds(asked: LeafIndex, shown: LeafIndex, report: &Report) -> Result<(), Error> {
+    if shown != asked {
+        let message = format!("the log was asked for entry {asked} and proves entry {shown}; nothing is signed");
+        return Err(Error::not_proven(message));
+    }
+    if report.verdict < Verdict::PolicyNotMet {
+        let why = &report.reason;
+        let message = format!("entry {asked}, which you would sign again, is not proven: {why}; nothing is signed");
+        return Err(Error::not_proven(message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn nobody_signs_what_the_log_only_says() {
+        let report = |verdict| Report::short(verdict, "so it is");
+        let of = |shown, verdict| holds(LeafIndex(3), LeafIndex(shown), &report(verdict)).map_err(|e| e.kind);
+        assert_eq!(of(3, Verdict::Proven), Ok(()));
+        assert_eq!(of(3, Verdict::PolicyNotMet), Ok(()), "witnesses come after the log");
+        assert_eq!(of(3, Verdict::NotProven), Err(ErrorKind::NotProven));
+        assert_eq!(of(3, Verdict::Malformed), Err(ErrorKind::NotProven));
+        assert_eq!(of(2, Verdict::Proven), Err(ErrorKind::NotProven), "another entry than the one asked for");
+    }
 }
