@@ -11,7 +11,7 @@ use proto::policy::Checked;
 use crate::error::{Error, ErrorKind};
 use crate::state::{Contradiction, State};
 use crate::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
-use crate::trust::Trust;
+use crate::trust::{self, Trust};
 
 /// How a head stands to what was remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Head {
 /// Verifies a checkpoint note and checks it against the remembered head, which it then becomes if it is larger. Waits for
 /// the network; see [`HttpTiles`].
 pub fn accept(trust: &Trust, state: &State, tiles: &HttpTiles, note: &[u8]) -> Result<Head, Error> {
-    let checked = trust.policy().check(note).map_err(|e| Error::not_proven(format!("the log's head: {e}")))?;
+    let checked = trust.policy().check(note).map_err(|e| trust::of_network(&e, "the log's head"))?;
     let origin = checked.checkpoint.origin().to_owned();
     let seen = match state.newest(&origin)? {
         None => Seen::First,
