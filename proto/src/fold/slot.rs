@@ -13,7 +13,7 @@ use crate::hash::Hash;
 use crate::num::LeafIndex;
 
 /// SHA-256 over the canonical CBOR of the slot's tuple.
-fn slot_name(issuer: &str, claim: &Claim, slot_key: &str) -> Hash {
+pub(crate) fn slot_name(issuer: &str, claim: &Claim, slot_key: &str) -> Hash {
     let (manufacturer, model) = product_of(claim);
     let mut bytes = Vec::with_capacity(128);
     let mut out = Encoder::new(&mut bytes);
