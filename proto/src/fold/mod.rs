@@ -39,6 +39,10 @@ pub use submission::{
 
 pub use constitution::CHANGE_WAIT_MS;
 
+pub(crate) use constitution::constitution_record;
+pub(crate) use registry::end_ms;
+pub(crate) use slot::slot_name;
+
 use crate::claim::ClaimType;
 use crate::code::{Code, Refused};
 use crate::entry::{Entry, Links};

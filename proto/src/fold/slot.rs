@@ -7,17 +7,17 @@
 use minicbor::Encoder;
 
 use super::{AuthorityRecord, Checked, ClaimRecord, SlotRecord, State, StateKey, Step, Stop, record, row};
-use crate::claim::{ClaimId, RelKind, Target};
+use crate::claim::{Claim, ClaimId, ProductKey, RelKind, Target};
 use crate::code::{Code, Refused};
 use crate::hash::Hash;
 use crate::num::LeafIndex;
 
 /// SHA-256 over the canonical CBOR of the slot's tuple.
-fn slot_name(issuer: &str, checked: &Checked, slot_key: &str) -> Hash {
-    let (manufacturer, model) = product_of(checked);
+pub(crate) fn slot_name(issuer: &str, claim: &Claim, product: Option<&ProductKey>, slot_key: &str) -> Hash {
+    let (manufacturer, model) = parts_of(product);
     let mut bytes = Vec::with_capacity(128);
     let mut out = Encoder::new(&mut bytes);
-    for part in [issuer, manufacturer, model, checked.claim().claim_type.as_str(), slot_key] {
+    for part in [issuer, manufacturer, model, claim.claim_type.as_str(), slot_key] {
         let written = out.str(part).is_ok();
         debug_assert!(written, "a Vec takes every byte");
     }
@@ -26,7 +26,10 @@ fn slot_name(issuer: &str, checked: &Checked, slot_key: &str) -> Hash {
 
 /// Manufacturer and normalised model; empty without a product.
 fn product_of(checked: &Checked) -> (&str, &str) {
-    let product = checked.submission().product();
+    parts_of(checked.submission().product())
+}
+
+fn parts_of(product: Option<&ProductKey>) -> (&str, &str) {
     product.map_or(("", ""), |product| (&product.manufacturer, &product.model_normalised))
 }
 
@@ -144,7 +147,7 @@ impl<S: State> Step<'_, S> {
             _ => None,
         };
         let owner = owner.unwrap_or_else(|| claim.issuer.as_str().to_owned());
-        let name = slot_name(&owner, self.checked, &slot_key);
+        let name = slot_name(&owner, claim, self.checked.submission().product(), &slot_key);
         let found = self.view.slot_of(&name)?;
         if let Some((id, record)) = target
             && record.slot != found
