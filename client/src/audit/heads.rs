@@ -1,75 +1,148 @@
 //! The heads that the log published, held against its entries: root and time.
 
+use std::ops::ControlFlow;
+
 use proto::code::Code;
-use proto::merkle::root_at;
 use proto::num::{Seconds, TreeSize};
+use proto::policy::Checked;
 
 use super::store::AuditStore;
-use super::{Audit, Breach, check_time};
-use crate::api::PublishedHead;
+use super::{Audit, Breach, Outcome, evidence};
+use crate::api::{Api, PublishedHead};
 use crate::error::Error;
-use crate::tiles::{HttpTree, proof_error};
+use crate::head::{self, Head, other_root};
+use crate::state::ShownBy;
+use crate::tiles::{HttpTiles, HttpTree};
 
 /// Heads asked for at once; logs of this kind give at most this many.
 const PAGE: u32 = 200;
-/// Pages read in one audit: all heads of a day, and years at one a minute are left to later audits' newer heads.
-const MAX_PAGES: usize = 500;
+/// Pages read in one audit, so that it ends whatever the log lists: a million heads. The next audit goes on from there.
+const MAX_PAGES: usize = 5000;
+/// Breaches after which no more heads are looked at; nobody needs more to know what the log is.
+const MAX_BREACHES: usize = 100;
+/// After so many heads in a row that are newer than the audited one, the rest is left to the next audit.
+const MAX_LATER: u32 = PAGE;
 
-/// Checks every head that is newer than those of the last audit; gives their number.
+/// What is to say of a published head.
+enum Judged {
+    Good,
+    /// It was made after the audited head; the next audit has its entries.
+    Later,
+    Bad(Breach),
+}
+
+/// Checks every published head that no earlier audit found good.
 pub(super) fn check(
     audit: &Audit<'_>,
     store: &AuditStore,
     tree: &HttpTree,
-    breaches: &mut Vec<Breach>,
-) -> Result<u64, Error> {
-    let until = store.heads_until()?;
-    let (mut before, mut newest, mut count) = (None, until, 0);
-    for _ in 0..MAX_PAGES {
-        let page = match audit.tiles.wait(audit.api.heads_before(before, PAGE)) {
-            Ok(page) => page,
-            // A log of another make keeps no list of heads.
-            Err(error) if error.problem.as_ref().is_some_and(|problem| problem.status == 404) => return Ok(count),
-            Err(error) => return Err(error),
-        };
-        let oldest = page.iter().map(|head| head.time).min();
-        for head in page.iter().filter(|head| head.time > until) {
-            count += 1;
-            newest = newest.max(head.time);
-            breaches.extend(check_head(audit, store, tree, head)?);
+    audited: &Head,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let from = store.heads_from()?;
+    let (mut good_until, mut all_good, mut later, mut bad) = (from, true, 0, 0);
+    let listed = each_from(audit.api, &audit.tiles, from, MAX_PAGES, &mut |head| {
+        later += 1;
+        match judge(audit, store, tree, &audited.checked, head)? {
+            Judged::Later => all_good = false,
+            Judged::Good => later = 0,
+            Judged::Bad(breach) => {
+                (later, all_good) = (0, false);
+                bad += 1;
+                outcome.breaches.push(breach);
+            }
         }
-        match oldest {
-            Some(oldest) if oldest > until && before != Some(oldest) => before = Some(oldest),
-            _ => break,
+        outcome.heads += u64::from(later == 0);
+        if all_good {
+            good_until = head.time;
         }
+        let enough = later >= MAX_LATER || bad >= MAX_BREACHES;
+        Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    if !listed {
+        outcome.remarks.push("the log lists more heads than one audit checks; run it again for the others".into());
     }
-    store.set_heads_until(newest)?;
-    Ok(count)
+    store.set_heads_from(good_until)
 }
 
-fn check_head(
+/// Shows the heads that the log lists from this second on, the oldest first, until `each` has enough; `false` when there were
+/// more than `pages` have. A second is begun anew, because the log may have signed more heads in it. Waits for the network.
+fn each_from(
+    api: &Api,
+    tiles: &HttpTiles,
+    from: u64,
+    pages: usize,
+    each: &mut dyn FnMut(&PublishedHead) -> Result<ControlFlow<()>, Error>,
+) -> Result<bool, Error> {
+    let after = from.saturating_sub(1);
+    let (mut cursor, mut last) = (None, (after, TreeSize(u64::MAX)));
+    for _ in 0..pages {
+        let page = match tiles.wait(api.heads_after(after, cursor.as_deref(), PAGE)) {
+            Ok(page) => page,
+            // A log of another make keeps no list of heads.
+            Err(error) if error.problem.as_ref().is_some_and(|problem| problem.status == 404) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        for head in &page.heads {
+            if each(head)?.is_break() {
+                return Ok(true);
+            }
+            let place = (head.time, head.size);
+            if place < last {
+                return Err(api.nonsense("/v1/heads", &"the heads are not in the order of their times"));
+            }
+            last = place;
+        }
+        cursor = page.next_cursor.filter(|_| !page.heads.is_empty());
+        if cursor.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn judge(
     audit: &Audit<'_>,
     store: &AuditStore,
     tree: &HttpTree,
-    head: &PublishedHead,
-) -> Result<Option<Breach>, Error> {
-    let breach = |message: String| Ok(Some(Breach { index: None, code: Code::EntryTime.to_string(), message }));
-    let checked = match audit.trust.policy().check(head.checkpoint.as_bytes()) {
-        Ok(checked) => checked,
-        Err(e) => return breach(format!("the log lists a head of time {} that is not one: {e}", head.time)),
+    audited: &Checked,
+    listed: &PublishedHead,
+) -> Result<Judged, Error> {
+    let plain = |code: Code, message| Ok(Judged::Bad(Breach { index: None, code: code.to_string(), message }));
+    let place = format!("the log lists a head of {} entries under the time {}", listed.size, listed.time);
+    let head = match head::of_log(audit.trust, audit.origin, listed.checkpoint.as_bytes()) {
+        Ok(head) => head,
+        Err(e) => return plain(Code::HeadMalformed, format!("{place} that is not one: {e}")),
     };
-    let checkpoint = &checked.checkpoint;
-    if checkpoint.size() > tree.size() {
-        return Ok(None); // made while we audited; the next audit has its entries
+    let (size, root) = (head.checkpoint.size(), head.checkpoint.root());
+    if size != listed.size {
+        return plain(Code::HeadMalformed, format!("{place}, which it signed for {size} entries"));
     }
-    if checkpoint.size() > TreeSize(0) && root_at(tree, checkpoint.size()).map_err(proof_error)? != checkpoint.root() {
-        let size = checkpoint.size();
-        return breach(format!("TAMPERING: the log signed another tree of {size} entries:\n{}", head.checkpoint));
+    if let Some(time) = head.log_time.filter(|time| *time != Seconds(listed.time)) {
+        return plain(Code::HeadTime, format!("{place}, which it signed at {time}"));
     }
-    match checked.log_time {
-        Some(time) if time != Seconds(head.time) => {
-            breach(format!("the log lists a head under the time {}, which it signed at {time}", head.time))
+    if size > tree.size() {
+        // Heads are never smaller than earlier ones.
+        let earlier = head.log_time.zip(audited.log_time).is_some_and(|(time, audited)| time < audited);
+        if earlier {
+            let what = format!("{place}, which is before the audited head of {} entries", tree.size());
+            // The smaller one comes first.
+            return Ok(Judged::Bad(evidence::breach(
+                audit,
+                Code::HeadTime,
+                &what,
+                audited,
+                &head,
+                ShownBy::Heads,
+            )));
         }
-        Some(time) => check_time(store, checkpoint.size(), time),
-        None => Ok(None),
+        return Ok(Judged::Later);
     }
+    if size > TreeSize(0)
+        && let Some(shown_by) = other_root(tree, size, root)?
+    {
+        let what = format!("the log signed another tree of {size} entries");
+        return Ok(Judged::Bad(evidence::breach(audit, Code::HeadFork, &what, &head, audited, shown_by)));
+    }
+    Ok(evidence::time(audit, store, tree, &head, audited)?.map_or(Judged::Good, Judged::Bad))
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::claims::Claims;
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
+use crate::head;
 use crate::submit::{HeadCache, Item};
 use crate::tiles::{HttpTiles, HttpTree, tree_error};
 use crate::trust::Trust;
@@ -61,6 +62,7 @@ pub struct Verified {
 /// The thread's state.
 pub(super) struct Checker {
     pub(super) trust: Trust,
+    origin: String,
     pub(super) api: Api,
     pub(super) tiles: HttpTiles,
     pub(super) claims: Option<Arc<Claims>>,
@@ -71,16 +73,16 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    /// For a log that is believed under `trust`.
-    pub(super) fn new(trust: Trust, api: Api, tiles: HttpTiles) -> Checker {
+    /// For the log of this origin that is believed under `trust`.
+    pub(super) fn new(trust: Trust, origin: String, api: Api, tiles: HttpTiles) -> Checker {
         let (known, acknowledged, verified) = (Arc::default(), Vec::new(), Verified::default());
-        Checker { trust, api, tiles, claims: None, known, tree: None, acknowledged, verified }
+        Checker { trust, origin, api, tiles, claims: None, known, tree: None, acknowledged, verified }
     }
 
     /// Verifies until there is no more to verify, then whether everything acknowledged is in the tree.
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Verified {
-        let trust = self.trust.clone();
-        let mut heads = HeadCache::new(&trust);
+        let (trust, origin) = (self.trust.clone(), self.origin.clone());
+        let mut heads = HeadCache::new(&trust, &origin);
         while let Some(job) = jobs.blocking_recv() {
             let result = self.one(job, &mut heads);
             self.count(result);
@@ -132,8 +134,7 @@ impl Checker {
         match job {
             Job::Receipt { of, receipt } => self.receipt(of, &receipt, heads),
             Job::Head { note } => {
-                let head = |e| Error::not_proven(format!("the newest head: {e}"));
-                self.trust.policy().check(&note).map(|_| ()).map_err(head)
+                head::of_log(&self.trust, &self.origin, &note).map(|_| ())
             }
             Job::Tile { id, body } => self.tile(id, &body),
             Job::Bundle { id, body } => {
@@ -209,8 +210,7 @@ impl Checker {
     fn tree_of(&self, size: TreeSize, deadline: Instant) -> Result<HttpTree, Error> {
         loop {
             let note = self.tiles.wait(self.api.checkpoint())?;
-            let checked = self.trust.policy().check(&note);
-            let head = checked.map_err(|e| Error::not_proven(format!("the newest head: {e}")))?.checkpoint;
+            let head = head::of_log(&self.trust, &self.origin, &note)?.checkpoint;
             if head.size() >= size {
                 return VerifiedTree::open(self.tiles.clone(), head.size(), &head.root()).map_err(tree_error);
             }

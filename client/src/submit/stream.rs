@@ -13,8 +13,11 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{HeadCache, Item, Journal, Source};
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
+use crate::head::{self, Head};
 use crate::http::{Backoff, NDJSON_TYPE};
 use crate::problem::Problem;
+use crate::state::State;
+use crate::tiles::HttpTiles;
 use crate::trust::Trust;
 
 /// Envelopes sent and not answered: more than two of the log's batches, so that it never waits for us, and few enough
@@ -24,6 +27,8 @@ const WINDOW: usize = 4096;
 const LINES_READY: usize = 64;
 /// A line of an answer is a receipt or a head, with room.
 const MAX_LINE_BYTES: usize = proto::receipt::MAX_RECEIPT_BYTES + 64 * 1024;
+/// Heads that are held against what is remembered at once: they share the tiles that this takes, and stay below a megabyte.
+const HEADS_AT_ONCE: usize = 1000;
 /// Refusals that are kept for the summary; more are only counted.
 const KEPT_REJECTIONS: usize = 1000;
 
@@ -63,8 +68,8 @@ pub struct Summary {
     pub progress: Progress,
     /// The first thousand refusals.
     pub rejected: Vec<Rejected>,
-    /// The newest head among the receipts, byte for byte.
-    pub newest_head: Option<Vec<u8>>,
+    /// The largest of the receipts' heads, accepted last.
+    pub head: Option<Head>,
 }
 
 /// A bulk submission.
@@ -75,6 +80,10 @@ pub struct Bulk<'a> {
     pub trust: &'a Trust,
     /// Its origin.
     pub origin: &'a str,
+    /// Its tiles.
+    pub tiles: &'a HttpTiles,
+    /// What is remembered of it.
+    pub state: &'a State,
     /// Where receipts are kept.
     pub journal: &'a mut Journal,
     /// Is told each receipt.
@@ -97,6 +106,14 @@ struct StreamHead {
     checkpoint: String,
 }
 
+/// The heads that the log showed.
+struct Shown<'a> {
+    cache: HeadCache<'a>,
+    /// Verified, but not yet held against what is remembered.
+    fresh: Vec<String>,
+    accepted: Option<Head>,
+}
+
 /// What is shared between sending and reading.
 #[derive(Default)]
 struct Flight {
@@ -113,15 +130,41 @@ struct Flight {
 impl Bulk<'_> {
     /// Sends everything. Interrupted connections are taken up again as long as something moves within the connection's
     /// deadline; after that the error says how to go on later.
-    pub async fn run(&mut self, mut source: Source) -> Result<Summary, Error> {
+    ///
+    /// Every head that a receipt names is held against what is remembered of the log, also when the submission fails.
+    pub async fn run(&mut self, source: Source) -> Result<Summary, Error> {
+        let mut heads = Shown { cache: HeadCache::new(self.trust, self.origin), fresh: Vec::new(), accepted: None };
+        let sent = self.send(source, &mut heads).await;
+        let accepted = self.accept(&mut heads).await;
+        match (sent, accepted) {
+            // That the log contradicts itself comes before anything else.
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(other)) if other.kind != ErrorKind::NotProven => Err(error),
+            (_, Err(error)) => Err(error),
+            (Ok(summary), Ok(())) => Ok(Summary { head: heads.accepted, ..summary }),
+        }
+    }
+
+    /// Holds the heads that were shown since the last time against what is remembered.
+    async fn accept(&self, heads: &mut Shown<'_>) -> Result<(), Error> {
+        let notes = std::mem::take(&mut heads.fresh);
+        let (trust, origin) = (self.trust.clone(), self.origin.to_owned());
+        let (state, tiles) = (self.state.clone(), self.tiles.clone());
+        let accept = move || head::accept_all(&trust, &origin, &state, &tiles, &notes);
+        let accepted = tokio::task::spawn_blocking(accept).await;
+        let accepted = accepted.map_err(|e| Error::local(format!("the thread that compares heads ended: {e}")))??;
+        heads.accepted = accepted.or(heads.accepted.take());
+        Ok(())
+    }
+
+    async fn send(&mut self, mut source: Source, heads: &mut Shown<'_>) -> Result<Summary, Error> {
         let mut summary = Summary::default();
-        let mut heads = HeadCache::new(self.trust);
         let flight = Mutex::new(Flight::default());
         let mut backoff = Backoff::new();
         let mut last_move = Instant::now();
         loop {
             let before = summary.progress.total();
-            let round = self.round(&mut source, &flight, &mut heads, &mut summary).await;
+            let round = self.round(&mut source, &flight, heads, &mut summary).await;
             self.journal.finish()?;
             let left = {
                 let mut flight = lock(&flight);
@@ -152,7 +195,6 @@ impl Bulk<'_> {
             }
             tokio::time::sleep(backoff.next(asked)).await;
         }
-        summary.newest_head = heads.newest().map(|checked| checked.checkpoint.to_bytes());
         Ok(summary)
     }
 
@@ -172,7 +214,7 @@ impl Bulk<'_> {
         &mut self,
         source: &mut Source,
         flight: &Mutex<Flight>,
-        heads: &mut HeadCache<'_>,
+        heads: &mut Shown<'_>,
         summary: &mut Summary,
     ) -> Result<Option<Duration>, Error> {
         if !self.has_next(source, flight, summary) {
@@ -221,6 +263,9 @@ impl Bulk<'_> {
                             (self.progress)(summary.progress);
                         }
                     }
+                    if heads.fresh.len() >= HEADS_AT_ONCE {
+                        self.accept(heads).await?;
+                    }
                 }
             }
             if closed {
@@ -251,7 +296,7 @@ impl Bulk<'_> {
         line: &[u8],
         answer: &mut Answer,
         flight: &Mutex<Flight>,
-        heads: &mut HeadCache<'_>,
+        heads: &mut Shown<'_>,
         summary: &mut Summary,
     ) -> Result<bool, Error> {
         let nonsense =
@@ -270,7 +315,9 @@ impl Bulk<'_> {
             Line::Head { .. } => {}
             Line::Receipt { status, receipt } => {
                 let receipt = answer.complete(receipt).map_err(|e| nonsense(&e))?;
-                heads.check(&item, &receipt)?;
+                if heads.cache.check(&item, &receipt)? {
+                    heads.fresh.push(receipt.checkpoint.clone());
+                }
                 self.journal.keep(&item, &receipt)?;
                 (self.each)(&item, &receipt);
                 if status == 201 { summary.progress.created += 1 } else { summary.progress.repeated += 1 }
