@@ -28,6 +28,8 @@ const LOCK_POLL: Duration = Duration::from_millis(10);
 const TAMPERING: &str = "tampering";
 /// Folder of heads that could not be held against each other.
 const UNPROVEN: &str = "unproven";
+/// Files in one of these folders: a log that contradicts itself under a new head a minute does not fill the disk.
+const MAX_KEPT: usize = 1000;
 /// A file of evidence: two notes, a proof and an entry stay far below this.
 const MAX_EVIDENCE_BYTES: usize = 4 << 20;
 
@@ -213,6 +215,10 @@ impl State {
         let path = folder.join(format!("{}.json", &Hash::of_parts(notes).to_string()[..32]));
         files::make_folder(&folder)?;
         if !path.exists() {
+            if std::fs::read_dir(&folder).is_ok_and(|entries| entries.count() >= MAX_KEPT) {
+                let message = format!("{} has {MAX_KEPT} files already; move them away", folder.display());
+                return Err(Error::local(message));
+            }
             files::write(&path, format!("{file:#}\n").as_bytes(), Access::Public, Existing::Replace)?;
         }
         Ok(path)
