@@ -11,7 +11,7 @@ use proto::policy::Checked;
 use crate::error::{Error, ErrorKind};
 use crate::state::{Contradiction, ShownBy, State};
 use crate::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
-use crate::trust::Trust;
+use crate::trust::{self, Trust};
 
 /// How often another command may change what is remembered while one compares: each time one of them got further.
 const MAX_RACES: usize = 100;
@@ -102,7 +102,7 @@ pub fn accept_all(
 
 /// A checkpoint note of this very log, verified under the trust file.
 pub fn of_log(trust: &Trust, origin: &str, note: &[u8]) -> Result<Checked, Error> {
-    let checked = trust.policy().check(note).map_err(|e| Error::not_proven(format!("the log's head: {e}")))?;
+    let checked = trust.policy().check(note).map_err(|e| trust::of_network(&e, "the log's head"))?;
     let other = checked.checkpoint.origin();
     if other != origin {
         return Err(Error::not_proven(format!("asked for {origin}, got a head of {other}; check the address")));
@@ -188,4 +188,117 @@ pub fn other_root(tree: &HttpTree, size: TreeSize, root: Hash) -> Result<Option<
     }
     let consistency = consistency_proof(tree, size, tree.size()).map_err(proof_error)?;
     Ok(Some(ShownBy::Root { size, root: ours, consistency }))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proto::checkpoint::CheckpointText;
+    use proto::ed25519::SecretKey;
+    use proto::note::{KeyName, NoteSigner};
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::http::Http;
+
+    /// A test key.
+    fn signer(origin: &str) -> NoteSigner {
+        let seed = Hash::of(origin.as_bytes()).0;
+        NoteSigner::new(KeyName::parse(origin).unwrap(), SecretKey::from_seed(&seed))
+    }
+
+    /// Trust in the logs `log.example` and `other.example`, whose keys are test keys.
+    pub(crate) fn trust_in_log() -> Trust {
+        let [log, other] = ["log.example", "other.example"].map(|origin| signer(origin).vkey().to_string());
+        Trust::parse(format!("log {log}\nlog {other}\nquorum none\n").as_bytes()).unwrap()
+    }
+
+    /// A head of `log.example`.
+    pub(crate) fn head(size: u64, root: Hash) -> String {
+        head_of("log.example", size, root)
+    }
+
+    fn head_of(origin: &str, size: u64, root: Hash) -> String {
+        let text = CheckpointText::new(origin, TreeSize(size), root).unwrap();
+        text.sign(&[&signer(origin)], &[]).unwrap()
+    }
+
+    /// Nobody answers there.
+    fn no_tiles(runtime: &Runtime) -> HttpTiles {
+        let http = Http::new("http://127.0.0.1:1").unwrap().with_deadline(std::time::Duration::ZERO);
+        HttpTiles::new(http, runtime.handle().clone())
+    }
+
+    fn state() -> (tempfile::TempDir, State) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::at(Some(folder.path().to_owned())).unwrap();
+        (folder, state)
+    }
+
+    #[test]
+    fn a_head_of_another_trusted_log_is_refused() {
+        let (runtime, (_folder, state)) = (Runtime::new().unwrap(), state());
+        let note = head_of("other.example", 3, Hash::leaf(b"a"));
+        let accept = |origin| accept(&trust_in_log(), origin, &state, &no_tiles(&runtime), note.as_bytes());
+        let error = accept("log.example").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotProven);
+        assert!(error.message.contains("asked for log.example, got a head of other.example"), "{error}");
+        assert_eq!(state.newest("other.example").unwrap(), None, "nothing is remembered");
+        assert_eq!(accept("other.example").unwrap().seen, Seen::First);
+    }
+
+    #[test]
+    fn two_commands_that_are_shown_two_histories_do_not_both_succeed() {
+        let runtime = Runtime::new().unwrap();
+        for _ in 0..20 {
+            let (_folder, state) = state();
+            let start = std::sync::Barrier::new(2);
+            let ok: Vec<bool> = std::thread::scope(|scope| {
+                let (start, state, runtime) = (&start, &state, &runtime);
+                let one = |leaf: &'static [u8]| {
+                    scope.spawn(move || {
+                        let note = head(3, Hash::leaf(leaf));
+                        start.wait();
+                        let got = accept(&trust_in_log(), "log.example", state, &no_tiles(runtime), note.as_bytes());
+                        got.is_ok()
+                    })
+                };
+                [one(b"a"), one(b"b")].map(|thread| thread.join().unwrap()).into()
+            });
+            assert_eq!(ok.iter().filter(|ok| **ok).count(), 1, "{ok:?}");
+            assert_eq!(state.evidence("log.example").unwrap().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_smaller_head_that_nothing_ties_to_the_remembered_one_is_kept() {
+        let (runtime, (folder, state)) = (Runtime::new().unwrap(), state());
+        let accept = |size: u64| {
+            let note = head(size, Hash::leaf(&size.to_be_bytes()));
+            accept(&trust_in_log(), "log.example", &state, &no_tiles(&runtime), note.as_bytes())
+        };
+        accept(5).unwrap();
+        let error = accept(7).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unreachable, "a larger one may come when the log can be reached: {error}");
+        assert!(!folder.path().join("unproven").exists());
+        for _ in 0..2 {
+            let error = accept(4).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::NotProven, "{error}");
+            assert!(error.message.contains("unproven"), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path().join("unproven")).unwrap().count(), 1);
+        assert_eq!(accept(5).unwrap().seen, Seen::Same);
+    }
+
+    #[test]
+    fn of_all_heads_of_an_answer_none_is_left_out() {
+        let (runtime, trust) = (Runtime::new().unwrap(), trust_in_log());
+        let [a, b] = [b"a", b"b"].map(|leaf| head(3, Hash::leaf(leaf)));
+        for (heads, ok) in [(vec![], true), (vec![&a, &a], true), (vec![&a, &b], false), (vec![&b, &a, &a], false)] {
+            let (_folder, state) = state();
+            let heads: Vec<String> = heads.into_iter().cloned().collect();
+            let accepted = accept_all(&trust, "log.example", &state, &no_tiles(&runtime), &heads);
+            assert_eq!(accepted.is_ok(), ok, "{accepted:?}");
+            assert_eq!(accepted.ok().flatten().is_some(), ok && !heads.is_empty());
+        }
+    }
 }

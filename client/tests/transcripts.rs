@@ -97,6 +97,9 @@ fn make_files(folder: &Path) {
         put(folder, &format!("{name}.envelope.json"), envelope.to_json());
         put(folder, &format!("{name}.receipt.json"), receipt.to_json());
     }
+    put(folder, "other.envelope.json", Envelope::sign("text/plain", b"pay 100", &[&secret(3)]).to_json());
+    put(folder, "nobody.key.pub", "somebody's");
+    put(folder, "portal.html", "<html>please log in</html>\n");
     put(folder, "x.claim.json", PAYLOAD);
     put(folder, "wrong.claim.json", PAYLOAD.replace("2031-03", "someday"));
     put(folder, "empty.jsonl", "");

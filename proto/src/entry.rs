@@ -88,10 +88,20 @@ impl From<minicbor::decode::Error> for BadEntry {
 /// Writing CBOR into a `Vec` cannot fail; the encoder's error type is uninhabited.
 type Infallible = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
-impl Entry {
-    /// The entry's bytes. Refuses what [`Entry::decode`] would refuse, so that nothing unreadable is ever stored.
-    pub fn encode(&self) -> Result<Vec<u8>, BadEntry> {
-        check_signatures(&self.signatures)?;
+/// The parts of an entry, held by others: what is encoded need not be copied before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EntryRef<'a> {
+    pub(crate) timestamp: Millis,
+    pub(crate) links: Links,
+    pub(crate) payload_type: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) signatures: &'a [SignatureBy],
+}
+
+impl EntryRef<'_> {
+    /// As [`Entry::encode`].
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, BadEntry> {
+        check_signatures(self.signatures)?;
         let links = [self.links.constitution, self.links.registry, self.links.previous];
         links.into_iter().flatten().try_for_each(check_link)?;
         let bytes = self.encode_unchecked();
@@ -112,8 +122,20 @@ impl Entry {
     fn write(&self, out: &mut Encoder<&mut Vec<u8>>) -> Infallible {
         out.array(6)?.u64(ENTRY_VERSION)?.u64(self.timestamp.0)?;
         write_links(out, &self.links)?;
-        out.str(&self.payload_type)?.bytes(&self.payload)?;
-        write_signatures(out, &self.signatures)
+        out.str(self.payload_type)?.bytes(self.payload)?;
+        write_signatures(out, self.signatures)
+    }
+}
+
+impl Entry {
+    fn parts(&self) -> EntryRef<'_> {
+        let Entry { timestamp, links, payload_type, payload, signatures } = self;
+        EntryRef { timestamp: *timestamp, links: *links, payload_type, payload, signatures }
+    }
+
+    /// The entry's bytes. Refuses what [`Entry::decode`] would refuse, so that nothing unreadable is ever stored.
+    pub fn encode(&self) -> Result<Vec<u8>, BadEntry> {
+        self.parts().encode()
     }
 
     /// Reads an entry; anything but its one valid encoding is an error.
@@ -135,7 +157,7 @@ impl Entry {
             signatures: read_signatures(&mut input)?,
         };
         check_signatures(&entry.signatures)?;
-        if entry.encode_unchecked() != bytes {
+        if entry.parts().encode_unchecked() != bytes {
             return Err(BadEntry::NotDeterministic);
         }
         Ok(entry)

@@ -127,14 +127,7 @@ fn judge(
         if earlier {
             let what = format!("{place}, which is before the audited head of {} entries", tree.size());
             // The smaller one comes first.
-            return Ok(Judged::Bad(evidence::breach(
-                audit,
-                Code::HeadTime,
-                &what,
-                audited,
-                &head,
-                ShownBy::Heads,
-            )));
+            return Ok(Judged::Bad(evidence::breach(audit, Code::HeadTime, &what, audited, &head, ShownBy::Heads)));
         }
         return Ok(Judged::Later);
     }
@@ -145,4 +138,71 @@ fn judge(
         return Ok(Judged::Bad(evidence::breach(audit, Code::HeadFork, &what, &head, audited, shown_by)));
     }
     Ok(evidence::time(audit, store, tree, &head, audited)?.map_or(Judged::Good, Judged::Bad))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::runtime::Runtime;
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::http::Http;
+
+    /// Lists heads as a log does: those after a time, from a cursor on, a page at a time.
+    struct Listing(Vec<(u64, u64)>);
+
+    impl Respond for Listing {
+        fn respond(&self, request: &Request) -> ResponseTemplate {
+            let number = |wanted: &str| {
+                let found = request.url.query_pairs().find(|(name, _)| name == wanted);
+                found.map(|(_, value)| value.parse::<usize>().unwrap())
+            };
+            let (after, limit) = (number("after").unwrap() as u64, number("limit").unwrap());
+            let left: Vec<_> =
+                self.0.iter().filter(|(time, _)| *time > after).skip(number("cursor").unwrap_or(0)).collect();
+            let heads: Vec<_> = left.iter().take(limit).collect();
+            let heads: Vec<_> =
+                heads.iter().map(|(time, size)| json!({"time": time, "size": size, "checkpoint": ""})).collect();
+            let next = (left.len() > limit).then(|| (number("cursor").unwrap_or(0) + limit).to_string());
+            ResponseTemplate::new(200).set_body_json(json!({ "heads": heads, "next_cursor": next }))
+        }
+    }
+
+    /// What is shown of a list from a second on, in so many pages, and whether that was all.
+    fn shown(list: Vec<(u64, u64)>, from: u64, pages: usize) -> Result<(Vec<(u64, u64)>, bool), Error> {
+        let runtime = Runtime::new().unwrap();
+        let server = runtime.block_on(async {
+            let server = MockServer::start().await;
+            Mock::given(path("/v1/heads")).respond_with(Listing(list)).mount(&server).await;
+            server
+        });
+        let http = Http::new(&server.uri()).unwrap();
+        let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime.handle().clone()));
+        let mut seen = Vec::new();
+        let all = each_from(&api, &tiles, from, pages, &mut |head| {
+            seen.push((head.time, head.size.0));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((seen, all))
+    }
+
+    #[test]
+    fn every_head_is_shown_once_however_many_share_a_second() {
+        let heads: Vec<(u64, u64)> = (1..=700).map(|size| (1 + size / 450, size)).collect();
+        assert_eq!(shown(heads.clone(), 0, MAX_PAGES).unwrap(), (heads.clone(), true));
+        let last: Vec<_> = heads.iter().copied().filter(|(time, _)| *time >= 2).collect();
+        assert_eq!(shown(heads.clone(), 2, MAX_PAGES).unwrap(), (last, true), "the second is begun anew");
+        assert_eq!(shown(heads.clone(), 0, 3).unwrap(), (heads[..600].to_vec(), false), "what is left is said");
+    }
+
+    #[test]
+    fn a_list_that_is_in_no_order_is_refused() {
+        for list in [vec![(2, 5), (1, 6)], vec![(2, 5), (2, 4)]] {
+            let error = shown(list, 0, MAX_PAGES).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
+        }
+    }
 }

@@ -218,13 +218,7 @@ impl Audit<'_> {
     }
 
     /// The last entry is not after the head's time.
-    fn check_end(
-        &self,
-        store: &AuditStore,
-        tree: &HttpTree,
-        head: &Head,
-        outcome: &mut Outcome,
-    ) -> Result<(), Error> {
+    fn check_end(&self, store: &AuditStore, tree: &HttpTree, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
         let checkpoint = &head.checked.checkpoint;
         if store.range().root() != checkpoint.root() || store.size() != checkpoint.size() {
             return Err(Error::not_proven("the entries do not lead to the signed root"));

@@ -9,6 +9,7 @@ mod hammer_options;
 mod import;
 mod issuer;
 mod issuer_admit;
+mod issuer_last;
 mod key;
 mod lookup;
 mod out;

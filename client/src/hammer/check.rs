@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use proto::hash::Hash;
 use proto::merkle::NodeReader as _;
 use proto::num::TreeSize;
+use proto::policy::Checked;
 use proto::receipt::Receipt;
 use proto::tile::{Bundle, BundleId, ExpandedTile, TILE_HEIGHT, TILE_WIDTH, TileId, VerifiedTree};
 use tokio::sync::mpsc;
@@ -133,9 +134,7 @@ impl Checker {
     fn one(&mut self, job: Job, heads: &mut HeadCache<'_>) -> Result<(), Error> {
         match job {
             Job::Receipt { of, receipt } => self.receipt(of, &receipt, heads),
-            Job::Head { note } => {
-                head::of_log(&self.trust, &self.origin, &note).map(|_| ())
-            }
+            Job::Head { note } => self.head(&note).map(|_| ()),
             Job::Tile { id, body } => self.tile(id, &body),
             Job::Bundle { id, body } => {
                 let wrong = |e: &dyn std::fmt::Display| Error::not_proven(format!("{id}: {e}"));
@@ -207,10 +206,15 @@ impl Checker {
         Ok(self.tree.insert(tree))
     }
 
+    /// A head of this log; anything else in its place is a failure here, not an address that is wrong.
+    fn head(&self, note: &[u8]) -> Result<Checked, Error> {
+        head::of_log(&self.trust, &self.origin, note).map_err(|e| Error::not_proven(e.message))
+    }
+
     fn tree_of(&self, size: TreeSize, deadline: Instant) -> Result<HttpTree, Error> {
         loop {
             let note = self.tiles.wait(self.api.checkpoint())?;
-            let head = head::of_log(&self.trust, &self.origin, &note)?.checkpoint;
+            let head = self.head(&note)?.checkpoint;
             if head.size() >= size {
                 return VerifiedTree::open(self.tiles.clone(), head.size(), &head.root()).map_err(tree_error);
             }

@@ -3,10 +3,14 @@
 //! The log answers a claim that it has already with its first receipt, so sending twice never makes two entries. A
 //! journal of receipts makes it cheap: what has a receipt is not sent again.
 
+mod answer;
 mod journal;
+mod reader;
 mod receipts;
 mod source;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use journal::{Journal, receipt_path};
 pub use receipts::HeadCache;

@@ -216,7 +216,8 @@ fn a_published_head_that_is_not_what_the_list_says_is_said_every_time() {
     let elsewhen = read.with_head(size, read.root(size), time, Seconds(time.0 + 5));
     assert_eq!(read.fresh(&elsewhen), ["head.time"]);
 
-    let stranger = Keys { log: NoteSigner::new(KeyName::parse(ORIGIN).expect("a name"), test_key()), ..Keys::of(&read.log) };
+    let stranger =
+        Keys { log: NoteSigner::new(KeyName::parse(ORIGIN).expect("a name"), test_key()), ..Keys::of(&read.log) };
     let read = Read { keys: stranger, ..read };
     let unsigned = read.with_head(size, read.root(size), time, time);
     let reader = Reader { log: &read.log, state: "unsigned", url: &unsigned.server.uri() };

@@ -84,7 +84,8 @@ impl Reader<'_> {
         let [first, second] = self.heads(path, ["first", "second"]);
         let (small, large) = (&first.checkpoint, &second.checkpoint);
         if let Some(found) = part::<Root>(&file["root"]) {
-            verify_consistency(found.size, large.size(), &found.root, &large.root(), &found.consistency).expect("proven");
+            verify_consistency(found.size, large.size(), &found.root, &large.root(), &found.consistency)
+                .expect("proven");
             assert!(found.size == small.size() && found.root != small.root(), "another tree of that size");
             return "root";
         }
@@ -92,7 +93,8 @@ impl Reader<'_> {
             let entry = proto::b64::decode(&found.entry).expect("base64");
             let leaf = Hash::leaf(&entry);
             verify_inclusion(found.index, large.size(), leaf, &found.inclusion, &large.root()).expect("proven");
-            let (at, time) = (Entry::decode(&entry).expect("an entry").timestamp.seconds(), first.log_time.expect("a time"));
+            let (at, time) =
+                (Entry::decode(&entry).expect("an entry").timestamp.seconds(), first.log_time.expect("a time"));
             let is_in = found.index.is_in(small.size());
             assert!(if is_in { at > time } else { at < time }, "{at} does not contradict {time}");
             return "entry";

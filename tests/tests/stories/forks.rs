@@ -92,7 +92,10 @@ fn noticed(log: &LogUnderTest, kept: &str) {
             }
         }
         let [file] = &reader.kept(kept)[..] else { panic!("{memory:?}: {:?} {said:?}", reader.kept(kept)) };
-        assert!(said.iter().all(|said| said.contains(&file.file_name().expect("a name").to_string_lossy()[..])), "{said:?}");
+        assert!(
+            said.iter().all(|said| said.contains(&file.file_name().expect("a name").to_string_lossy()[..])),
+            "{said:?}"
+        );
         if kept == "tampering" {
             assert!(said.iter().all(|said| said.contains("TAMPERING")), "{said:?}");
             reader.verify_evidence(file);
