@@ -104,7 +104,7 @@ fn receipt_of(entry: &proto::entry::Entry, checkpoint: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_head_of_a_stream_is_held_against_the_others() {
-    let envelope = Envelope::sign("t", b"a", &[&SecretKey::from_seed(&[1; 32])]);
+    let envelope = Envelope::sign(proto::claim::PAYLOAD_TYPE, b"a", &[&SecretKey::from_seed(&[1; 32])]);
     for (times, forked) in [([1000, 1000], false), ([1000, 2000], true)] {
         let server = MockServer::start().await;
         let body: String = times.iter().map(|time| receipt(&envelope, *time)).collect();
@@ -113,7 +113,7 @@ async fn every_head_of_a_stream_is_held_against_the_others() {
             .mount(&server)
             .await;
         let trust = trust_in_log();
-        let two = lines(format!("{}{}", line(), line()));
+        let two = lines(format!("{0}\n{0}\n", envelope.to_json()));
         let done = run_under(&trust, &server, Duration::from_secs(5), two).await;
         match done {
             Ok(summary) => assert!(!forked && summary.progress.created == 2 && summary.head.is_some(), "{summary:?}"),

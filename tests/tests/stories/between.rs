@@ -303,9 +303,9 @@ fn a_head_of_another_trusted_log_is_not_the_one_asked_for() {
 #[test]
 fn another_entry_than_the_one_asked_for_is_not_shown() {
     let read = Read::log_of(2);
-    let log = read.log.url().to_owned();
+    let other = get(read.log.url(), "/v1/entries/2");
     let between = Between::start(&read.log, move |path, _, answer| match path {
-        "/v1/entries/3" => get(&log, "/v1/entries/2"),
+        "/v1/entries/3" => other.clone(),
         _ => answer,
     });
     let reader = Reader { log: &read.log, state: "reader", url: &between.server.uri() };
