@@ -7,15 +7,18 @@ mod answer;
 mod journal;
 mod reader;
 mod receipts;
+mod shown;
 mod source;
 mod stream;
+mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use journal::{Journal, receipt_path};
 pub use receipts::HeadCache;
 pub use source::{Item, Source};
-pub use stream::{Bulk, Progress, Rejected, Summary};
+pub use stream::Bulk;
+pub use summary::{Progress, Rejected, Summary};
 
 use bytes::Bytes;
 use proto::receipt::Receipt;

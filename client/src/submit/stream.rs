@@ -12,10 +12,11 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::answer::Answer;
 use super::reader::Reader;
-use super::{HeadCache, Item, Journal, Source};
+use super::shown::Shown;
+use super::summary::{Progress, Summary};
+use super::{Item, Journal, Source};
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
-use crate::head::{self, Head};
 use crate::http::{Backoff, NDJSON_TYPE, asked_wait};
 use crate::problem::Problem;
 use crate::state::State;
@@ -27,52 +28,6 @@ use crate::trust::Trust;
 const WINDOW: usize = 4096;
 /// Lines on their way into the connection.
 const LINES_READY: usize = 64;
-/// Heads that are held against what is remembered at once: they share the tiles that this takes, and stay below a megabyte.
-const HEADS_AT_ONCE: usize = 1000;
-/// Refusals that are kept for the summary; more are only counted.
-const KEPT_REJECTIONS: usize = 1000;
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Claims with a new entry.
-    pub created: u64,
-    /// Claims that the log had already.
-    pub repeated: u64,
-    /// Claims that had a receipt in the journal and were not sent.
-    pub skipped: u64,
-    /// Claims that were refused, by the log or because they cannot be read.
-    pub rejected: u64,
-}
-
-impl Progress {
-    /// All that is done.
-    pub fn total(&self) -> u64 {
-        self.created + self.repeated + self.skipped + self.rejected
-    }
-}
-
-/// A claim that is not in the log, and why.
-#[derive(Debug, Clone)]
-pub struct Rejected {
-    /// The claim's name for people.
-    pub label: String,
-    /// Why.
-    pub error: Error,
-}
-
-/// What came of a bulk submission.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// The counts.
-    pub progress: Progress,
-    /// The first thousand refusals.
-    pub rejected: Vec<Rejected>,
-    /// The largest of the receipts' heads, accepted last.
-    pub head: Option<Head>,
-    /// Why the source could not be read to its end; what came before was sent.
-    pub broken: Option<Error>,
-}
 
 /// A bulk submission.
 pub struct Bulk<'a> {
@@ -106,14 +61,6 @@ enum Line {
 struct StreamHead {
     size: u64,
     checkpoint: String,
-}
-
-/// The heads that the log showed.
-struct Shown<'a> {
-    cache: HeadCache<'a>,
-    /// Verified, but not yet held against what is remembered.
-    fresh: Vec<String>,
-    accepted: Option<Head>,
 }
 
 /// What is shared between sending and reading.
@@ -152,9 +99,9 @@ impl Bulk<'_> {
     ///
     /// Every head that a receipt names is held against what is remembered of the log, also when the submission fails.
     pub async fn run(&mut self, source: Source) -> Result<Summary, Error> {
-        let mut heads = Shown { cache: HeadCache::new(self.trust, self.origin), fresh: Vec::new(), accepted: None };
+        let mut heads = Shown::new(self.trust, self.origin, self.tiles, self.state);
         let sent = self.send(source, &mut heads).await;
-        let accepted = self.accept(&mut heads).await;
+        let accepted = heads.accept().await;
         match (sent, accepted) {
             // That the log contradicts itself comes before anything else.
             (Err(error), Ok(())) => Err(error),
@@ -162,28 +109,6 @@ impl Bulk<'_> {
             (_, Err(error)) => Err(error),
             (Ok(summary), Ok(())) => Ok(Summary { head: heads.accepted, ..summary }),
         }
-    }
-
-    /// Holds the heads that were shown since the last time against what is remembered.
-    async fn accept(&self, heads: &mut Shown<'_>) -> Result<(), Error> {
-        if heads.fresh.is_empty() {
-            return Ok(());
-        }
-        let notes = std::mem::take(&mut heads.fresh);
-        let (trust, origin) = (self.trust.clone(), self.origin.to_owned());
-        let (state, tiles) = (self.state.clone(), self.tiles.clone());
-        let accept = move || (head::accept_all(&trust, &origin, &state, &tiles, &notes), notes);
-        let (accepted, notes) = tokio::task::spawn_blocking(accept)
-            .await
-            .map_err(|e| Error::local(format!("the thread that compares heads ended: {e}")))?;
-        match accepted {
-            Ok(head) => heads.accepted = head,
-            Err(error) => {
-                heads.fresh = notes; // for the next try
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     async fn send(&mut self, source: Source, heads: &mut Shown<'_>) -> Result<Summary, Error> {
@@ -195,10 +120,7 @@ impl Bulk<'_> {
         loop {
             if lock(&flight).backlog.is_empty() {
                 // All that was sent is answered; the time until there is more is nobody's fault, and may be long.
-                match self.accept(heads).await {
-                    Err(error) if matches!(error.kind, ErrorKind::TryLater | ErrorKind::Unreachable) => {}
-                    accepted => accepted?,
-                }
+                heads.accept_if_reached().await?;
                 if !self.wait_for_next(&mut source, &flight, &mut summary).await {
                     break;
                 }
@@ -308,9 +230,7 @@ impl Bulk<'_> {
                             (self.progress)(summary.progress);
                         }
                     }
-                    if heads.fresh.len() >= HEADS_AT_ONCE {
-                        self.accept(heads).await?;
-                    }
+                    heads.accept_many().await?;
                 }
             }
             if closed {
@@ -341,7 +261,7 @@ impl Bulk<'_> {
                     (self.progress)(summary.progress);
                 }
                 Some(Ok(item)) => lock(flight).backlog.push_back(item),
-                Some(Err(error)) => reject(summary, String::new(), error),
+                Some(Err(error)) => summary.reject(String::new(), error),
             }
         }
         true
@@ -380,9 +300,7 @@ impl Bulk<'_> {
             Line::Head { .. } => {}
             Line::Receipt { status, receipt } => {
                 let receipt = answer.complete(receipt).map_err(|e| nonsense(&e))?;
-                if heads.cache.check(&item, &receipt)? {
-                    heads.fresh.push(receipt.checkpoint.clone());
-                }
+                heads.check(&item, &receipt)?;
                 self.journal.keep(&item, &receipt)?;
                 (self.each)(&item, &receipt);
                 if status == 201 { summary.progress.created += 1 } else { summary.progress.repeated += 1 }
@@ -396,7 +314,7 @@ impl Bulk<'_> {
                     flight.later.push(item);
                     flight.why_later = Some(problem.into_error());
                 } else {
-                    reject(summary, item.label, problem.into_error());
+                    summary.reject(item.label, problem.into_error());
                 }
             }
         }
@@ -417,13 +335,6 @@ fn asked_too_long(left: usize, why: Option<Error>, wait: Duration) -> Error {
     error.kind = ErrorKind::TryLater;
     error.message.push_str(&format!(" in {} s (--retry-for waits longer)", wait.as_secs().max(1)));
     error
-}
-
-fn reject(summary: &mut Summary, label: String, error: Error) {
-    summary.progress.rejected += 1;
-    if summary.rejected.len() < KEPT_REJECTIONS {
-        summary.rejected.push(Rejected { label, error });
-    }
 }
 
 fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
