@@ -129,7 +129,7 @@ impl Read {
 
     /// The time of an entry.
     fn time(&self, index: LeafIndex) -> Seconds {
-        Entry::decode(&self.entries[index.0 as usize]).expect("an entry").timestamp.seconds()
+        Entry::decode(&self.entries[usize::try_from(index.0).expect("a few")]).expect("an entry").timestamp.seconds()
     }
 
     /// The log with one more head in its list.
