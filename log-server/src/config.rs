@@ -142,7 +142,7 @@ impl Default for Listen {
 /// A day: whoever waits longer for a client waits for ever, and no clock can count any number of seconds on.
 const MAX_LIMIT_SECONDS: u64 = 86_400;
 
-/// A time limit: 1 to [`MAX_LIMIT_SECONDS`].
+/// A time limit: 1 to 86,400, a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct LimitSeconds(u64);

@@ -150,8 +150,6 @@ async fn serve(acceptor: impl Accept, router: Router, options: ServeOptions, sto
 fn http_settings(limits: &ServeLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.header_read_timeout(None); // the connection's clock does this, and tells heads from idle connections
-    // Who has sent a whole request and closes its side is heard to the end: it may still read, and what it sent counts.
-    http.half_close(true);
     http.max_buf_size(ServeLimits::HEADER_BYTES_CEILING);
     http.max_header_size(limits.max_header_bytes.min(ServeLimits::HEADER_BYTES_CEILING));
     if limits.max_headers != MAX_HEADERS {

@@ -9,6 +9,7 @@
 //! What was audited stays in the state folder, so that the next audit goes on from there and complains when the log
 //! shows another past.
 
+mod evidence;
 mod heads;
 mod store;
 mod worker;
@@ -44,6 +45,8 @@ pub struct Audit<'a> {
     pub tiles: HttpTiles,
     /// Whom the reader trusts.
     pub trust: &'a Trust,
+    /// Which log it must be.
+    pub origin: &'a str,
     /// Where what was audited is kept.
     pub state: &'a State,
     /// Threads that fetch and check signatures.
@@ -85,27 +88,35 @@ pub struct Outcome {
 impl Audit<'_> {
     /// Audits everything that was not audited yet. Waits for the network; see [`HttpTiles`].
     pub fn run(&mut self, note: &[u8]) -> Result<Outcome, Error> {
-        let head = head::accept(self.trust, self.state, &self.tiles, note)?;
+        let mut outcome = self.new_entries(note)?;
+        evidence::recall(self, &mut outcome)?;
+        Ok(outcome)
+    }
+
+    fn new_entries(&mut self, note: &[u8]) -> Result<Outcome, Error> {
+        let head = head::accept(self.trust, self.origin, self.state, &self.tiles, note)?;
         let checkpoint = &head.checked.checkpoint;
-        let (origin, size, root) = (checkpoint.origin().to_owned(), checkpoint.size(), checkpoint.root());
+        let (origin, size, root) = (self.origin.to_owned(), checkpoint.size(), checkpoint.root());
         let mut store = AuditStore::open(self.state, &origin)?;
         let from = store.size();
         let mut outcome =
             Outcome { origin, from, size: from, root, heads: 0, breaches: Vec::new(), remarks: Vec::new() };
         outcome.remarks.extend(head.remark());
         if from > size {
+            let last = store.last_head().unwrap_or_default();
+            head::against(self.trust, self.origin, self.state, &self.tiles, &last, &head.checked)?;
             let text = format!("the log shows {size} entries, {from} were audited before; nothing new to audit");
             outcome.remarks.push(text);
             outcome.root = store.range().root();
             return Ok(outcome);
         }
         let tree = Arc::new(HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?);
-        self.check_kept(&store, &tree, &head, note)?;
+        self.check_kept(&store, &tree, &head)?;
         if let Some(breach) = self.entries(&mut store, &tree, note)? {
             outcome.breaches.push(breach);
         } else {
-            self.check_end(&store, &head, &mut outcome)?;
-            outcome.heads = heads::check(self, &store, &tree, &mut outcome.breaches)?;
+            self.check_end(&store, &tree, &head, &mut outcome)?;
+            heads::check(self, &store, &tree, &head, &mut outcome)?;
         }
         outcome.size = store.size();
         outcome.root = store.range().root();
@@ -113,19 +124,24 @@ impl Audit<'_> {
     }
 
     /// The entries that were audited before are the first ones of this tree.
-    fn check_kept(&self, store: &AuditStore, tree: &HttpTree, head: &Head, note: &[u8]) -> Result<(), Error> {
+    fn check_kept(&self, store: &AuditStore, tree: &HttpTree, head: &Head) -> Result<(), Error> {
         let kept = store.size();
         if kept == TreeSize(0) {
             return Ok(());
         }
-        let now = root_at(tree, kept).map_err(proof_error)?;
-        if now == store.range().root() {
+        let Some(shown_by) = head::other_root(tree, kept, store.range().root())? else {
             return Ok(());
-        }
+        };
         let first = store.last_head().unwrap_or_default();
-        let origin = head.checked.checkpoint.origin();
-        let alternative = Some((kept, now, Vec::new()));
-        Err(self.state.contradiction(&Contradiction { origin, first: &first, second: note, alternative }))
+        let last = head::of_log(self.trust, self.origin, &first)?;
+        if last.checkpoint.size() == kept {
+            let second = head.checked.checkpoint.to_bytes();
+            let found = Contradiction { origin: self.origin, first: &first, second: &second, shown_by };
+            return Err(self.state.contradiction(&found));
+        }
+        // An audit that was cut off: its entries were tied to a larger head, which is what the log signed.
+        head::against(self.trust, self.origin, self.state, &self.tiles, &first, &head.checked)?;
+        Err(store.damaged("its entries are not those of the head that they were audited under"))
     }
 
     fn entries(&mut self, store: &mut AuditStore, tree: &Arc<HttpTree>, note: &[u8]) -> Result<Option<Breach>, Error> {
@@ -136,12 +152,12 @@ impl Audit<'_> {
         let keys = store.keys();
         let workers = Workers { tiles: self.tiles.clone(), tree: Arc::clone(tree), keys, first, bundles };
         let mut breach = None;
-        let origin = tree_origin(self.trust, note)?;
+        let origin = self.origin;
         workers.run(self.threads, |read: Read| {
             let next = store.size().next_index();
             for ready in read.entries.into_iter().skip_while(|ready| ready.index < next) {
                 let (index, leaf) = (ready.index, ready.leaf);
-                match self.entry(ready, &overlay, tree, &origin)? {
+                match self.entry(ready, &overlay, tree, origin)? {
                     Ok(changes) => overlay.apply(changes.state),
                     Err(found) => {
                         breach =
@@ -202,13 +218,13 @@ impl Audit<'_> {
     }
 
     /// The last entry is not after the head's time.
-    fn check_end(&self, store: &AuditStore, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
+    fn check_end(&self, store: &AuditStore, tree: &HttpTree, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
         let checkpoint = &head.checked.checkpoint;
         if store.range().root() != checkpoint.root() || store.size() != checkpoint.size() {
             return Err(Error::not_proven("the entries do not lead to the signed root"));
         }
         match head.checked.log_time {
-            Some(time) => outcome.breaches.extend(check_time(store, checkpoint.size(), time)?),
+            Some(_) => outcome.breaches.extend(evidence::time(self, store, tree, &head.checked, &head.checked)?),
             None => outcome.remarks.push(
                 "the trust file has no line for the log's time key, so times were not held against the head's".into(),
             ),
@@ -220,16 +236,11 @@ impl Audit<'_> {
     }
 }
 
-fn tree_origin(trust: &Trust, note: &[u8]) -> Result<String, Error> {
-    let checked = trust.policy().check(note).map_err(|e| Error::not_proven(e.to_string()))?;
-    Ok(checked.checkpoint.origin().to_owned())
-}
-
 /// For a head (n, T): every entry before n is from T or earlier, every entry from n on is from T or later.
 fn check_time(store: &AuditStore, size: TreeSize, time: Seconds) -> Result<Option<Breach>, Error> {
     let breach = |index: u64, at: Millis, side: &str| {
         let message = format!("its time, {at} ms, is {side} {time} s, the time of the head of {size} entries");
-        Some(Breach { index: Some(LeafIndex(index)), code: Code::EntryTime.to_string(), message })
+        Some(Breach { index: Some(LeafIndex(index)), code: Code::HeadTime.to_string(), message })
     };
     if let Some(last) = size.0.checked_sub(1)
         && let Some(at) = store.time(last)?

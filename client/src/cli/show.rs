@@ -77,6 +77,13 @@ pub(super) fn fetch(connection: &Connection, which: Which) -> Result<Found, Erro
     let payload = payload.filter(|payload| ClaimId::of(PAYLOAD_TYPE, payload) == id);
     let payload = payload.ok_or_else(|| Error::not_proven(format!("the log shows another claim than {id}")))?;
     let receipt = connection.wait(connection.api.receipt(&id))?;
+    if let Which::Index(index) = which
+        && receipt.index != index
+    {
+        // The answer about the entry is not proven itself; where its claim stands is.
+        let message = format!("asked for entry {index}, got the claim of entry {}", receipt.index);
+        return Err(Error::not_proven(message));
+    }
     Ok(Found { answer, payload, receipt })
 }
 

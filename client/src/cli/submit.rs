@@ -12,6 +12,7 @@ use super::out;
 use crate::clock::rfc3339;
 use crate::error::{Error, ErrorKind};
 use crate::files::{self, Access, Existing};
+use crate::head::Head;
 use crate::submit::{Bulk, Item, Journal, Source, receipt_path, submit_one};
 
 #[derive(Debug, Args)]
@@ -78,7 +79,8 @@ fn open(path: Option<&Path>, otherwise: Journal, connection: &Connection) -> Res
 
 /// Submits one envelope, keeps its receipt beside it and says where the claim is.
 pub(super) fn one(context: &Context, connection: &Connection, item: &Item) -> Result<(), Error> {
-    let (receipt, created) = connection.wait(submit_one(&connection.api, &connection.trust, item))?;
+    let (receipt, created) =
+        connection.wait(submit_one(&connection.api, &connection.trust, &connection.origin, item))?;
     let mut journal = Journal::Beside;
     journal.keep(item, &receipt)?;
     connection.accept(context, receipt.checkpoint.as_bytes())?;
@@ -143,6 +145,8 @@ fn bulk(
         api: &connection.api,
         trust: &connection.trust,
         origin: &connection.origin,
+        tiles: &connection.tiles,
+        state: &connection.state,
         journal: &mut journal,
         each: &mut each,
         progress: &mut progress,
@@ -150,8 +154,8 @@ fn bulk(
     let summary = connection.wait(bulk.run(source));
     bar.finish_and_clear();
     let summary = summary?;
-    if let Some(head) = &summary.newest_head {
-        connection.accept(context, head)?;
+    if let Some(remark) = summary.head.as_ref().and_then(Head::remark) {
+        context.remark(remark);
     }
     let done = summary.progress;
     for rejected in &summary.rejected {

@@ -12,11 +12,15 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::answer::Answer;
 use super::reader::Reader;
-use super::{HeadCache, Item, Journal, Source};
+use super::shown::Shown;
+use super::summary::{Progress, Summary};
+use super::{Item, Journal, Source};
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
 use crate::http::{Backoff, NDJSON_TYPE, asked_wait};
 use crate::problem::Problem;
+use crate::state::State;
+use crate::tiles::HttpTiles;
 use crate::trust::Trust;
 
 /// Envelopes sent and not answered: more than two of the log's batches, so that it never waits for us, and few enough
@@ -24,50 +28,6 @@ use crate::trust::Trust;
 const WINDOW: usize = 4096;
 /// Lines on their way into the connection.
 const LINES_READY: usize = 64;
-/// Refusals that are kept for the summary; more are only counted.
-const KEPT_REJECTIONS: usize = 1000;
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Claims with a new entry.
-    pub created: u64,
-    /// Claims that the log had already.
-    pub repeated: u64,
-    /// Claims that had a receipt in the journal and were not sent.
-    pub skipped: u64,
-    /// Claims that were refused, by the log or because they cannot be read.
-    pub rejected: u64,
-}
-
-impl Progress {
-    /// All that is done.
-    pub fn total(&self) -> u64 {
-        self.created + self.repeated + self.skipped + self.rejected
-    }
-}
-
-/// A claim that is not in the log, and why.
-#[derive(Debug, Clone)]
-pub struct Rejected {
-    /// The claim's name for people.
-    pub label: String,
-    /// Why.
-    pub error: Error,
-}
-
-/// What came of a bulk submission.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// The counts.
-    pub progress: Progress,
-    /// The first thousand refusals.
-    pub rejected: Vec<Rejected>,
-    /// The newest head among the receipts, byte for byte.
-    pub newest_head: Option<Vec<u8>>,
-    /// Why the source could not be read to its end; what came before was sent.
-    pub broken: Option<Error>,
-}
 
 /// A bulk submission.
 pub struct Bulk<'a> {
@@ -77,6 +37,10 @@ pub struct Bulk<'a> {
     pub trust: &'a Trust,
     /// Its origin.
     pub origin: &'a str,
+    /// Its tiles.
+    pub tiles: &'a HttpTiles,
+    /// What is remembered of it.
+    pub state: &'a State,
     /// Where receipts are kept.
     pub journal: &'a mut Journal,
     /// Is told each receipt.
@@ -132,23 +96,38 @@ impl Flight {
 impl Bulk<'_> {
     /// Sends everything. Interrupted connections are taken up again as long as something moves within the connection's
     /// deadline; after that the error says how to go on later.
+    ///
+    /// Every head that a receipt names is held against what is remembered of the log, also when the submission fails.
     pub async fn run(&mut self, source: Source) -> Result<Summary, Error> {
+        let mut heads = Shown::new(self.trust, self.origin, self.tiles, self.state);
+        let sent = self.send(source, &mut heads).await;
+        let accepted = heads.accept().await;
+        match (sent, accepted) {
+            // That the log contradicts itself comes before anything else.
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(other)) if other.kind != ErrorKind::NotProven => Err(error),
+            (_, Err(error)) => Err(error),
+            (Ok(summary), Ok(())) => Ok(Summary { head: heads.accepted, ..summary }),
+        }
+    }
+
+    async fn send(&mut self, source: Source, heads: &mut Shown<'_>) -> Result<Summary, Error> {
         let mut source = Reader::start(source)?;
         let mut summary = Summary::default();
-        let mut heads = HeadCache::new(self.trust);
         let flight = Mutex::new(Flight::default());
         let mut backoff = Backoff::new();
         let mut last_move = Instant::now();
         loop {
             if lock(&flight).backlog.is_empty() {
-                // All that was sent is answered; the time until there is more is nobody's fault.
+                // All that was sent is answered; the time until there is more is nobody's fault, and may be long.
+                heads.accept_if_reached().await?;
                 if !self.wait_for_next(&mut source, &flight, &mut summary).await {
                     break;
                 }
                 last_move = Instant::now();
             }
             let before = summary.progress.total();
-            let round = self.round(&mut source, &flight, &mut heads, &mut summary).await;
+            let round = self.round(&mut source, &flight, heads, &mut summary).await;
             self.journal.finish()?;
             let left = lock(&flight).take_back();
             if summary.progress.total() > before {
@@ -179,7 +158,6 @@ impl Bulk<'_> {
             }
             tokio::time::sleep(backoff.next(asked)).await;
         }
-        summary.newest_head = heads.newest().map(|checked| checked.checkpoint.to_bytes());
         summary.broken = source.into_broken();
         Ok(summary)
     }
@@ -200,7 +178,7 @@ impl Bulk<'_> {
         &mut self,
         source: &mut Reader,
         flight: &Mutex<Flight>,
-        heads: &mut HeadCache<'_>,
+        heads: &mut Shown<'_>,
         summary: &mut Summary,
     ) -> Result<Option<Duration>, Error> {
         let (lines, ready) = mpsc::channel::<Bytes>(LINES_READY);
@@ -252,6 +230,7 @@ impl Bulk<'_> {
                             (self.progress)(summary.progress);
                         }
                     }
+                    heads.accept_many().await?;
                 }
             }
             if closed {
@@ -282,7 +261,7 @@ impl Bulk<'_> {
                     (self.progress)(summary.progress);
                 }
                 Some(Ok(item)) => lock(flight).backlog.push_back(item),
-                Some(Err(error)) => reject(summary, String::new(), error),
+                Some(Err(error)) => summary.reject(String::new(), error),
             }
         }
         true
@@ -294,7 +273,7 @@ impl Bulk<'_> {
         line: &[u8],
         answer: &mut Answer,
         flight: &Mutex<Flight>,
-        heads: &mut HeadCache<'_>,
+        heads: &mut Shown<'_>,
         summary: &mut Summary,
     ) -> Result<bool, Error> {
         let nonsense =
@@ -335,7 +314,7 @@ impl Bulk<'_> {
                     flight.later.push(item);
                     flight.why_later = Some(problem.into_error());
                 } else {
-                    reject(summary, item.label, problem.into_error());
+                    summary.reject(item.label, problem.into_error());
                 }
             }
         }
@@ -356,13 +335,6 @@ fn asked_too_long(left: usize, why: Option<Error>, wait: Duration) -> Error {
     error.kind = ErrorKind::TryLater;
     error.message.push_str(&format!(" in {} s (--retry-for waits longer)", wait.as_secs().max(1)));
     error
-}
-
-fn reject(summary: &mut Summary, label: String, error: Error) {
-    summary.progress.rejected += 1;
-    if summary.rejected.len() < KEPT_REJECTIONS {
-        summary.rejected.push(Rejected { label, error });
-    }
 }
 
 fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {

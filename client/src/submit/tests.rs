@@ -9,7 +9,10 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::head::tests::{head, trust_in_log};
 use crate::http::Http;
+use crate::state::State;
+use crate::tiles::HttpTiles;
 
 /// One envelope under a test key.
 fn line() -> String {
@@ -17,13 +20,22 @@ fn line() -> String {
 }
 
 async fn run(server: &MockServer, deadline: Duration, source: Source) -> Result<Summary, Error> {
-    let api = Api::new(Http::new(&server.uri()).unwrap().with_deadline(deadline));
     let trust = Trust::parse(b"quorum none\n").unwrap();
+    run_under(&trust, server, deadline, source).await
+}
+
+async fn run_under(trust: &Trust, server: &MockServer, deadline: Duration, source: Source) -> Result<Summary, Error> {
+    let http = Http::new(&server.uri()).unwrap().with_deadline(deadline);
+    let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, tokio::runtime::Handle::current()));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(Some(folder.path().to_owned())).unwrap();
     let (mut journal, mut each, mut progress) = (Journal::Nowhere, |_: &Item, _: &Receipt| {}, |_: Progress| {});
     let mut bulk = Bulk {
         api: &api,
-        trust: &trust,
+        trust,
         origin: "log.example",
+        tiles: &tiles,
+        state: &state,
         journal: &mut journal,
         each: &mut each,
         progress: &mut progress,
@@ -60,4 +72,52 @@ async fn an_input_that_breaks_ends_the_stream_with_its_reason() {
     let summary = run(&server, Duration::from_secs(5), source).await.unwrap();
     assert_eq!(summary.broken.map(|error| error.kind), Some(ErrorKind::Local));
     assert_eq!(summary.progress, Progress::default());
+}
+
+/// The line of a receipt for an envelope that is alone in a log, or in another history of it: entries with another time.
+fn receipt(envelope: &Envelope, time: u64) -> String {
+    let entry = proto::entry::Entry {
+        timestamp: proto::num::Millis(time),
+        links: proto::entry::Links::default(),
+        payload_type: envelope.payload_type.clone(),
+        payload: envelope.payload.clone(),
+        signatures: envelope.signatures.clone(),
+    };
+    let leaf = proto::hash::Hash::leaf(&entry.encode().unwrap());
+    let receipt = serde_json::from_str::<serde_json::Value>(&receipt_of(&entry, &head(1, leaf))).unwrap();
+    format!("{}\n", serde_json::json!({ "status": 201, "receipt": receipt }))
+}
+
+fn receipt_of(entry: &proto::entry::Entry, checkpoint: &str) -> String {
+    let receipt = Receipt {
+        origin: "log.example".into(),
+        index: proto::num::LeafIndex(0),
+        timestamp: entry.timestamp,
+        links: entry.links,
+        claim_id: proto::claim::ClaimId::of(&entry.payload_type, &entry.payload),
+        signatures: entry.signatures.clone(),
+        inclusion: Vec::new(),
+        checkpoint: checkpoint.to_owned(),
+    };
+    receipt.to_json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_head_of_a_stream_is_held_against_the_others() {
+    let envelope = Envelope::sign(proto::claim::PAYLOAD_TYPE, b"a", &[&SecretKey::from_seed(&[1; 32])]);
+    for (times, forked) in [([1000, 1000], false), ([1000, 2000], true)] {
+        let server = MockServer::start().await;
+        let body: String = times.iter().map(|time| receipt(&envelope, *time)).collect();
+        Mock::given(path("/v1/claims/stream"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(body))
+            .mount(&server)
+            .await;
+        let trust = trust_in_log();
+        let two = lines(format!("{0}\n{0}\n", envelope.to_json()));
+        let done = run_under(&trust, &server, Duration::from_secs(5), two).await;
+        match done {
+            Ok(summary) => assert!(!forked && summary.progress.created == 2 && summary.head.is_some(), "{summary:?}"),
+            Err(error) => assert!(forked && error.message.starts_with("TAMPERING"), "{error}"),
+        }
+    }
 }

@@ -27,7 +27,6 @@ pub(crate) const CASES: &[Case] = &[
     Case { line: HALF, name: "a head that stops", run: head_stops },
     Case { line: HALF, name: "a stream that stops in a line", run: stream_stops },
     Case { line: LEFT, name: "before the answer", run: left_before_the_answer },
-    Case { line: LEFT, name: "that only sends no more", run: sends_no_more },
     Case { line: LEFT, name: "in the middle of a stream's answers", run: left_mid_answer },
 ];
 
@@ -156,19 +155,6 @@ fn left_before_the_answer(server: &Serving) {
     let again = json(body_of(&server.post(&envelope), 200));
     assert_eq!(again["index"], before, "the entry that was made although nobody waited for it");
     assert_eq!(size(server), before + 1);
-}
-
-/// A client may say that it sends no more and still wait for its answer, as `nc -N` and some libraries do.
-fn sends_no_more(server: &Serving) {
-    let envelope = support("NO-MORE", "2031-03");
-    let body = envelope.to_json();
-    for status in ["201", "200"] {
-        let mut stream = connect(server);
-        stream.write_all((head("/v1/claims", "application/json", body.len()) + &body).as_bytes()).expect("sent");
-        stream.shutdown(Shutdown::Write).expect("half closed");
-        let answer = rest_of(stream);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer:?}");
-    }
 }
 
 fn left_mid_answer(server: &Serving) {

@@ -2,7 +2,7 @@
 //!
 //! `make bench` runs it. Loads: one claim at a time on an idle log, one claim a request over many connections, a bulk
 //! stream, and readers of full tiles, all made by the library of `claimtrail hammer`. Nothing is verified here; the command
-//! does that. ARGS="NAME [FACTOR]" is one load alone (tool, idle, busy, stream, tiles), with so many times its claims.
+//! does that. `ARGS="NAME [FACTOR]"` is one load alone (tool, idle, busy, stream, tiles), with so many times its claims.
 
 use std::error::Error;
 use std::io::Write as _;
