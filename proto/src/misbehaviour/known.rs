@@ -201,7 +201,12 @@ impl Known {
             current: None,
         };
         self.put(StateKey::Slot(at.0), &slot);
-        let its = slot_name(target.issuer.as_str(), target, target.product().as_ref(), &target.slot_key().unwrap_or_default());
+        let its = slot_name(
+            target.issuer.as_str(),
+            target,
+            target.product().as_ref(),
+            &target.slot_key().unwrap_or_default(),
+        );
         for owner in [claim.issuer.as_str(), target.issuer.as_str()] {
             let own = slot_name(owner, claim, claim.product().as_ref(), &claim.slot_key().unwrap_or_default());
             match own == its {
@@ -213,7 +218,8 @@ impl Known {
 
     /// A claim that stands in a slot of its own: whether the slot is new changes nothing about its right to speak.
     fn absent_slot(&mut self, claim: &Claim) {
-        let own = slot_name(claim.issuer.as_str(), claim, claim.product().as_ref(), &claim.slot_key().unwrap_or_default());
+        let own =
+            slot_name(claim.issuer.as_str(), claim, claim.product().as_ref(), &claim.slot_key().unwrap_or_default());
         self.absent(StateKey::SlotOf(&own));
     }
 }
