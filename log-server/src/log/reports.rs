@@ -4,8 +4,9 @@
 use std::num::NonZeroU32;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use proto::claim::ClaimId;
+use proto::claim::PAYLOAD_TYPE;
 use proto::dsse::Envelope;
+use proto::fold::Submission;
 
 use super::Log;
 use crate::store::StoreError;
@@ -23,7 +24,13 @@ pub(super) fn limiter() -> DefaultKeyedRateLimiter<String> {
 
 impl Log {
     /// Keeps a report if its issuer's quota and the disk have room; says whether it did.
-    pub(super) fn keep_report(&self, issuer: &str, id: &ClaimId, envelope: &Envelope) -> Result<bool, StoreError> {
+    pub(super) fn keep_report(&self, issuer: &str, submission: &Submission) -> Result<bool, StoreError> {
+        let id = submission.id();
+        let envelope = Envelope {
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload: submission.payload().to_vec(),
+            signatures: submission.signatures().to_vec(),
+        };
         if self.reports.len() >= MAX_ISSUERS {
             self.reports.retain_recent();
         }

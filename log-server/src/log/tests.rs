@@ -171,6 +171,13 @@ async fn a_false_anchor_is_refused_also_right_behind_the_enrolment_of_its_key() 
     }
     assert!(answers.pop().unwrap().is_ok());
     assert_eq!(test.log.published().head.size, TreeSize(3));
+    let mut reports = 0;
+    let counted = test.store.reports(None, &mut |_, _| {
+        reports += 1;
+        std::ops::ControlFlow::Continue(())
+    });
+    assert!(counted.is_ok());
+    assert_eq!(reports, 2, "both are kept as reports");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

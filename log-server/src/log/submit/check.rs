@@ -34,9 +34,9 @@ impl Log {
         let enrolled = |id: &KeyId| self.known_keys.find(id, &state);
         match check_signatures_by(submission.clone(), enrolled) {
             Ok(checked) => {
-                let payer = self.payer(&checked, &state).map_err(|e| unread(&e))?;
+                let payer = self.payer(checked.submission(), &state).map_err(|e| unread(&e))?;
                 self.charge(&payer)?;
-                self.check_anchor(&checked, &payer, bytes)?;
+                self.check_anchor(&checked, &payer)?;
                 Ok(Ready::Queue(Submitted::Checked(checked)))
             }
             Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => {
@@ -66,31 +66,45 @@ impl Log {
     }
 
     /// The head that a claim is anchored to must be ours. If not, the claim proves a fork or a lie; it is kept as a report.
-    fn check_anchor(&self, checked: &Checked, payer: &str, envelope: &[u8]) -> Result<(), Declined> {
+    fn check_anchor(&self, checked: &Checked, payer: &str) -> Result<(), Declined> {
         let Some(anchor) = checked.anchor(self.origin()) else { return Ok(()) };
         let shown = self.published().head.size;
-        let Some(mut refused) = wrong_anchor(&self.tree(shown), shown, anchor).map_err(|e| failed(&e))? else {
-            return Ok(());
-        };
-        let id = checked.id();
+        match wrong_anchor(&self.tree(shown), shown, anchor).map_err(|e| failed(&e))? {
+            Some(refused) => Err(self.keep_fork(checked.submission(), payer, refused)),
+            None => Ok(()),
+        }
+    }
+
+    /// The answer to a claim whose signatures verify and whose anchor is not ours; the claim is kept as a report. Blocks.
+    fn keep_fork(&self, submission: &Submission, payer: &str, mut refused: Refused) -> Declined {
         // Only an enrolled issuer's word is kept: anyone can sign with a key that the claim itself brings.
-        if payer == checked.claim().issuer.as_str() {
-            let kept = self.keep_report(payer, &id, &Envelope::parse(envelope)?).map_err(|e| failed(&e))?;
-            if !kept {
-                refused
-                    .message
-                    .push_str("; this log keeps no more such claims of yours for now: keep this one yourself");
+        if payer == submission.claim().issuer.as_str() {
+            match self.keep_report(payer, submission) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let more = "; this log keeps no more such claims of yours for now: keep this one yourself";
+                    refused.message.push_str(more);
+                }
+                Err(error) => return failed(&error),
             }
         }
-        Err(self.declined(refused, Some(id)))
+        self.declined(refused, Some(submission.id()))
+    }
+
+    /// The same for a claim of which only the sequencer knew whose it is.
+    pub(super) fn keep_late_fork(&self, submission: &Submission, refused: Refused) -> Declined {
+        match self.payer(submission, &StoredState(&**self.store())) {
+            Ok(payer) => self.keep_fork(submission, &payer, refused),
+            Err(stop) => unread(&stop),
+        }
     }
 
     /// Whose quota a claim is charged to: the enrolled issuer of a key that signed it, the operator, or all strangers
     /// together. Never the issuer that the claim merely names: anyone can name anyone, and sign with a key the claim brings.
-    fn payer(&self, checked: &Checked, state: &StoredState<'_>) -> Result<String, Stop<StoreError>> {
+    fn payer(&self, submission: &Submission, state: &StoredState<'_>) -> Result<String, Stop<StoreError>> {
         let mut payer = STRANGERS;
-        for id in checked.signers() {
-            match self.known_keys.find(&id, state) {
+        for by in submission.signatures() {
+            match self.known_keys.find(&by.key_id, state) {
                 Ok(known) if !known.issuer().is_empty() => return Ok(known.issuer().to_owned()),
                 Ok(_) => payer = OPERATOR,
                 Err(Stop::Refused(_)) => {} // one that the claim brings

@@ -40,6 +40,8 @@ enum Settled {
     Answered(Box<Result<Answer, Declined>>),
     /// The entry at this index is to be compared.
     Known(Submission, LeafIndex),
+    /// To be kept as a fork report.
+    Fork(Submission, Refused),
 }
 
 impl From<Result<Answer, Declined>> for Settled {
@@ -77,7 +79,7 @@ impl Log {
         let answered = match checked {
             Ok(checked) => {
                 let settled = self.enqueue(checked, wait_for_room, turn).await;
-                self.compare_known(settled).await
+                self.settle(settled).await
             }
             Err(declined) => vec![Err(declined); claims],
         };
@@ -151,6 +153,9 @@ impl Log {
         match outcome {
             Outcome::Accepted(accepted) => Ok(Answer { receipt: self.to_receipt(*accepted), created: true }).into(),
             Outcome::Known(index) => Settled::Known(submission.clone(), index),
+            Outcome::Refused { why, signed: true } if why.code == Code::AnchorFork => {
+                Settled::Fork(submission.clone(), why)
+            }
             Outcome::Refused { why, signed } => Err(self.declined(why, signed.then_some(submission.id()))).into(),
             Outcome::Undecided(refused) => {
                 let retry = match refused.code {
@@ -176,18 +181,19 @@ impl Log {
         }
     }
 
-    /// Answers the claims of a group that are in the log already, off the async threads.
-    async fn compare_known(self: &Arc<Self>, settled: Vec<Settled>) -> Vec<Result<Answer, Declined>> {
+    /// Does off the async threads what is left to do for the claims of a group.
+    async fn settle(self: &Arc<Self>, settled: Vec<Settled>) -> Vec<Result<Answer, Declined>> {
         let answer = |log: &Log, one: Settled| match one {
             Settled::Answered(answered) => *answered,
             Settled::Known(submission, index) => log.answer_known(&submission, index),
+            Settled::Fork(submission, refused) => Err(log.keep_late_fork(&submission, refused)),
         };
-        if !settled.iter().any(|one| matches!(one, Settled::Known(..))) {
+        if settled.iter().all(|one| matches!(one, Settled::Answered(_))) {
             return settled.into_iter().map(|one| answer(self, one)).collect();
         }
         let (log, claims) = (Arc::clone(self), settled.len());
-        let compared = tokio::task::spawn_blocking(move || settled.into_iter().map(|one| answer(&log, one)).collect());
-        compared.await.unwrap_or_else(|error| vec![Err(internal(&error)); claims])
+        let done = tokio::task::spawn_blocking(move || settled.into_iter().map(|one| answer(&log, one)).collect());
+        done.await.unwrap_or_else(|error| vec![Err(internal(&error)); claims])
     }
 
     /// A claim that is in the log already: the stored bytes are compared with the submitted ones. Blocks.
