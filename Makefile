@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz torture coverage bench format clean
+.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz torture coverage bench growth compare format clean
 
 ARGS ?=
 # CI tests what was committed, so there Cargo.lock must not change.
@@ -67,6 +67,12 @@ coverage: rocksdb ## which lines of the rules and the sequencer the tests reach
 
 bench: rocksdb ## measure, optimised build
 	@cargo run $(LOCKED) --release --quiet --bin claimtrail-bench -- $(ARGS)
+
+growth: rocksdb ## grow a store to a hundred million entries; ARGS="1000000 FOLDER" is a smaller one, elsewhere
+	@cargo run $(LOCKED) --release --quiet --bin claimtrail-growth -- $(ARGS)
+
+compare: rocksdb ## the benchmark of this state against another one: ARGS="COMMIT [ROUNDS]"
+	@scripts/compare.sh $(ARGS)
 
 clean: ## remove what was built here; the kept RocksDB stays
 	@cargo clean

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proto::claim::ClaimId;
-use proto::num::LeafIndex;
+use proto::num::{LeafIndex, TreeSize};
 use proto::receipt::{MAX_RECEIPT_BYTES, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,13 +37,19 @@ pub struct LogInfo {
 pub struct PublishedHead {
     /// Its time, in seconds since 1970.
     pub time: u64,
+    /// Its size.
+    pub size: TreeSize,
     /// The signed note.
     pub checkpoint: String,
 }
 
-#[derive(Deserialize)]
-struct Heads {
-    heads: Vec<PublishedHead>,
+/// A part of the list of published heads.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HeadsPage {
+    /// The heads.
+    pub heads: Vec<PublishedHead>,
+    /// Where the next part begins, if there is one.
+    pub next_cursor: Option<String>,
 }
 
 impl Api {
@@ -108,13 +114,12 @@ impl Api {
         self.json(&with_query("/v1/find", query)).await
     }
 
-    /// Heads that the log published, from the newest to older ones, before this time.
-    pub async fn heads_before(&self, before: Option<u64>, limit: u32) -> Result<Vec<PublishedHead>, Error> {
-        let mut query = vec![("limit", limit.to_string())];
-        query.extend(before.map(|before| ("before", before.to_string())));
+    /// Heads that the log published, from the oldest to newer ones: those after this time, from a cursor of the list on.
+    pub async fn heads_after(&self, after: u64, cursor: Option<&str>, limit: u32) -> Result<HeadsPage, Error> {
+        let mut query = vec![("after", after.to_string()), ("limit", limit.to_string())];
+        query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
         let value = self.json(&with_query("/v1/heads", &query)).await?;
-        let heads: Heads = serde_json::from_value(value).map_err(|e| self.nonsense("/v1/heads", &e))?;
-        Ok(heads.heads)
+        serde_json::from_value(value).map_err(|e| self.nonsense("/v1/heads", &e))
     }
 
     async fn json(&self, path: &str) -> Result<Value, Error> {
@@ -122,7 +127,8 @@ impl Api {
         serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(path, &e))
     }
 
-    fn nonsense(&self, path: &str, error: &dyn std::fmt::Display) -> Error {
+    /// An answer that no log of ours gives.
+    pub(crate) fn nonsense(&self, path: &str, error: &dyn std::fmt::Display) -> Error {
         let base = self.http.base();
         Error::unreachable(format!("{base}{path} does not answer as a Claimtrail log does: {error}; check the address"))
     }

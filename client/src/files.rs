@@ -40,9 +40,7 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
 /// Writes a file so that a reader sees the old bytes or the new ones: into a neighbour, synced, then renamed.
 pub fn write(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> Result<(), Error> {
     let fail = |e: io::Error| match e.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Error::local(format!("{} is there already; choose another name or move it away", path.display()))
-        }
+        io::ErrorKind::AlreadyExists => taken(path),
         _ => Error::local(format!("{} cannot be written: {e}", path.display())),
     };
     let folder = folder_of(path);
@@ -57,6 +55,11 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, existing: Existing) -> R
         return Err(fail(error));
     }
     sync_folder(folder).map_err(fail)
+}
+
+/// The error for a name that is taken.
+pub fn taken(path: &Path) -> Error {
+    Error::local(format!("{} is there already; choose another name or move it away", path.display()))
 }
 
 /// Makes a folder and its parents, readable by the owner only.

@@ -24,6 +24,10 @@ const FIRST_WAIT_MS: u64 = 200;
 /// The longest wait that we choose ourselves.
 const LONGEST_WAIT_MS: u64 = 10_000;
 
+/// The longest wait that a server can ask for, one day: whatever is longer is as good as never, and a wait must not
+/// overflow the clock.
+const LONGEST_ASKED: Duration = Duration::from_secs(86_400);
+
 /// Media type of envelopes.
 pub const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// Media type of bulk submissions.
@@ -227,7 +231,7 @@ impl Backoff {
     pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         let own = Duration::from_millis(self.next_ms);
         self.next_ms = (self.next_ms * 2).min(LONGEST_WAIT_MS);
-        let wait = asked.unwrap_or(own);
+        let wait = asked.map_or(own, |asked| asked.min(LONGEST_ASKED));
         let spread = u64::try_from(own.as_millis() / 2).unwrap_or(0);
         wait + Duration::from_millis(random::jitter(spread))
     }
@@ -249,7 +253,12 @@ fn give_up(mut error: Error, asked: Option<Duration>) -> Error {
 
 /// `Retry-After` in seconds; the form with a date is not used by logs and counts as absent.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(asked_wait)
+}
+
+/// A wait that a server asks for, in seconds, within bounds.
+pub(crate) fn asked_wait(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(LONGEST_ASKED)
 }
 
 enum TooMuch {
@@ -371,6 +380,20 @@ mod tests {
         let error = Http::new(&server.uri()).unwrap().get("/a", 10).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::TryLater);
         assert!(error.message.contains("try again in 3600 s"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_asks_to_wait_for_ever_causes_no_panic() {
+        let server = MockServer::start().await;
+        let never = u64::MAX.to_string();
+        let full = ResponseTemplate::new(503)
+            .insert_header("retry-after", never.as_str())
+            .set_body_string(format!(r#"{{"code":"disk.low","retry_after_seconds":{never}}}"#));
+        Mock::given(path("/a")).respond_with(full).expect(1).mount(&server).await;
+        let error = Http::new(&server.uri()).unwrap().get("/a", 10).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::TryLater);
+        assert!(error.message.contains("try again in 86400 s"), "{error}");
+        assert!(Backoff::new().next(Some(Duration::MAX)) <= LONGEST_ASKED + Duration::from_millis(LONGEST_WAIT_MS));
     }
 
     #[tokio::test]

@@ -42,12 +42,21 @@ pub fn create(path: &Path) -> Result<SecretKey, Error> {
 
 /// Writes a secret key (mode 0600) and its public half beside it.
 pub fn write(path: &Path, key: &SecretKey) -> Result<(), Error> {
+    let public_file = public_path(path);
+    // Before anything is written: half a pair would be in the way of the next try.
+    for name in [path, &public_file] {
+        if name.symlink_metadata().is_ok() {
+            return Err(files::taken(name));
+        }
+    }
     let seed = Zeroizing::new(key.to_seed());
     let der = Zeroizing::new([PKCS8_PREFIX.as_slice(), seed.as_slice()].concat());
     let text = Zeroizing::new(encode(SECRET, &der));
     files::write(path, text.as_bytes(), Access::Owner, Existing::Keep)?;
     let public = encode(PUBLIC, &key.public().to_spki());
-    files::write(&public_path(path), public.as_bytes(), Access::Public, Existing::Keep)
+    files::write(&public_file, public.as_bytes(), Access::Public, Existing::Keep).inspect_err(|_| {
+        let _ = std::fs::remove_file(path); // just made here, and nobody has used it
+    })
 }
 
 /// Reads a secret key. A file that others can read is refused: whoever could read it may have the key.
@@ -174,6 +183,17 @@ mod tests {
             let error = load(&put(folder.path(), name, &text)).unwrap_err();
             assert!(error.message.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_public_half_that_is_there_leaves_no_secret_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k");
+        put(folder.path(), "k.pub", "somebody's");
+        let error = create(&path).unwrap_err();
+        assert!(error.message.contains("k.pub is there already"), "{error}");
+        assert!(!path.exists(), "a secret key without its public half");
+        assert_eq!(std::fs::read_to_string(public_path(&path)).unwrap(), "somebody's");
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod http;
 pub mod identity;
 pub mod import;
 pub mod keyfile;
+pub mod plain;
 pub mod problem;
 pub mod random;
 pub mod state;

@@ -4,6 +4,7 @@ use proto::code::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
+use crate::plain::plain;
 
 /// An `application/problem+json` body. Members that are not known here are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -67,9 +68,10 @@ impl Problem {
             400..=499 | 503 => ErrorKind::Refused,
             _ => ErrorKind::Unreachable,
         };
-        let said = if self.detail.is_empty() { &self.title } else { &self.detail };
-        let place = self.pointer.as_ref().filter(|p| !p.is_empty()).map(|p| format!(" (at {p})")).unwrap_or_default();
-        let code = if self.code_text.is_empty() { format!("status {}", self.status) } else { self.code_text.clone() };
+        let said = plain(if self.detail.is_empty() { &self.title } else { &self.detail });
+        let place =
+            self.pointer.as_ref().filter(|p| !p.is_empty()).map(|p| format!(" (at {})", plain(p))).unwrap_or_default();
+        let code = if self.code_text.is_empty() { format!("status {}", self.status) } else { plain(&self.code_text) };
         let verb = match kind {
             ErrorKind::Refused if self.status == 404 => "the log does not have it",
             ErrorKind::Refused => "the log refused",
@@ -115,6 +117,20 @@ mod tests {
         assert_eq!(kind(503, "mode.frozen"), ErrorKind::Refused);
         assert_eq!(kind(429, "limit.issuer"), ErrorKind::TryLater);
         assert_eq!(kind(500, "server.internal"), ErrorKind::Unreachable);
+    }
+
+    #[test]
+    fn what_a_log_says_cannot_command_a_terminal() {
+        let problem = Problem {
+            status: 422,
+            detail: "no\u{1b}[2J\nclaimtrail: all is well".into(),
+            code_text: "x\u{9b}".into(),
+            pointer: Some("/a\r".into()),
+            ..Problem::default()
+        };
+        let message = problem.into_error().message;
+        assert!(!message.chars().any(crate::plain::is_obeyed), "{message:?}");
+        assert!(message.contains("\\u{1b}[2J"), "{message}");
     }
 
     #[test]

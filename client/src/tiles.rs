@@ -91,6 +91,9 @@ fn reading(error: Error) -> Error {
 pub fn tree_error(error: VerifyError<Error>) -> Error {
     match error {
         VerifyError::Tiles(proto::tile::TileError::Reader { error, .. }) => error,
+        VerifyError::Tiles(error @ proto::tile::TileError::Malformed { .. }) => Error::unreachable(format!(
+            "the log does not answer with tiles: {error}; check the address, and what stands between you and the log"
+        )),
         other => Error::not_proven(format!("the log serves tiles that do not fit its signed head: {other}")),
     }
 }
@@ -137,6 +140,11 @@ mod tests {
         assert_eq!(tiles.bundle(1, size).unwrap_err().kind, ErrorKind::Usage);
         let other = VerifiedTree::open(tiles.clone(), TreeSize(201), &root).unwrap_err();
         assert_eq!(tree_error(other).kind, ErrorKind::NotProven);
+        let cut = ResponseTemplate::new(200).set_body_bytes(b"<html>please log in</html>".as_slice());
+        runtime.block_on(Mock::given(path("/tile/0/001.p/44")).respond_with(cut).mount(&server));
+        let portal = VerifiedTree::open(tiles.clone(), TreeSize(300), &root).unwrap_err();
+        assert_eq!(tree_error(portal).kind, ErrorKind::Unreachable, "a page in place of a tile is no tampering");
+        runtime.block_on(server.reset());
         let missing = VerifiedTree::open(tiles, TreeSize(300), &root).unwrap_err();
         assert_eq!(tree_error(missing).kind, ErrorKind::Unreachable);
     }

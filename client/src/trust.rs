@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use proto::note::{SignatureType, Vkey};
-use proto::policy::{Log, MAX_POLICY_BYTES, Policy, TIME_KEY_SUFFIX};
+use proto::policy::{CheckError, Log, MAX_POLICY_BYTES, Policy, TIME_KEY_SUFFIX};
 
 use crate::error::Error;
 use crate::files::{self, Access, Existing};
@@ -81,6 +81,25 @@ pub fn first_use(log_vkey: &str, time_vkey: &str, url: &str) -> Result<String, E
     ))
 }
 
+/// Why a head that came over the network was not accepted. What is no note at all proves nothing against the log: the
+/// address may be wrong, or something else answers in its place.
+pub fn of_network(error: &CheckError, what: &str) -> Error {
+    match error {
+        CheckError::Malformed(_) => Error::unreachable(format!(
+            "{what}: {error}; this is not what a log answers: check the address, and what stands between you and the log"
+        )),
+        _ => Error::not_proven(format!("{what}: {error}")),
+    }
+}
+
+/// Why a head in a file is not proven.
+pub fn of_file(error: &CheckError) -> Error {
+    match error {
+        CheckError::Malformed(_) => Error::malformed(error.to_string()),
+        _ => Error::not_proven(error.to_string()),
+    }
+}
+
 /// Writes a new trust file; one that is there stays.
 pub fn write_new(path: &Path, text: &str) -> Result<(), Error> {
     files::write(path, text.as_bytes(), Access::Public, Existing::Keep)
@@ -93,6 +112,7 @@ mod tests {
     use proto::note::{KeyName, NoteSigner};
 
     use super::*;
+    use crate::error::ErrorKind;
 
     fn vkeys(name: &str) -> (String, String) {
         // Test keys.
@@ -121,6 +141,19 @@ mod tests {
         assert!(trust.log(None).unwrap_err().message.contains("a.example, b.example"));
         assert_eq!(trust.log(Some("b.example")).unwrap().url(), Some("https://b"));
         assert!(trust.log(Some("c.example")).is_err());
+    }
+
+    #[test]
+    fn a_page_in_place_of_a_head_is_no_tampering() {
+        let (log, time) = vkeys("log.example");
+        let trust = Trust::parse(first_use(&log, &time, "http://x").unwrap().as_bytes()).unwrap();
+        let portal = trust.policy().check(b"<html>please log in</html>").unwrap_err();
+        assert_eq!(of_network(&portal, "the head").kind, ErrorKind::Unreachable);
+        assert_eq!(of_file(&portal).kind, ErrorKind::Malformed);
+        let unsigned = b"log.example\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n\xe2\x80\x94 other AAAAAAAA\n";
+        let unsigned = trust.policy().check(unsigned).unwrap_err();
+        assert_eq!(of_network(&unsigned, "the head").kind, ErrorKind::NotProven, "{unsigned}");
+        assert_eq!(of_file(&unsigned).kind, ErrorKind::NotProven);
     }
 
     fn other_key(name: &str) -> String {

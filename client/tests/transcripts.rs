@@ -15,7 +15,8 @@ use proto::ed25519::SecretKey;
 use proto::entry::Links;
 use proto::hash::Hash;
 use proto::merkle::{MemoryTree, inclusion_proof, root_at};
-use proto::note::{KeyName, NoteSigner};
+use proto::misbehaviour::Misbehaviour;
+use proto::note::{KeyName, Note, NoteSigner};
 use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
 use proto::receipt::Receipt;
 
@@ -97,9 +98,30 @@ fn make_files(folder: &Path) {
         put(folder, &format!("{name}.envelope.json"), envelope.to_json());
         put(folder, &format!("{name}.receipt.json"), receipt.to_json());
     }
+    put(folder, "other.envelope.json", Envelope::sign("text/plain", b"pay 100", &[&secret(3)]).to_json());
+    put(folder, "nobody.key.pub", "somebody's");
+    put(folder, "portal.html", "<html>please log in</html>\n");
+    put_misbehaviour(folder, &log, &witness);
     put(folder, "x.claim.json", PAYLOAD);
     put(folder, "wrong.claim.json", PAYLOAD.replace("2031-03", "someday"));
     put(folder, "empty.jsonl", "");
+}
+
+/// A fork by the log, one by a witness, one of which nothing is left, and one that was cut.
+fn put_misbehaviour(folder: &Path, log: &NoteSigner, witness: &Cosigner) {
+    let head = |root: &[u8]| {
+        let text = CheckpointText::new("log.example", TreeSize(7), Hash::of(root)).unwrap();
+        let note = text.sign(&[log], &[(witness, Seconds(1_800_000_002))]).unwrap();
+        Note::parse(note.as_bytes()).unwrap()
+    };
+    let (one, other) = (head(b"one"), head(b"other"));
+    let fork = Misbehaviour::same_size("log.example", log.vkey(), [&one, &other]).unwrap().to_text();
+    put(folder, "fork.misbehaviour.json", &fork);
+    let cosigned = Misbehaviour::same_size("log.example", witness.vkey(), [&one, &other]).unwrap();
+    put(folder, "witness.misbehaviour.json", cosigned.to_text());
+    let harmless = fork.replace(&Hash::of(b"other").to_base64(), &Hash::of(b"one").to_base64());
+    put(folder, "harmless.misbehaviour.json", harmless);
+    put(folder, "cut.misbehaviour.json", &fork[..200]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use proto::import::csaf::CsafImport;
 use proto::import::firmware::FirmwareImport;
 use proto::import::{Draft, Frame, Makers, Report};
 use proto::json::{self, Limits, Value};
+use proto::misbehaviour::{MAX_FILE_BYTES, Misbehaviour};
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
 
@@ -149,4 +150,17 @@ pub(crate) fn makers(data: &[u8]) {
         let placed = makers.place(&spelling);
         assert!(placed.issuer().is_some_and(|id| ids.contains(&id)), "a spelling of the table is placed");
     }
+}
+
+/// A misbehaviour file convicts nobody by heads that were not signed for it.
+pub(crate) fn misbehaviour(data: &[u8]) {
+    let Ok(file) = Misbehaviour::parse(data) else { return };
+    assert!(data.len() <= MAX_FILE_BYTES);
+    assert_eq!(file.to_text().as_bytes(), data, "a misbehaviour file has one encoding");
+    let Ok(proven) = file.verify() else { return };
+    assert_eq!(&proven.accused, file.accused());
+    let signed = seeds::accusing_heads();
+    let held = file.heads().iter().map(|head| head.to_bytes());
+    assert!(held.into_iter().all(|head| signed.contains(&head)), "convicted by a head that nobody signed");
+    assert!(!proven.explain().is_empty());
 }

@@ -20,7 +20,7 @@ pub mod seeds;
 pub type Target = fn(&[u8]);
 
 /// All targets by name; a folder of the corpus and a program of `fuzz/libfuzzer` have the same name.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("bundle", formats::bundle),
     ("checkpoint", formats::checkpoint),
     ("claim", documents::claim),
@@ -33,6 +33,7 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("formats", built::formats),
     ("json", documents::json),
     ("makers", documents::makers),
+    ("misbehaviour", documents::misbehaviour),
     ("note", formats::note),
     ("policy", formats::policy),
     ("receipt", documents::receipt),

@@ -16,8 +16,9 @@ use proto::entry::{Entry, EntryExtra, Links};
 use proto::hash::Hash;
 use proto::import::Makers;
 use proto::merkle::{MemoryTree, inclusion_proof, root_at};
-use proto::note::{KeyName, NoteSigner, PrivateKey, Verifier};
-use proto::num::{LeafIndex, Millis, Seconds};
+use proto::misbehaviour::{Misbehaviour, ShownEntry};
+use proto::note::{KeyName, Note, NoteSigner, PrivateKey, Verifier};
+use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
 use proto::policy::Policy;
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
@@ -138,6 +139,42 @@ pub fn leaf() -> Hash {
     Entry::leaf_hash(&log().entries[4])
 }
 
+/// Proven files: a fork by the log and by its witness, and a link that points ahead in an entry of the seeds' log.
+fn accusations() -> Result<Vec<Misbehaviour>, Box<dyn std::error::Error>> {
+    let fork = |root: &[u8]| -> Result<Note, Box<dyn std::error::Error>> {
+        let text = CheckpointText::new(ORIGIN, TreeSize(5), Hash::of(root))?;
+        Ok(Note::parse(text.sign(&[&log_signer()], &[(&witness(), Seconds(1_801_483_260))])?.as_bytes())?)
+    };
+    let (one, other) = (fork(b"one")?, fork(b"other")?);
+    let mut wrong = entry(1);
+    wrong.links.registry = Some(LeafIndex(7));
+    let mut tree = MemoryTree::new();
+    let entries = [entry(0).encode()?, wrong.encode()?];
+    entries.iter().for_each(|bytes| _ = tree.append(Entry::leaf_hash(bytes)));
+    let text = CheckpointText::new(ORIGIN, tree.size(), root_at(&tree, tree.size())?)?;
+    let head = Note::parse(text.sign(&[&log_signer()], &[])?.as_bytes())?;
+    let [first, wrong] = entries;
+    let shown = |index: u64, entry| -> Result<ShownEntry, Box<dyn std::error::Error>> {
+        let index = LeafIndex(index);
+        Ok(ShownEntry { index, entry, proof: inclusion_proof(&tree, index, tree.size())? })
+    };
+    let key = log_signer().vkey().clone();
+    Ok(vec![
+        Misbehaviour::same_size(ORIGIN, &key, [&one, &other])?,
+        Misbehaviour::same_size(ORIGIN, witness().vkey(), [&one, &other])?,
+        Misbehaviour::wrong_link(ORIGIN, &key, &head, shown(1, wrong)?, vec![shown(0, first)?])?,
+    ])
+}
+
+/// The heads in the proven files of the seeds.
+pub(crate) fn accusing_heads() -> &'static [Vec<u8>] {
+    static HEADS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    HEADS.get_or_init(|| {
+        let files = accusations().expect("the seeds are good");
+        files.iter().flat_map(|file| file.heads().iter().map(Note::to_bytes)).collect()
+    })
+}
+
 /// The templates of all claim types, as claims.
 fn claims() -> Vec<Vec<u8>> {
     let templates = ClaimType::KNOWN.iter().map(|claim_type| strip_comments(&template(claim_type)).into_bytes());
@@ -190,6 +227,8 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("vkey", witness().vkey().to_string().into()),
         ("vkey", private.to_secret_text().as_bytes().to_vec()),
     ];
+    let files = accusations().unwrap_or_default().into_iter();
+    seeds.extend(files.map(|file| ("misbehaviour", file.to_text().into_bytes())));
     seeds.extend(claims().into_iter().map(|claim| ("claim", claim)));
     seeds
 }

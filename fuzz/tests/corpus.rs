@@ -120,6 +120,8 @@ fn seeds_are_read() {
     let proof = proto::tlog_proof::TlogProof::parse(&seed("tlog_proof")).unwrap();
     assert!(proof.verify(seeds::leaf(), &seeds::policy()).is_ok());
     assert!(seeds::policy().check(seeds::head().as_bytes()).is_ok_and(|checked| checked.quorum.met));
+    let file = proto::misbehaviour::Misbehaviour::parse(&seed("misbehaviour")).unwrap();
+    assert!(file.verify().is_ok());
     let statement = proto::statement::Refusal::verify(&seed("statement"), &seeds::verifier(&seeds::log_signer()));
     assert!(statement.is_ok());
     let mut csaf = 0;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Instant;
 
+use proto::code::{Code, Refused};
 use proto::num::Millis;
 
 /// Corrections of this many milliseconds back happen on well-kept machines; the last time is held until the clock catches up.
@@ -61,6 +62,14 @@ pub struct ClockJump {
     pub wall_ms: u64,
     /// What it should say, by the log's last time and the time that passed.
     pub expected_ms: u64,
+}
+
+impl ClockJump {
+    /// What submitters are told. What the clocks say is for the operator.
+    pub(crate) fn refused() -> Refused {
+        let message = "the log's clock is not believed; claims are taken again when its operator has acted";
+        Refused::new(Code::ClockJump, message)
+    }
 }
 
 impl fmt::Display for ClockJump {

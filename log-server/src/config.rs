@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use service::config::{ConfigError, Layers};
 use service::limits::ServeLimits;
 use service::logging::LogConfig as Logging;
 
-use crate::http::AddressLimit;
+use crate::http::{AddressLimit, DEFAULT_TILE_CACHE_BYTES};
 use crate::log::IssuerLimit;
 use crate::sequencer::{MAX_BATCH_BYTES, QueueLimits};
 use crate::store::rocks::{DEFAULT_CACHE_BYTES, DEFAULT_RESERVE_BYTES, RocksOptions};
@@ -102,11 +102,18 @@ pub struct StoreConfig {
     pub disk_reserve_bytes: u64,
     /// Bytes of the store's data that are kept in memory.
     pub cache_bytes: usize,
+    /// Bytes of full tiles and entry bundles that are kept in memory as they are sent.
+    pub tile_cache_bytes: usize,
 }
 
 impl Default for StoreConfig {
     fn default() -> StoreConfig {
-        StoreConfig { dir: "store".into(), disk_reserve_bytes: DEFAULT_RESERVE_BYTES, cache_bytes: DEFAULT_CACHE_BYTES }
+        StoreConfig {
+            dir: "store".into(),
+            disk_reserve_bytes: DEFAULT_RESERVE_BYTES,
+            cache_bytes: DEFAULT_CACHE_BYTES,
+            tile_cache_bytes: DEFAULT_TILE_CACHE_BYTES,
+        }
     }
 }
 
@@ -132,6 +139,25 @@ impl Default for Listen {
     }
 }
 
+/// A day: whoever waits longer for a client waits for ever, and no clock can count any number of seconds on.
+const MAX_LIMIT_SECONDS: u64 = 86_400;
+
+/// A time limit: 1 to 86,400, a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct LimitSeconds(u64);
+
+impl TryFrom<u64> for LimitSeconds {
+    type Error = String;
+
+    fn try_from(seconds: u64) -> Result<LimitSeconds, String> {
+        match (1..=MAX_LIMIT_SECONDS).contains(&seconds) {
+            true => Ok(LimitSeconds(seconds)),
+            false => Err(format!("{seconds} is no time limit: it is 1 to {MAX_LIMIT_SECONDS} seconds")),
+        }
+    }
+}
+
 /// What clients may do. The defaults are the constants of the modules that keep the limits, each with its reason.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -144,9 +170,10 @@ pub struct Limits {
     pub issuer_per_second: NonZeroU32,
     /// Claims that one issuer may submit at once.
     pub issuer_burst: NonZeroU32,
-    /// Requests that one address (IPv6: one /64) may submit a second in the long run.
+    /// Requests that submit and lines of streams that one address (IPv6: one /64) may send a second in the long run. A
+    /// request beyond is refused, a stream is read no faster.
     pub address_per_second: NonZeroU32,
-    /// Requests that one address may submit at once.
+    /// As many of them at once.
     pub address_burst: NonZeroU32,
     /// Open connections, all addresses together.
     pub connections: NonZeroUsize,
@@ -155,15 +182,15 @@ pub struct Limits {
     /// Bytes of a request's head.
     pub header_bytes: NonZeroUsize,
     /// Seconds in which a request's head must arrive.
-    pub header_seconds: NonZeroU64,
+    pub header_seconds: LimitSeconds,
     /// Seconds that a connection may stay open between requests.
-    pub idle_seconds: NonZeroU64,
+    pub idle_seconds: LimitSeconds,
     /// Seconds between two pieces of a request's body.
-    pub body_idle_seconds: NonZeroU64,
+    pub body_idle_seconds: LimitSeconds,
     /// Seconds in which the body of one claim must arrive; a stream of claims takes as long as it needs.
-    pub body_seconds: NonZeroU64,
+    pub body_seconds: LimitSeconds,
     /// Seconds that running requests may take once the server stops.
-    pub drain_seconds: NonZeroU64,
+    pub drain_seconds: LimitSeconds,
 }
 
 impl Default for Limits {
@@ -171,7 +198,7 @@ impl Default for Limits {
         let (serve, queue) = (ServeLimits::default(), QueueLimits::default());
         let (issuer, address) = (IssuerLimit::default(), AddressLimit::default());
         let count = |n: usize| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
-        let seconds = |time: Duration| NonZeroU64::new(time.as_secs()).unwrap_or(NonZeroU64::MIN);
+        let seconds = |time: Duration| LimitSeconds(time.as_secs());
         Limits {
             queue_claims: count(queue.claims),
             queue_bytes: count(queue.bytes),
@@ -194,7 +221,7 @@ impl Default for Limits {
 impl Limits {
     /// The limits of the public address.
     pub fn serve(&self) -> ServeLimits {
-        let seconds = |n: NonZeroU64| Duration::from_secs(n.get());
+        let seconds = |n: LimitSeconds| Duration::from_secs(n.0);
         ServeLimits {
             header_read_timeout: seconds(self.header_seconds),
             idle_timeout: seconds(self.idle_seconds),
@@ -293,6 +320,11 @@ mod tests {
         for (text, parts) in [
             ("origin = \"l.example\"\n[listen]\nadress = \"127.0.0.1:1\"\n", ["line 3", "listen.adress", "`address`"]),
             ("origin = \"l.example\"\n[limits]\nqueue_claims = 0\n", ["line 3", "limits.queue_claims", "nonzero"]),
+            (
+                "origin = \"l.example\"\n[limits]\nidle_seconds = 9223372036854775807\n",
+                ["line 3", "limits.idle_seconds", "86400"],
+            ),
+            ("origin = \"l.example\"\n[limits]\ndrain_seconds = 0\n", ["line 3", "limits.drain_seconds", "86400"]),
             ("origin = \"l.example\"\ndata = 1\n", ["line 2", "`data`", "no such key"]),
             ("[keys]\nlog = \"x\"\n", ["origin", "must be set", "no default"]),
             (

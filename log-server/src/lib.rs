@@ -12,6 +12,10 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests damage files of their own"))]
 
+/// Set here and not in a program, so that tests and measurements run what operators run.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod check;
 pub mod cli;
 pub mod clock;

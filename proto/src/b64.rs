@@ -13,6 +13,12 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Encodes into `out` and gives the text; `None` when it does not fit.
+pub fn encode_into<'a>(bytes: &[u8], out: &'a mut [u8]) -> Option<&'a str> {
+    let length = STANDARD.encode_slice(bytes, out).ok()?;
+    std::str::from_utf8(&out[..length]).ok()
+}
+
 /// Decodes the standard alphabet; refuses missing padding, line breaks and non-zero trailing bits.
 pub fn decode(text: &str) -> Result<Vec<u8>, BadBase64> {
     STANDARD.decode(text).map_err(|_| BadBase64)

@@ -138,6 +138,12 @@ codes! {
     ModeStopping = "mode.stopping",
     /// The clock jumped; the operator must act.
     ClockJump = "clock.jump",
+    /// A published head is not one that the log signed (only in audits).
+    HeadMalformed = "head.malformed",
+    /// The log signed another history than the one that is audited (only in audits).
+    HeadFork = "head.fork",
+    /// A head's time contradicts the entries, another head, or where it is listed (only in audits).
+    HeadTime = "head.time",
     /// An entry in the log is not a valid encoding (only in audits).
     EntryMalformed = "entry.malformed",
     /// A link of an entry is wrong (only in audits).

@@ -27,10 +27,12 @@ pub struct Envelope {
 
 /// `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in bytes: what is signed (DSSE protocol.md).
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + payload_type.len() + 32);
-    out.extend_from_slice(format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).as_bytes());
-    out.extend_from_slice(payload);
-    out
+    [pae_head(payload_type, payload.len()).as_bytes(), payload].concat()
+}
+
+/// What stands before the payload in its pre-authentication encoding.
+pub(crate) fn pae_head(payload_type: &str, payload_bytes: usize) -> String {
+    format!("DSSEv1 {} {payload_type} {payload_bytes} ", payload_type.len())
 }
 
 impl Envelope {

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 /// Length of every hash here, in bytes.
 pub const HASH_BYTES: usize = 32;
 
+/// Characters of its base64.
+const BASE64_CHARS: usize = HASH_BYTES.div_ceil(3) * 4;
+
 /// A SHA-256 value: a leaf hash, a node hash or a root.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; HASH_BYTES]);
@@ -89,7 +92,11 @@ impl fmt::Debug for Hash {
 
 impl serde::Serialize for Hash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_base64())
+        use serde::ser::Error as _;
+        // Without a string of its own: a log writes some twenty hashes for every claim.
+        let mut text = [0u8; BASE64_CHARS];
+        let written = crate::b64::encode_into(&self.0, &mut text);
+        serializer.serialize_str(written.ok_or_else(|| S::Error::custom("a hash did not fit its text"))?)
     }
 }
 

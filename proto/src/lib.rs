@@ -16,6 +16,7 @@
 //! | [`import`] | what others published, as claims | CSAF 2.0, docs/formats.md |
 //! | [`query`] | what is current, what was, who said what: pure questions to the fold's rows and entries | docs/formats.md |
 //! | [`receipt`], [`statement`] | what a submitter gets back | docs/formats.md |
+//! | [`misbehaviour`] | files that prove what a key's holder signed wrongly | docs/formats.md |
 //!
 //! # A claim's way through
 //! From a key to a proof that is checked offline under the reader's own policy. The numbers make test keys; real keys
@@ -112,6 +113,7 @@ pub mod hash;
 pub mod import;
 pub mod json;
 pub mod merkle;
+pub mod misbehaviour;
 pub mod note;
 pub mod num;
 pub mod policy;

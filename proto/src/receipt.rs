@@ -7,13 +7,14 @@
 //!  "signatures":[{"keyid":"…","sig":"…"}],"inclusion":["b64",…],"checkpoint":"…"}
 //! ```
 
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize};
 
 use crate::claim::{ClaimId, PAYLOAD_TYPE};
 use crate::ed25519::{KeyId, Signature};
 use crate::entry::{BadEntry, Entry, EntryExtra, Links, SignatureBy};
 use crate::hash::Hash;
-use crate::num::{LeafIndex, Millis};
+use crate::num::{LeafIndex, Millis, TreeSize};
 use crate::tlog_proof::{BadTlogProof, TlogProof};
 
 /// The `format` member of every receipt of this form.
@@ -68,7 +69,7 @@ pub enum BadReceipt {
     Proof(#[from] BadTlogProof),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire<'a> {
     format: std::borrow::Cow<'a, str>,
@@ -97,35 +98,63 @@ struct WireSignature {
     sig: String,
 }
 
+/// A receipt on its way out. Written without an intermediate tree: a log writes one for every claim.
+struct Written<'a> {
+    receipt: &'a Receipt,
+    head: Head<'a>,
+}
+
+enum Head<'a> {
+    Note(&'a str),
+    Size(TreeSize),
+}
+
+impl Serialize for Written<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Receipt { origin, claim_id, index, timestamp, links, signatures, inclusion, .. } = self.receipt;
+        let links = WireLinks { constitution: links.constitution, registry: links.registry, previous: links.previous };
+        let mut out = serializer.serialize_struct("Receipt", 9)?;
+        out.serialize_field("format", FORMAT)?;
+        out.serialize_field("origin", origin)?;
+        out.serialize_field("claim_id", &claim_id.to_string())?;
+        out.serialize_field("index", index)?;
+        out.serialize_field("timestamp", timestamp)?;
+        out.serialize_field("links", &links)?;
+        out.serialize_field("signatures", &signatures.iter().map(WireSignature::from).collect::<Vec<_>>())?;
+        out.serialize_field("inclusion", inclusion)?;
+        match self.head {
+            Head::Note(note) => out.serialize_field("checkpoint", note)?,
+            Head::Size(size) => out.serialize_field("checkpoint_size", &size)?,
+        }
+        out.end()
+    }
+}
+
+impl From<&SignatureBy> for WireSignature {
+    fn from(by: &SignatureBy) -> WireSignature {
+        WireSignature { keyid: by.key_id.to_string(), sig: crate::b64::encode(&by.signature.0) }
+    }
+}
+
 impl Receipt {
     /// The receipt as one line of JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(&self.to_wire()).unwrap_or_default() // strings, numbers and lists always serialise
+        serde_json::to_string(&self.whole()).unwrap_or_default() // strings, numbers and lists always serialise
     }
 
     /// The receipt as a JSON value, for answers that carry it inside.
     pub fn to_value(&self) -> serde_json::Value {
-        serde_json::to_value(self.to_wire()).unwrap_or_default()
+        serde_json::to_value(self.whole()).unwrap_or_default()
     }
 
-    fn to_wire(&self) -> Wire<'static> {
-        let signature =
-            |by: &SignatureBy| WireSignature { keyid: by.key_id.to_string(), sig: crate::b64::encode(&by.signature.0) };
-        Wire {
-            format: FORMAT.into(),
-            origin: self.origin.clone(),
-            claim_id: self.claim_id.to_string(),
-            index: self.index,
-            timestamp: self.timestamp,
-            links: WireLinks {
-                constitution: self.links.constitution,
-                registry: self.links.registry,
-                previous: self.links.previous,
-            },
-            signatures: self.signatures.iter().map(signature).collect(),
-            inclusion: self.inclusion.clone(),
-            checkpoint: self.checkpoint.clone(),
-        }
+    /// The receipt with the size of its head in the place of the head itself: what a stream of receipts says after it has
+    /// said the head once.
+    pub fn under(&self, head: TreeSize) -> impl Serialize + '_ {
+        Written { receipt: self, head: Head::Size(head) }
+    }
+
+    fn whole(&self) -> Written<'_> {
+        Written { receipt: self, head: Head::Note(&self.checkpoint) }
     }
 
     /// Reads a receipt.
@@ -207,6 +236,16 @@ mod tests {
         let entry = receipt.entry(b"{}").unwrap();
         assert_eq!(entry.links, receipt.links);
         assert!(matches!(receipt.entry(b"{ }"), Err(BadReceipt::OtherClaim { .. })));
+    }
+
+    #[test]
+    fn a_receipt_in_a_stream_names_its_head_by_size() {
+        let receipt = sample();
+        let mut value = serde_json::to_value(receipt.under(TreeSize(6))).unwrap();
+        let members = value.as_object_mut().unwrap();
+        assert_eq!(members.remove("checkpoint_size"), Some(6.into()));
+        members.insert("checkpoint".into(), receipt.checkpoint.clone().into());
+        assert_eq!(value, receipt.to_value());
     }
 
     #[test]

@@ -19,8 +19,11 @@ pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; char
 /// Whether the server should get requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It should.
-    Ready,
+    /// It should, and in which mode it is.
+    Ready {
+        /// The mode's name.
+        mode: &'static str,
+    },
     /// It should not, and why.
     NotReady(String),
 }
@@ -36,7 +39,7 @@ pub fn router(registry: Arc<Registry>, ready: impl Fn() -> Readiness + Clone + S
 
 fn readiness(readiness: Readiness) -> Response {
     let (status, body) = match readiness {
-        Readiness::Ready => (StatusCode::OK, json!({"ready": true})),
+        Readiness::Ready { mode } => (StatusCode::OK, json!({"ready": true, "mode": mode})),
         Readiness::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, json!({"ready": false, "reason": reason})),
     };
     no_store(status, "application/json", body.to_string())

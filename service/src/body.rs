@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 use proto::code::Code;
 use tokio::time::{Instant, Sleep};
 
+use crate::conn::after;
 use crate::limits::ServeLimits;
 use crate::problem::Problem;
 
@@ -76,7 +77,7 @@ impl<B: HttpBody<Error = hyper::Error>> HttpBody for TimedBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, BodyError>>> {
         let this = self.project();
-        let end = (!this.watch.long.load(Ordering::Relaxed)).then(|| this.begun.map(|begun| begun + *this.total));
+        let end = (!this.watch.long.load(Ordering::Relaxed)).then(|| this.begun.map(|begun| after(begun, *this.total)));
         let end = end.flatten();
         if let Poll::Ready(frame) = this.body.poll_frame(cx) {
             *this.waiting_since = None;
@@ -90,9 +91,9 @@ impl<B: HttpBody<Error = hyper::Error>> HttpBody for TimedBody<B> {
         let now = Instant::now();
         let waiting_since = *this.waiting_since.get_or_insert(now);
         let begun = *this.begun.get_or_insert(now);
-        let mut deadline = waiting_since + *this.idle;
+        let mut deadline = after(waiting_since, *this.idle);
         if !this.watch.long.load(Ordering::Relaxed) {
-            deadline = deadline.min(begun + *this.total);
+            deadline = deadline.min(after(begun, *this.total));
         }
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if timer.deadline() != deadline {

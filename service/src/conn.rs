@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::ServeLimits;
+use crate::limits::{ServeLimits, WRITE_LEAST_BYTES};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -33,7 +33,15 @@ enum Phase {
 struct State {
     phase: Phase,
     since: Instant,
-    write_stalled_since: Option<Instant>,
+    /// While the client takes less than we have ready.
+    stalled: Option<Stall>,
+}
+
+/// A time in which the client has to take a part of what is ready.
+#[derive(Debug)]
+struct Stall {
+    since: Instant,
+    taken: usize,
 }
 
 /// Watches one connection. Clones watch the same one.
@@ -47,7 +55,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(limits: &ServeLimits) -> Clock {
-        let state = State { phase: Phase::Idle { first: true }, since: Instant::now(), write_stalled_since: None };
+        let state = State { phase: Phase::Idle { first: true }, since: Instant::now(), stalled: None };
         Clock {
             state: Arc::new(Mutex::new(state)),
             header_read: limits.header_read_timeout,
@@ -78,12 +86,31 @@ impl Clock {
         }
     }
 
-    fn write(&self, pending: bool) {
+    /// Some of what is ready was written, or nothing could be.
+    fn write(&self, polled: &Poll<io::Result<usize>>) {
         let mut state = self.state();
-        match (pending, state.write_stalled_since) {
-            (true, None) => state.write_stalled_since = Some(Instant::now()),
-            (false, Some(_)) => state.write_stalled_since = None,
-            _ => {}
+        match polled {
+            Poll::Pending => {
+                state.stalled.get_or_insert_with(|| Stall { since: Instant::now(), taken: 0 });
+            }
+            Poll::Ready(Ok(bytes)) => {
+                if let Some(stall) = &mut state.stalled {
+                    stall.taken += bytes;
+                    if stall.taken >= WRITE_LEAST_BYTES {
+                        state.stalled = None;
+                    }
+                }
+            }
+            Poll::Ready(Err(_)) => {}
+        }
+    }
+
+    /// All that was ready is written.
+    fn flushed(&self) {
+        let mut state = self.state();
+        // The library may have called the request done while its answer was still being taken.
+        if state.stalled.take().is_some() && matches!(state.phase, Phase::Idle { .. }) {
+            state.since = Instant::now();
         }
     }
 
@@ -95,14 +122,22 @@ impl Clock {
 
     fn deadline(&self) -> Option<Instant> {
         let state = self.state();
+        let write = state.stalled.as_ref().map(|stall| after(stall.since, self.write_stall));
         let phase = match state.phase {
-            Phase::Idle { first: true } | Phase::Head => Some(state.since + self.header_read),
-            Phase::Idle { first: false } => Some(state.since + self.idle),
+            Phase::Idle { first: true } | Phase::Head => Some(after(state.since, self.header_read)),
+            // Whose answer is still being taken is not idle.
+            Phase::Idle { first: false } if state.stalled.is_some() => None,
+            Phase::Idle { first: false } => Some(after(state.since, self.idle)),
             Phase::Busy => None,
         };
-        let write = state.write_stalled_since.map(|since| since + self.write_stall);
         phase.into_iter().chain(write).min()
     }
+}
+
+/// A moment after another one; a time that no clock reaches is a year, so that no limit can overflow.
+pub(crate) fn after(since: Instant, time: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    since + time.min(YEAR)
 }
 
 /// While it lives, the connection is busy; then it is idle.
@@ -143,7 +178,7 @@ impl<S: AsyncWrite> AsyncWrite for Watched<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
         let polled = this.stream.poll_write(cx, buf);
-        this.clock.write(polled.is_pending());
+        this.clock.write(&polled);
         polled
     }
 
@@ -154,7 +189,7 @@ impl<S: AsyncWrite> AsyncWrite for Watched<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         let polled = this.stream.poll_write_vectored(cx, bufs);
-        this.clock.write(polled.is_pending());
+        this.clock.write(&polled);
         polled
     }
 
@@ -163,7 +198,12 @@ impl<S: AsyncWrite> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().stream.poll_flush(cx)
+        let this = self.project();
+        let polled = this.stream.poll_flush(cx);
+        if polled.is_ready() {
+            this.clock.flushed();
+        }
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -263,5 +303,78 @@ fn past_deadline(clock: &Clock, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>
         if clock.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
             return true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// A client that takes some bytes at each interval.
+    struct Sipping {
+        sip: usize,
+        next: Pin<Box<Sleep>>,
+        every: Duration,
+    }
+
+    impl AsyncWrite for Sipping {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            std::task::ready!(self.next.as_mut().poll(cx));
+            let next = Instant::now() + self.every;
+            self.next.as_mut().reset(next);
+            Poll::Ready(Ok(buf.len().min(self.sip)))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Drivable for Pin<Box<dyn Future<Output = ()>>> {
+        fn finish(self: Pin<&mut Self>) {}
+    }
+
+    /// How an answer of one MiB ends, and after how long, when a client takes so many bytes a second.
+    async fn answer(sip: usize) -> (Ended, Duration) {
+        let limits = ServeLimits::default();
+        let clock = Clock::new(&limits);
+        let every = Duration::from_secs(1);
+        let client = Sipping { sip, next: Box::pin(tokio::time::sleep(every)), every };
+        let mut stream = Watched::new(client, clock.clone());
+        let busy = clock.busy();
+        let writing: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+            drop(busy); // as the library does with an answer of one piece
+            stream.write_all(&vec![0; 1 << 20]).await.expect("taken");
+            stream.flush().await.expect("taken");
+        });
+        let begun = Instant::now();
+        let ended = drive(writing, clock, CancellationToken::new(), CancellationToken::new()).await;
+        (ended, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_byte_now_and_then_is_cut() {
+        let (ended, took) = answer(1024).await;
+        assert_eq!(ended, Ended::TimedOut);
+        assert!(took <= Duration::from_secs(32), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_gets_its_answer_however_long_it_takes() {
+        let (ended, took) = answer(8 * 1024).await;
+        assert_eq!(ended, Ended::Itself);
+        assert!(took > ServeLimits::default().idle_timeout, "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn no_limit_overflows_the_clock() {
+        let limits = ServeLimits { header_read_timeout: Duration::MAX, ..ServeLimits::default() };
+        assert!(Clock::new(&limits).deadline() > Some(Instant::now()));
     }
 }

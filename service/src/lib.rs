@@ -37,6 +37,7 @@ pub mod conn;
 pub mod cors;
 pub mod detached;
 pub mod edge;
+mod framing;
 pub mod limits;
 pub mod listen;
 pub mod logging;

@@ -14,8 +14,12 @@ pub const MAX_HEADERS: usize = 100;
 pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// An envelope of 128 KiB in 30 s is 35 kbit/s; slower clients are attacks or would fail anyway.
 pub const BODY_TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
-/// A client that takes none of our answer for so long has gone; the kernel's buffers hide shorter pauses.
+/// A client that takes less than [`WRITE_LEAST_BYTES`] of our answer for so long has gone, or holds us up; the kernel's
+/// buffers hide shorter pauses.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Within [`WRITE_STALL_TIMEOUT`], 35 kbit/s: what we ask of uploads. A client that takes a byte now and then would
+/// otherwise make us hold its answer for ever.
+pub const WRITE_LEAST_BYTES: usize = 128 * 1024;
 /// Half of a usual 8,192 descriptors, the rest is for the store; at some 30 KiB each, 120 MiB.
 pub const MAX_CONNECTIONS: usize = 4096;
 /// A browser opens 6, a bulk client with a pool some dozens, an office behind one address some hundred.
@@ -38,7 +42,7 @@ pub struct ServeLimits {
     pub body_idle_timeout: Duration,
     /// From the first wait for a request body to its end, unless the handler asked for a [`LongBody`](crate::body::LongBody).
     pub body_total_timeout: Duration,
-    /// Longest time in which a client takes nothing of an answer that we have ready.
+    /// Longest time in which a client takes less than [`WRITE_LEAST_BYTES`] of an answer that we have ready.
     pub write_stall_timeout: Duration,
     /// Open connections, all addresses together.
     pub max_connections: usize,

@@ -2,7 +2,8 @@
 //!
 //! Only HTTP/1.1: proxies speak it to what stands behind them, and one request at a time per connection keeps the caps
 //! on connections meaningful (one HTTP/2 connection carries any number of requests). What is no HTTP at all, or has too
-//! large a head (431), is answered by the HTTP library before any router, without a body.
+//! large a head (431), is answered by the HTTP library before any router, without a body. What leaves its end or addressee in
+//! doubt is refused here, and its connection closed.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use http::Request;
+use axum::response::IntoResponse;
+use futures_util::future::Either;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
@@ -29,6 +33,7 @@ use crate::body::{BodyWatch, TimedBody};
 use crate::caps::{CapReached, Caps};
 use crate::client_addr::TrustedProxies;
 use crate::conn::{BusyBody, Clock, Drivable, Ended, Watched, drive};
+use crate::framing;
 use crate::limits::{MAX_HEADERS, ServeLimits};
 use crate::metrics::Metrics;
 use crate::problem::{PROBLEM_JSON, Problem};
@@ -54,10 +59,6 @@ pub struct ServeOptions {
     /// Where connections are counted.
     pub metrics: Option<Metrics>,
 }
-
-/// The socket address of the other end, be it a client or a proxy: a request extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +192,7 @@ fn take_in(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     let open = shared.options.metrics.as_ref().map(Metrics::connection);
     let connection = shared.clone();
     shared.tasks.spawn(async move {
-        let ended = connection.handle(stream, peer, address).await;
+        let ended = connection.handle(stream, address).await;
         if ended == Ended::Cut {
             connection.cut_off.fetch_add(1, Ordering::Relaxed);
         }
@@ -200,14 +201,14 @@ fn take_in(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
 }
 
 impl Shared {
-    async fn handle(&self, stream: TcpStream, peer: SocketAddr, address: IpAddr) -> Ended {
+    async fn handle(&self, stream: TcpStream, address: IpAddr) -> Ended {
         // Answers are written in one piece; waiting for more would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection broke at once");
             return Ended::Itself;
         }
         let clock = Clock::new(&self.options.limits);
-        let service = service_fn(|request| self.answer(request, peer, address, &clock));
+        let service = service_fn(|request| self.answer(request, address, &clock));
         let io = TokioIo::new(Watched::new(stream, clock.clone()));
         let connection = self.http.serve_connection(io, service);
         drive(connection, clock.clone(), self.stop.clone(), self.cut.clone()).await
@@ -216,7 +217,6 @@ impl Shared {
     fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
         address: IpAddr,
         clock: &Clock,
     ) -> impl Future<Output = Result<http::Response<BusyBody<axum::body::Body>>, std::convert::Infallible>> + use<>
@@ -224,8 +224,12 @@ impl Shared {
         let busy = clock.busy();
         let client = self.options.trusted_proxies.client(address, request.headers());
         let (mut parts, body) = request.into_parts();
+        if let Some(problem) = framing::doubt(&parts) {
+            let mut answer = problem.into_response();
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return Either::Left(async move { Ok(answer.map(|body| BusyBody::new(body, busy))) });
+        }
         parts.extensions.insert(client);
-        parts.extensions.insert(Peer(peer));
         let body = if body.is_end_stream() {
             axum::body::Body::empty()
         } else {
@@ -234,7 +238,7 @@ impl Shared {
             axum::body::Body::new(TimedBody::new(body, &self.options.limits, watch))
         };
         let answer = self.router.clone().call(Request::from_parts(parts, body));
-        async move { Ok(answer.await?.map(|body| BusyBody::new(body, busy))) }
+        Either::Right(async move { Ok(answer.await?.map(|body| BusyBody::new(body, busy))) })
     }
 }
 

@@ -38,7 +38,16 @@ const NOTHING: SignedRecord = SignedRecord { size: TreeSize(0), root: Hash::EMPT
 /// Why the record could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// There is none where it should be, or one where there should be none, or the disk failed.
+    /// A new log's record cannot be made.
+    #[error("the signer's record {path} cannot be made: {error}; {}", Self::before_making(error.kind()))]
+    NotMade {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// There is none where it should be, or the disk failed.
     #[error("the signer's record {path}: {error}; without it this origin never signs again")]
     Io {
         /// The file.
@@ -72,6 +81,17 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// What to do before a record can be made.
+    fn before_making(kind: io::ErrorKind) -> &'static str {
+        match kind {
+            io::ErrorKind::NotFound => "make its folder first",
+            io::ErrorKind::AlreadyExists => {
+                "another log may have signed by it, so that it is never overwritten: name another file"
+            }
+            _ => "name a file in a folder that can be written",
+        }
+    }
+
     /// This user may not read or write the record. It says nothing about what is in it.
     pub fn is_not_allowed(&self) -> bool {
         matches!(self, RecordError::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
@@ -120,7 +140,7 @@ pub struct SignerRecord {
 impl SignerRecord {
     /// Makes the record of an origin that has signed nothing yet; never overwrites one.
     pub fn create(path: &Path, origin: &str) -> Result<SignerRecord, RecordError> {
-        let io = |error| RecordError::Io { path: path.to_owned(), error };
+        let io = |error| RecordError::NotMade { path: path.to_owned(), error };
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
         let places = nothing_signed(origin);
@@ -287,6 +307,17 @@ mod tests {
         assert_eq!(SignerRecord::open(&path, "log.example").unwrap().last(), None);
         assert!(matches!(SignerRecord::open(&path, "other.example"), Err(RecordError::OtherOrigin { .. })));
         assert!(matches!(SignerRecord::read(&path, "other.example"), Err(RecordError::OtherOrigin { .. })));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_made_says_what_to_do_and_nothing_of_signing() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = |path: &Path| SignerRecord::create(path, "log.example").unwrap_err().to_string();
+        let missing = says(&folder.path().join("none/record"));
+        assert!(missing.contains("make its folder first"), "{missing}");
+        drop(SignerRecord::create(&folder.path().join("record"), "log.example").unwrap());
+        let there = says(&folder.path().join("record"));
+        assert!(there.contains("name another file") && !there.contains("never signs"), "{there}");
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub fn status_of(code: Code) -> StatusCode {
         Code::RequestMethod => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestInvalid => StatusCode::BAD_REQUEST,
         Code::RequestIncomplete => StatusCode::REQUEST_TIMEOUT,
+        Code::HeadMalformed | Code::HeadFork | Code::HeadTime => StatusCode::INTERNAL_SERVER_ERROR,
         Code::EntryMalformed | Code::EntryLink | Code::EntryTime | Code::EntryDuplicate | Code::ServerInternal => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
@@ -135,6 +136,7 @@ mod tests {
         ("request.content_type", 415),
         ("server.internal", 500),
         ("entry.", 500),
+        ("head.", 500),
     ];
 
     #[test]
@@ -143,7 +145,8 @@ mod tests {
             let rows: Vec<_> = TABLE.iter().filter(|(prefix, _)| code.as_str().starts_with(prefix)).collect();
             assert_eq!(rows.len(), 1, "the table must name {code} once");
             assert_eq!(status_of(*code).as_u16(), rows[0].1, "{code}");
-            let own_title = matches!(code.as_str(), "server.internal") || code.as_str().starts_with("entry.");
+            let in_audits = ["entry.", "head."].iter().any(|family| code.as_str().starts_with(family));
+            let own_title = matches!(code.as_str(), "server.internal") || in_audits;
             assert_eq!(title_of(*code) == "The server failed", own_title, "{code} has no title of its own");
         }
     }

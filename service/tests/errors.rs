@@ -139,7 +139,7 @@ async fn the_admin_address_tells_health_readiness_and_bounded_metrics() {
     let ready = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let seen = ready.clone();
     let readiness = move || match seen.load(std::sync::atomic::Ordering::SeqCst) {
-        true => Readiness::Ready,
+        true => Readiness::Ready { mode: "normal" },
         false => Readiness::NotReady("rebuilding".to_owned()),
     };
     let admin = Running::start(edge::wrap(admin::router(Arc::new(registry), readiness), None), ServeOptions::default());

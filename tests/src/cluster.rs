@@ -1,5 +1,6 @@
 //! A log as its operator runs it: made with `init`, served by a process of its own, in a folder that goes away.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -42,18 +43,24 @@ impl LogUnderTest {
 
     /// The same, with further options of `serve`.
     pub fn serve_with(&mut self, options: &[&str]) {
-        self.serve_at("127.0.0.1:0", options);
+        self.serve_at(&[], "127.0.0.1:0", options);
+    }
+
+    /// The same through another program that sets something for it: `before` are the words that stand before the server's own.
+    pub fn serve_by(&mut self, before: &[&str], options: &[&str]) {
+        self.serve_at(before, "127.0.0.1:0", options);
     }
 
     /// Starts the server again at the address that it had, so that clients find it.
     pub fn serve_again(&mut self) {
         let address = self.url.trim_start_matches("http://").to_owned();
-        self.serve_at(&address, &[]);
+        self.serve_at(&[], &address, &[]);
     }
 
-    fn serve_at(&mut self, address: &str, options: &[&str]) {
-        let mut command = Command::new(&self.programs.log);
-        command.args(["serve", "log", "--listen", address, "--admin", "127.0.0.1:0"]).args(options);
+    fn serve_at(&mut self, before: &[&str], address: &str, options: &[&str]) {
+        let words = before.iter().map(OsStr::new).chain([self.programs.log.as_os_str()]).collect::<Vec<_>>();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(["serve", "log", "--listen", address, "--admin", "127.0.0.1:0"]).args(options);
         command.current_dir(self.path());
         let (server, line) = Background::start(command);
         let mut words = line.split_whitespace();

@@ -25,6 +25,13 @@ pub fn until<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Main memory that a process holds, in bytes; `None` where the system does not say it.
+pub fn resident_bytes(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?;
+    kib.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// The thin programs that this crate builds, so that a story never runs a stale one.
 #[derive(Debug, Clone)]
 pub struct Programs {

@@ -3,29 +3,26 @@
 //! What was audited stays in the state folder, so that the next audit goes on from there and complains when the log
 //! shows another past. How a log is followed is [`crate::follow`].
 
+mod evidence;
+mod heads;
 mod store;
 
 use std::sync::Arc;
 
-use proto::code::Code;
 use proto::hash::Hash;
-use proto::merkle::root_at;
-use proto::num::{LeafIndex, Seconds, TreeSize};
+use proto::num::{LeafIndex, TreeSize};
 
-use crate::api::{Api, PublishedHead};
+use crate::api::Api;
 use crate::error::{Error, ErrorKind};
-use crate::follow::{Cursor, Follow, check_time, each_newer};
+use crate::follow::{Cursor, Follow};
 use crate::head::{self, Head, Seen};
 use crate::state::{Contradiction, State};
-use crate::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
+use crate::tiles::{HttpTiles, HttpTree, tree_error};
 use crate::trust::Trust;
 
 use store::AuditStore;
 
 pub use crate::follow::Breach;
-
-/// Heads looked at in one audit: all of a day; years at one a minute are left to later audits' newer heads.
-const MOST_HEADS: usize = 100_000;
 
 /// What an audit needs.
 pub struct Audit<'a> {
@@ -35,6 +32,8 @@ pub struct Audit<'a> {
     pub tiles: HttpTiles,
     /// Whom the reader trusts.
     pub trust: &'a Trust,
+    /// Which log it must be.
+    pub origin: &'a str,
     /// Where what was audited is kept.
     pub state: &'a State,
     /// Threads that fetch and check signatures.
@@ -62,12 +61,27 @@ pub struct Outcome {
     pub remarks: Vec<String>,
 }
 
+/// What was audited, up to now.
+struct Audited<'a> {
+    store: &'a AuditStore,
+    /// Entries that were audited.
+    followed: TreeSize,
+    /// The signed tree that they are the first entries of.
+    tree: &'a HttpTree,
+}
+
 impl Audit<'_> {
     /// Audits everything that was not audited yet. Waits for the network; see [`HttpTiles`].
     pub fn run(&mut self, note: &[u8]) -> Result<Outcome, Error> {
-        let head = head::accept(self.trust, self.state, &self.tiles, note)?;
+        let mut outcome = self.new_entries(note)?;
+        evidence::recall(self, &mut outcome)?;
+        Ok(outcome)
+    }
+
+    fn new_entries(&mut self, note: &[u8]) -> Result<Outcome, Error> {
+        let head = head::accept(self.trust, self.origin, self.state, &self.tiles, note)?;
         let checkpoint = &head.checked.checkpoint;
-        let (origin, size, root) = (checkpoint.origin().to_owned(), checkpoint.size(), checkpoint.root());
+        let (origin, size, root) = (self.origin.to_owned(), checkpoint.size(), checkpoint.root());
         let (store, range) = AuditStore::open(self.state, &origin, note)?;
         let mut cursor = Cursor::at(range);
         let from = cursor.range.size();
@@ -75,18 +89,21 @@ impl Audit<'_> {
             Outcome { origin, from, size: from, root, heads: 0, breaches: Vec::new(), remarks: Vec::new() };
         outcome.remarks.extend(head.remark());
         if from > size {
+            let last = store.last_head().unwrap_or_default();
+            head::against(self.trust, self.origin, self.state, &self.tiles, &last, &head.checked)?;
             let text = format!("the log shows {size} entries, {from} were audited before; nothing new to audit");
             outcome.remarks.push(text);
             outcome.root = cursor.range.root();
             return Ok(outcome);
         }
         let tree = Arc::new(HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?);
-        self.check_kept(&store, &cursor, &tree, &head, note)?;
-        if let Some(breach) = self.entries(&store, &mut cursor, &tree, &outcome.origin)? {
+        self.check_kept(&store, &cursor, &tree, &head)?;
+        if let Some(breach) = self.entries(&store, &mut cursor, &tree)? {
             outcome.breaches.push(breach);
         } else {
-            check_end(&store, &cursor, &head, &mut outcome)?;
-            outcome.heads = self.check_heads(&store, &cursor, &tree, &mut outcome.breaches)?;
+            let seen = Audited { store: &store, followed: cursor.range.size(), tree: &tree };
+            self.check_end(&seen, cursor.range.root(), &head, &mut outcome)?;
+            heads::check(self, &seen, &head, &mut outcome)?;
         }
         outcome.size = cursor.range.size();
         outcome.root = cursor.range.root();
@@ -94,26 +111,24 @@ impl Audit<'_> {
     }
 
     /// The entries that were audited before are the first ones of this tree.
-    fn check_kept(
-        &self,
-        store: &AuditStore,
-        cursor: &Cursor,
-        tree: &HttpTree,
-        head: &Head,
-        note: &[u8],
-    ) -> Result<(), Error> {
+    fn check_kept(&self, store: &AuditStore, cursor: &Cursor, tree: &HttpTree, head: &Head) -> Result<(), Error> {
         let kept = cursor.range.size();
         if kept == TreeSize(0) {
             return Ok(());
         }
-        let now = root_at(tree, kept).map_err(proof_error)?;
-        if now == cursor.range.root() {
+        let Some(shown_by) = head::other_root(tree, kept, cursor.range.root())? else {
             return Ok(());
-        }
+        };
         let first = store.last_head().unwrap_or_default();
-        let origin = head.checked.checkpoint.origin();
-        let alternative = Some((kept, now, Vec::new()));
-        Err(self.state.contradiction(&Contradiction { origin, first: &first, second: note, alternative }))
+        let last = head::of_log(self.trust, self.origin, &first)?;
+        if last.checkpoint.size() == kept {
+            let second = head.checked.checkpoint.to_bytes();
+            let found = Contradiction { origin: self.origin, first: &first, second: &second, shown_by };
+            return Err(self.state.contradiction(&found));
+        }
+        // An audit that was cut off: its entries were tied to a larger head, which is what the log signed.
+        head::against(self.trust, self.origin, self.state, &self.tiles, &first, &head.checked)?;
+        Err(store.damaged("its entries are not those of the head that they were audited under"))
     }
 
     fn entries(
@@ -121,7 +136,6 @@ impl Audit<'_> {
         store: &AuditStore,
         cursor: &mut Cursor,
         tree: &Arc<HttpTree>,
-        origin: &str,
     ) -> Result<Option<Breach>, Error> {
         let mut progress = |done, size| {
             (self.progress)(done, size);
@@ -131,7 +145,7 @@ impl Audit<'_> {
             kv: store,
             tiles: self.tiles.clone(),
             tree: Arc::clone(tree),
-            origin,
+            origin: self.origin,
             threads: self.threads,
             keep_entries: false,
             ends_at_breach: true,
@@ -149,69 +163,21 @@ impl Audit<'_> {
         }
     }
 
-    /// Checks every head that is newer than those of the last audit; gives their number.
-    fn check_heads(
-        &self,
-        store: &AuditStore,
-        cursor: &Cursor,
-        tree: &HttpTree,
-        breaches: &mut Vec<Breach>,
-    ) -> Result<u64, Error> {
-        let mut count = 0;
-        let newest = each_newer(self.api, &self.tiles, store.heads_until()?, MOST_HEADS, &mut |head| {
-            count += 1;
-            breaches.extend(self.check_head(store, cursor, tree, head)?);
-            Ok(())
-        })?;
-        store.set_heads_until(newest)?;
-        Ok(count)
-    }
-
-    /// A head that the log published, held against its entries: root and time.
-    fn check_head(
-        &self,
-        store: &AuditStore,
-        cursor: &Cursor,
-        tree: &HttpTree,
-        head: &PublishedHead,
-    ) -> Result<Option<Breach>, Error> {
-        let breach = |message: String| Ok(Some(Breach { index: None, code: Code::EntryTime.to_string(), message }));
-        let checked = match self.trust.policy().check(head.checkpoint.as_bytes()) {
-            Ok(checked) => checked,
-            Err(e) => return breach(format!("the log lists a head of time {} that is not one: {e}", head.time)),
-        };
-        let checkpoint = &checked.checkpoint;
-        let size = checkpoint.size();
-        if size > tree.size() {
-            return Ok(None); // made while we audited; the next audit has its entries
+    /// The entries lead to the signed root, and the last one is not after the head's time.
+    fn check_end(&self, seen: &Audited<'_>, root: Hash, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
+        let checkpoint = &head.checked.checkpoint;
+        if root != checkpoint.root() || seen.followed != checkpoint.size() {
+            return Err(Error::not_proven("the entries do not lead to the signed root"));
         }
-        if size > TreeSize(0) && root_at(tree, size).map_err(proof_error)? != checkpoint.root() {
-            return breach(format!("TAMPERING: the log signed another tree of {size} entries:\n{}", head.checkpoint));
+        match head.checked.log_time {
+            Some(_) => outcome.breaches.extend(evidence::time(self, seen, &head.checked, &head.checked)?),
+            None => outcome.remarks.push(
+                "the trust file has no line for the log's time key, so times were not held against the head's".into(),
+            ),
         }
-        match checked.log_time {
-            Some(time) if time != Seconds(head.time) => {
-                breach(format!("the log lists a head under the time {}, which it signed at {time}", head.time))
-            }
-            Some(time) => check_time(store, cursor.range.size(), size, time),
-            None => Ok(None),
+        if matches!(head.seen, Seen::Earlier(_)) {
+            outcome.remarks.push("this is not the newest head that was seen".into());
         }
+        Ok(())
     }
-}
-
-/// The last entry is not after the head's time.
-fn check_end(store: &AuditStore, cursor: &Cursor, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
-    let checkpoint = &head.checked.checkpoint;
-    if cursor.range.root() != checkpoint.root() || cursor.range.size() != checkpoint.size() {
-        return Err(Error::not_proven("the entries do not lead to the signed root"));
-    }
-    match head.checked.log_time {
-        Some(time) => outcome.breaches.extend(check_time(store, cursor.range.size(), checkpoint.size(), time)?),
-        None => outcome.remarks.push(
-            "the trust file has no line for the log's time key, so times were not held against the head's".into(),
-        ),
-    }
-    if matches!(head.seen, Seen::Earlier(_)) {
-        outcome.remarks.push("this is not the newest head that was seen".into());
-    }
-    Ok(())
 }

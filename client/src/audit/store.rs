@@ -21,8 +21,8 @@ const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
 const RANGE: &str = "range";
 const HEAD: &str = "head";
-/// The time of the newest head that was held against the entries.
-const HEADS_UNTIL: &str = "heads-until";
+/// All published heads before this time were held against the entries, and were good.
+const HEADS_FROM: &str = "heads-from";
 
 /// The compact range and the head of an earlier audit.
 type Kept = [Option<Vec<u8>>; 2];
@@ -67,24 +67,29 @@ impl AuditStore {
         Ok((AuditStore { database, place, state, last_head, note: note.to_vec() }, range))
     }
 
+    /// The error for a database that contradicts itself.
+    pub(super) fn damaged(&self, what: &str) -> Error {
+        broken(&self.place, &what)
+    }
+
     /// The head under which the last audit ended.
     pub(super) fn last_head(&self) -> Option<Vec<u8>> {
         self.last_head.clone()
     }
 
-    pub(super) fn heads_until(&self) -> Result<u64, Error> {
+    pub(super) fn heads_from(&self) -> Result<u64, Error> {
         let read = || -> Result<Option<u64>, redb::Error> {
             let table = self.database.begin_read()?.open_table(META)?;
-            let value = table.get(HEADS_UNTIL)?;
+            let value = table.get(HEADS_FROM)?;
             Ok(value.and_then(|value| value.value().try_into().ok()).map(u64::from_be_bytes))
         };
         Ok(read().map_err(|e| broken(&self.place, &e))?.unwrap_or(0))
     }
 
-    pub(super) fn set_heads_until(&self, time: u64) -> Result<(), Error> {
+    pub(super) fn set_heads_from(&self, time: u64) -> Result<(), Error> {
         let write = || -> Result<(), redb::Error> {
             let transaction = self.database.begin_write()?;
-            transaction.open_table(META)?.insert(HEADS_UNTIL, time.to_be_bytes().as_slice())?;
+            transaction.open_table(META)?.insert(HEADS_FROM, time.to_be_bytes().as_slice())?;
             Ok(transaction.commit()?)
         };
         write().map_err(|e| broken(&self.place, &e))

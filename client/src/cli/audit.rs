@@ -27,6 +27,7 @@ pub(super) fn run(context: &Context, command: &AuditCommand) -> Result<u8, Error
         api: &connection.api,
         tiles: connection.tiles.clone(),
         trust: &connection.trust,
+        origin: &connection.origin,
         state: &connection.state,
         threads: command.threads.unwrap_or(2 * processors),
         progress: &mut progress,

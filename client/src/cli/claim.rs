@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use proto::claim::{Claim, ClaimId, ClaimType, PAYLOAD_TYPE};
+use proto::claim::{Claim, ClaimId, ClaimType, PAYLOAD_TYPE, Role};
 use serde_json::json;
 
 use super::context::Context;
@@ -37,7 +37,7 @@ pub(super) struct New {
     /// In which role
     #[arg(long)]
     role: Option<String>,
-    /// Who made the product
+    /// Who made the product [default: the issuer, when it speaks as manufacturer]
     #[arg(long)]
     manufacturer: Option<String>,
     /// Which product
@@ -72,6 +72,11 @@ pub(super) fn run(context: &Context, command: ClaimCommand) -> Result<(), Error>
     }
 }
 
+/// Whether the issuer is likely to be the product's maker; all other roles speak about products of others.
+fn speaks_of_its_own(new: &New) -> bool {
+    new.role.as_deref().is_none_or(|role| role == Role::Manufacturer.as_str())
+}
+
 fn write_new(context: &Context, new: &New) -> Result<(), Error> {
     let claim_type = match ClaimType::known(&new.claim_type) {
         Some(known) => known,
@@ -86,7 +91,7 @@ fn write_new(context: &Context, new: &New) -> Result<(), Error> {
         }
     };
     let fill = context.fill(!new.no_anchor)?;
-    let maker = new.manufacturer.as_ref().or(new.issuer.as_ref().filter(|_| new.role.as_deref() != Some("researcher")));
+    let maker = new.manufacturer.as_ref().or(new.issuer.as_ref().filter(|_| speaks_of_its_own(new)));
     let given = [
         ("issuer", new.issuer.as_ref()),
         ("role", new.role.as_ref()),

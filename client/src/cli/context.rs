@@ -40,7 +40,7 @@ impl Connection {
 
     /// Accepts a head, tells what is odd about it, and remembers it.
     pub(super) fn accept(&self, context: &Context, note: &[u8]) -> Result<Head, Error> {
-        let head = head::accept(&self.trust, &self.state, &self.tiles, note)?;
+        let head = head::accept(&self.trust, &self.origin, &self.state, &self.tiles, note)?;
         if let Some(remark) = head.remark() {
             context.remark(remark);
         }

@@ -63,7 +63,7 @@ fn log(context: &Context, hammer: &Hammer, each: &mut Each<'_>) -> Result<(), Er
     let target = Target::parse(connection.api.http().base())?;
     let mut options = options(hammer, target.clone());
     options.connections = connections(hammer);
-    options.trust = Some(connection.trust.clone());
+    options.trust = Some((connection.trust.clone(), connection.origin.clone()));
     options.checks = match hammer.verify {
         Verify::All => Checks::All,
         Verify::Sample => Checks::Sample(hammer.sample),

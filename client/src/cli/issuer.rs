@@ -5,19 +5,18 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use proto::claim::ClaimId;
 use proto::ed25519::{KeyId, SecretKey};
-use proto::entry::Entry;
-use proto::num::{LeafIndex, Millis};
+use proto::num::Millis;
 use serde_json::{Value, json};
 
-use super::context::{Connection, Context};
+use super::context::Context;
 use super::issuer_admit::{self, Admit};
+use super::issuer_last::last_body;
 use super::{check, out, submit};
 use crate::clock::{day, now, rfc3339};
 use crate::compose;
 use crate::error::Error;
-use crate::files::{self, Access, Existing};
 use crate::identity;
-use crate::submit::Item;
+use crate::plain::plain;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Issuer {
@@ -253,8 +252,7 @@ fn stated(method: Method, evidence: &str) -> Value {
 }
 
 fn write(path: &std::path::Path, payload: &[u8], keys: &[&SecretKey]) -> Result<(), Error> {
-    let envelope = compose::sign(payload, keys);
-    files::write(path, format!("{}\n", envelope.to_json()).as_bytes(), Access::Public, Existing::Keep)
+    submit::write_signed(path, &compose::sign(payload, keys))
 }
 
 /// Writes the envelope, and submits it unless told not to.
@@ -264,33 +262,7 @@ fn finish(context: &Context, managed: &Managed, payload: &[u8], keys: &[&SecretK
         out::line(format!("{} is written", managed.output.display()));
         return Ok(());
     }
-    submit::one(context, &context.connect()?, &Item::load(&managed.output)?)
-}
-
-/// The issuer's last registry entry gives what a change repeats: name, roles, identity. You sign it again, so look at it.
-fn last_body(context: &Context, issuer: &str) -> Result<(String, Value), Error> {
-    let connection: Connection = context.connect()?;
-    let answer = connection.wait(connection.api.issuer(issuer))?;
-    let nonsense = || Error::unreachable(format!("the log does not say where the last registry entry of {issuer} is"));
-    let mut index = answer["registry"]["last"].as_u64().map(LeafIndex);
-    // An operator's revocation repeats nothing; the entry before it does.
-    while let Some(at) = index {
-        let shown = connection.wait(connection.api.entry(at))?;
-        let bytes = shown["entry"].as_str().and_then(|text| proto::b64::decode(text).ok()).ok_or_else(nonsense)?;
-        let entry = Entry::decode(&bytes).map_err(|_| nonsense())?;
-        let claim: Value = serde_json::from_slice(&entry.payload).map_err(|_| nonsense())?;
-        if claim["role"] != "operator" && claim["issuer"] == issuer {
-            let mut body = claim["body"].clone();
-            if let Some(members) = body.as_object_mut() {
-                ["keys", "revoke", "admin_threshold", "recovery", "mandate", "successor_of"].iter().for_each(|name| {
-                    members.remove(*name);
-                });
-            }
-            return Ok((claim["role"].as_str().unwrap_or_default().to_owned(), body));
-        }
-        index = entry.links.registry.filter(|before| *before < at);
-    }
-    Err(nonsense())
+    submit::signed(context, &context.connect()?, &managed.output)
 }
 
 fn add_key(context: &Context, command: &AddKey) -> Result<(), Error> {
@@ -364,7 +336,7 @@ fn show(context: &Context, issuer: &str) -> Result<(), Error> {
         out::json(&answer);
         return Ok(());
     }
-    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let text = |value: &Value| plain(value.as_str().unwrap_or("-"));
     let roles: Vec<_> = answer["roles"].as_array().into_iter().flatten().map(&text).collect();
     out::line(format!("{issuer}  {}  ({})", text(&answer["legal_name"]), roles.join(", ")));
     if answer["replay"].as_bool() == Some(true) {

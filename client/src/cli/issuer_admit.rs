@@ -17,7 +17,6 @@ use crate::error::Error;
 use crate::files::{self, Access, Existing};
 use crate::identity;
 use crate::keyfile;
-use crate::submit::Item;
 
 #[derive(Debug, Args)]
 pub(super) struct Admit {
@@ -60,7 +59,7 @@ pub(super) fn run(context: &Context, admit: &Admit) -> Result<(), Error> {
         out::line(format!("{} is signed", admit.file.display()));
         return Ok(());
     }
-    submit::one(context, &connection, &Item::load(&admit.file)?)
+    submit::signed(context, &connection, &admit.file)
 }
 
 fn sibling(path: &Path, ending: &str) -> PathBuf {

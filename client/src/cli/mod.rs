@@ -9,8 +9,10 @@ mod hammer_options;
 mod import;
 mod issuer;
 mod issuer_admit;
+mod issuer_last;
 mod key;
 mod lookup;
+mod misbehaviour;
 mod out;
 mod policy;
 mod proof;
@@ -123,6 +125,9 @@ enum Command {
     Proof(proof::ProofCommand),
     /// Verify receipts and proofs with no network
     Verify(verify::Verify),
+    /// Files that prove what a holder of a key signed wrongly
+    #[command(subcommand)]
+    Misbehaviour(misbehaviour::MisbehaviourCommand),
     /// Get the newest head, verify it and hold it against the remembered one
     Checkpoint,
     /// Read the whole log, hash it again and run its rules again
@@ -175,6 +180,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Error> {
         Command::Policy(command) => policy::run(context, command),
         Command::Proof(command) => proof::run(context, &command).map(|()| 0),
         Command::Verify(command) => verify::run(context, &command),
+        Command::Misbehaviour(command) => misbehaviour::run(context, &command),
         Command::Checkpoint => proof::checkpoint(context).map(|()| 0),
         Command::Audit(command) => audit::run(context, &command),
         Command::Hammer(command) => hammer::execute(context, &command),

@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, command: PolicyCommand) -> Result<u8, Error
     let trust = Trust::load(&file)?;
     let policy = trust.policy();
     let head = checkpoint.map(|path| files::read(&path, MAX_CHECKPOINT_BYTES)).transpose()?;
-    let head = head.map(|note| policy.check(&note).map_err(|e| Error::not_proven(e.to_string()))).transpose()?;
+    let head = head.map(|note| policy.check(&note).map_err(|e| crate::trust::of_file(&e))).transpose()?;
     let logs: Vec<_> = policy.logs().iter().map(|log| json!({ "origin": log.origin(), "url": log.url() })).collect();
     let witnesses = policy.witnesses().iter().map(|witness| {
         json!({ "name": witness.name().to_string(), "time_key_of": witness.time_key_of(), "vkey": witness.vkey().to_string() })

@@ -1,10 +1,10 @@
 //! `claimtrail proof` and `claimtrail checkpoint`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use proto::claim::PAYLOAD_TYPE;
-use proto::dsse::Envelope;
+use proto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 use serde_json::json;
 
 use super::check::Which;
@@ -39,8 +39,12 @@ pub(super) fn run(context: &Context, command: &ProofCommand) -> Result<(), Error
     let name = command.output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = name.strip_suffix(".tlog-proof").unwrap_or(&name);
     let beside = command.output.with_file_name(format!("{stem}.envelope.json"));
+    let is_there = beside.symlink_metadata().is_ok();
+    if is_there {
+        same_claim(&beside, &envelope)?;
+    }
     files::write(&command.output, proof.to_string().as_bytes(), Access::Public, Existing::Replace)?;
-    if !beside.exists() {
+    if !is_there {
         files::write(&beside, format!("{}\n", envelope.to_json()).as_bytes(), Access::Public, Existing::Keep)?;
     }
     if context.json() {
@@ -57,6 +61,23 @@ pub(super) fn run(context: &Context, command: &ProofCommand) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// A file of the envelope's name holds this claim: else the proof would stand beside what it does not prove.
+fn same_claim(path: &Path, envelope: &Envelope) -> Result<(), Error> {
+    let sorted = |envelope: &Envelope| {
+        let mut signatures = envelope.signatures.clone();
+        signatures.sort_by_key(|by| by.key_id);
+        (envelope.payload_type.clone(), envelope.payload.clone(), signatures)
+    };
+    let kept = Envelope::parse(&files::read(path, MAX_ENVELOPE_BYTES)?).ok();
+    if kept.is_some_and(|kept| sorted(&kept) == sorted(envelope)) {
+        return Ok(());
+    }
+    Err(Error::local(format!(
+        "{} is there already and is not the envelope of this claim; choose another name for the proof, or move it away",
+        path.display()
+    )))
 }
 
 impl super::show::Found {

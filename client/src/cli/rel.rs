@@ -12,7 +12,6 @@ use crate::clock::{now, rfc3339};
 use crate::compose;
 use crate::error::Error;
 use crate::files::{self, Access, Existing};
-use crate::submit::Item;
 
 #[derive(Debug, Args)]
 pub(super) struct Common {
@@ -128,10 +127,10 @@ fn finish(context: &Context, connection: &Connection, common: &Common, value: Va
     };
     let envelope = compose::sign(&payload, &[&crate::keyfile::load(key)?]);
     let path = check::envelope_path(&common.output);
-    files::write(&path, format!("{}\n", envelope.to_json()).as_bytes(), Access::Public, Existing::Keep)?;
+    submit::write_signed(&path, &envelope)?;
     if common.no_submit {
         out::line(format!("{} is written", path.display()));
         return Ok(());
     }
-    submit::one(context, connection, &Item::load(&path)?)
+    submit::signed(context, connection, &path)
 }

@@ -10,6 +10,7 @@ use super::check::Which;
 use super::context::{Connection, Context};
 use super::out;
 use crate::error::Error;
+use crate::plain::plain;
 use crate::verify::{Content, Proof, Report, Verdict, judge};
 
 #[derive(Debug, Args)]
@@ -76,6 +77,13 @@ pub(super) fn fetch(connection: &Connection, which: Which) -> Result<Found, Erro
     let payload = payload.filter(|payload| ClaimId::of(PAYLOAD_TYPE, payload) == id);
     let payload = payload.ok_or_else(|| Error::not_proven(format!("the log shows another claim than {id}")))?;
     let receipt = connection.wait(connection.api.receipt(&id))?;
+    if let Which::Index(index) = which
+        && receipt.index != index
+    {
+        // The answer about the entry is not proven itself; where its claim stands is.
+        let message = format!("asked for entry {index}, got the claim of entry {}", receipt.index);
+        return Err(Error::not_proven(message));
+    }
     Ok(Found { answer, payload, receipt })
 }
 
@@ -103,6 +111,9 @@ pub(super) fn show(context: &Context, command: &Show) -> Result<(), Error> {
     let status = status(&found.answer);
     out::line(format!("entry {}  {}", found.receipt.index, found.receipt.claim_id));
     out::line(format!("status (the log's word): {}", if status.is_empty() { "-" } else { &status }));
+    if is_replayed(&found.answer) {
+        out::line(format!("{REPLAYED} (the log's word)"));
+    }
     for statement in &report.statements {
         out::line(format!("  {:<11}  {}", statement.standing, statement.text));
     }
@@ -154,7 +165,7 @@ pub(super) fn find(context: &Context, command: &Find) -> Result<(), Error> {
         return Ok(());
     }
     for product in answer["products"].as_array().into_iter().flatten() {
-        let text = |name: &str| product[name].as_str().unwrap_or_default();
+        let text = |name: &str| plain(product[name].as_str().unwrap_or_default());
         out::line(format!("  {}/{}", text("manufacturer"), text("model")));
     }
     answer["items"].as_array().into_iter().flatten().for_each(|claim| item(claim, true));
@@ -209,6 +220,13 @@ fn pages(
     Ok(first)
 }
 
+/// What a reader must know of public data under another's name.
+const REPLAYED: &str = "replayed, not the maker's own statement";
+
+fn is_replayed(item: &Value) -> bool {
+    item["replay"].as_bool() == Some(true)
+}
+
 /// The words of the log for where a claim stands; a body in a slot that is no head and not withdrawn was replaced.
 fn status(item: &Value) -> String {
     let is = |name: &str| item["status"][name].as_bool() == Some(true);
@@ -222,20 +240,24 @@ fn status(item: &Value) -> String {
         words.push("not replaced");
     }
     let is_body = matches!(item["rel"].as_str(), Some("new" | "amend" | "supersede")) && !item["slot"].is_null();
-    if words.is_empty() && is_body { "replaced".to_owned() } else { words.join(", ") }
+    if is_body && !is("head") && !is("withdrawn") {
+        words.push("replaced");
+    }
+    words.join(", ")
 }
 
 /// One claim of a list; the product is said where the list is not about one.
 fn item(item: &Value, with_product: bool) {
-    let text = |name: &str| item[name].as_str().unwrap_or("-").to_owned();
+    let text = |name: &str| plain(item[name].as_str().unwrap_or("-"));
     let time = item["timestamp"].as_u64().map(|ms| crate::clock::rfc3339(proto::num::Millis(ms))).unwrap_or_default();
-    let replay =
-        if item["replay"].as_bool() == Some(true) { "  (replayed, not the maker's own statement)" } else { "" };
+    let replay = if is_replayed(item) { format!("  ({REPLAYED})") } else { String::new() };
     let subject = &item["product"];
     let named = subject["manufacturer"].as_str().zip(subject["model"].as_str());
-    let product =
-        named.filter(|_| with_product).map(|(maker, model)| format!("  about {maker}/{model}")).unwrap_or_default();
-    let target = item["target"]["id"].as_str().map(|id| format!("\n            on {id}")).unwrap_or_default();
+    let product = named
+        .filter(|_| with_product)
+        .map(|(maker, model)| format!("  about {}/{}", plain(maker), plain(model)))
+        .unwrap_or_default();
+    let target = item["target"]["id"].as_str().map(|id| format!("\n            on {}", plain(id))).unwrap_or_default();
     let status = match status(item) {
         none if none.is_empty() => none,
         status => format!("  ({status})"),
@@ -254,4 +276,24 @@ fn word_of_the_log(context: &Context) {
     context.remark(
         "This list is the log's word. `claimtrail show` checks one claim, `claimtrail audit` checks everything.",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_was_replaced_in_a_contested_slot_says_both() {
+        let of = |head: bool, withdrawn: bool, current: bool| {
+            status(&json!({
+                "rel": "new", "slot": 3,
+                "status": { "contested": true, "head": head, "withdrawn": withdrawn, "current": current },
+            }))
+        };
+        assert_eq!(of(false, false, false), "contested, replaced");
+        assert_eq!(of(true, false, false), "contested, not replaced");
+        assert_eq!(of(true, false, true), "current, contested");
+        assert_eq!(of(false, true, false), "contested, withdrawn");
+        assert_eq!(status(&json!({ "rel": "confirm", "slot": 3, "status": {} })), "");
+    }
 }

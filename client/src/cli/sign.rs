@@ -12,6 +12,7 @@ use super::{check, out};
 use crate::compose;
 use crate::error::Error;
 use crate::files::{self, Access, Existing};
+use crate::plain::plain;
 
 #[derive(Debug, Args)]
 pub(super) struct Sign {
@@ -35,7 +36,15 @@ pub(super) fn run(context: &Context, sign: &Sign) -> Result<(), Error> {
     let keys = check::keys(&sign.keys)?;
     let is_envelope = sign.file.to_string_lossy().ends_with(".envelope.json");
     let mut envelope = if is_envelope {
-        Envelope::parse(&files::read(&sign.file, MAX_ENVELOPE_BYTES)?)?
+        let envelope = Envelope::parse(&files::read(&sign.file, MAX_ENVELOPE_BYTES)?)?;
+        if envelope.payload_type != PAYLOAD_TYPE {
+            return Err(Error::malformed(format!(
+                "{}: its payload type is {}, not {PAYLOAD_TYPE}; a key for claims signs nothing else",
+                sign.file.display(),
+                plain(&envelope.payload_type)
+            )));
+        }
+        envelope
     } else {
         let payload = compose::payload(&check::claim_file(&sign.file)?, &context.fill(!sign.no_anchor)?)?;
         compose::sign(&payload, &[])

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use super::context::{Connection, Context};
 use super::out;
 use crate::clock::rfc3339;
-use crate::error::Error;
-use crate::files;
+use crate::error::{Error, ErrorKind};
+use crate::files::{self, Access, Existing};
+use crate::head::Head;
 use crate::submit::{Bulk, Item, Journal, Source, receipt_path, submit_one};
 
 #[derive(Debug, Args)]
@@ -67,7 +68,7 @@ fn is_single(path: &Path) -> Result<bool, Error> {
     }
     match files::read(path, MAX_ENVELOPE_BYTES) {
         Ok(bytes) => Ok(Envelope::parse(&bytes).is_ok() || bytes.iter().filter(|byte| **byte == b'\n').count() < 2),
-        Err(error) if error.kind == crate::ErrorKind::Malformed => Ok(false),
+        Err(error) if error.kind == ErrorKind::Malformed => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -78,12 +79,37 @@ fn open(path: Option<&Path>, otherwise: Journal, connection: &Connection) -> Res
 
 /// Submits one envelope, keeps its receipt beside it and says where the claim is.
 pub(super) fn one(context: &Context, connection: &Connection, item: &Item) -> Result<(), Error> {
-    let (receipt, created) = connection.wait(submit_one(&connection.api, &connection.trust, item))?;
+    let (receipt, created) =
+        connection.wait(submit_one(&connection.api, &connection.trust, &connection.origin, item))?;
     let mut journal = Journal::Beside;
     journal.keep(item, &receipt)?;
     connection.accept(context, receipt.checkpoint.as_bytes())?;
     show(context, item, &receipt, created);
     Ok(())
+}
+
+/// Writes an envelope that was just signed. One that is there may be the same claim from a run that was interrupted: signed
+/// anew it would be a second claim.
+pub(super) fn write_signed(path: &Path, envelope: &Envelope) -> Result<(), Error> {
+    if path.symlink_metadata().is_ok() {
+        let path = path.display();
+        return Err(Error::local(format!(
+            "{path} is there already; if it is this claim, go on with `claimtrail submit {path}`: signed again it would be \
+             another claim. Else choose another name or move it away"
+        )));
+    }
+    files::write(path, format!("{}\n", envelope.to_json()).as_bytes(), Access::Public, Existing::Keep)
+}
+
+/// As [`one`], for an envelope that was just signed; says how to go on when the log gave no answer.
+pub(super) fn signed(context: &Context, connection: &Connection, path: &Path) -> Result<(), Error> {
+    one(context, connection, &Item::load(path)?).map_err(|mut error| {
+        if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::TryLater) {
+            let path = path.display();
+            error.message.push_str(&format!("; signed and kept in {path}: go on with `claimtrail submit {path}`"));
+        }
+        error
+    })
 }
 
 fn show(context: &Context, item: &Item, receipt: &Receipt, created: bool) {
@@ -111,7 +137,7 @@ fn bulk(
     let is_receipts = matches!(tell, Tell::Receipts);
     let mut each = |_: &Item, receipt: &Receipt| {
         if is_receipts {
-            out::line(receipt.to_json());
+            out::json_text(&receipt.to_json());
         }
     };
     let mut progress = |progress: crate::submit::Progress| bar.set_position(progress.total());
@@ -119,6 +145,8 @@ fn bulk(
         api: &connection.api,
         trust: &connection.trust,
         origin: &connection.origin,
+        tiles: &connection.tiles,
+        state: &connection.state,
         journal: &mut journal,
         each: &mut each,
         progress: &mut progress,
@@ -126,8 +154,8 @@ fn bulk(
     let summary = connection.wait(bulk.run(source));
     bar.finish_and_clear();
     let summary = summary?;
-    if let Some(head) = &summary.newest_head {
-        connection.accept(context, head)?;
+    if let Some(remark) = summary.head.as_ref().and_then(Head::remark) {
+        context.remark(remark);
     }
     let done = summary.progress;
     for rejected in &summary.rejected {
@@ -147,6 +175,9 @@ fn bulk(
         (false, Tell::Counts(_)) => out::line(line),
         (true, Tell::Receipts) => context.remark(counts.to_string()),
         (false, Tell::Receipts) => context.remark(line),
+    }
+    if let Some(error) = summary.broken {
+        return Err(error);
     }
     Ok(if done.rejected > 0 { 65 } else { 0 })
 }

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::out;
 use crate::error::Error;
 use crate::keyfile;
+use crate::plain::plain;
 use crate::verify::{Material, MaterialPaths, Report, Standing, Verdict};
 
 #[derive(Debug, Args)]
@@ -61,7 +62,7 @@ fn text(report: &Report) -> String {
         Verdict::PolicyNotMet => out::CARE,
         Verdict::NotProven | Verdict::Malformed => out::BAD,
     };
-    let mut text = format!("  {}: {}", out::styled(style, report.verdict), report.reason);
+    let mut text = format!("  {}: {}", out::styled(style, report.verdict), plain(&report.reason));
     if let Some(facts) = &report.facts {
         text.push_str(&format!("\n  claim {}", facts.claim_id));
     }

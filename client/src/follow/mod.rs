@@ -29,7 +29,7 @@ use crate::error::{Error, ErrorKind};
 use crate::tiles::{HttpTiles, HttpTree, proof_error};
 
 pub use cursor::{Cursor, Stopped, decode_range, encode_range};
-pub use heads::each_newer;
+pub use heads::{HEADS_PAGE, each_from};
 pub use table::Reading;
 pub use times::{check_time, decode_times, encode_times, time_of};
 

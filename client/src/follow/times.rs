@@ -41,7 +41,7 @@ pub fn time_of<K: Kv>(kv: &K, followed: TreeSize, index: LeafIndex) -> Result<Op
 pub fn check_time<K: Kv>(kv: &K, followed: TreeSize, size: TreeSize, time: Seconds) -> Result<Option<Breach>, Error> {
     let breach = |index: LeafIndex, at: Millis, side: &str| {
         let message = format!("its time, {at} ms, is {side} {time} s, the time of the head of {size} entries");
-        Some(Breach { index: Some(index), code: Code::EntryTime.to_string(), message })
+        Some(Breach { index: Some(index), code: Code::HeadTime.to_string(), message })
     };
     if let Some(last) = size.0.checked_sub(1).map(LeafIndex)
         && let Some(at) = time_of(kv, followed, last)?

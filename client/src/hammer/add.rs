@@ -17,8 +17,9 @@ use crate::trust::Trust;
 pub fn confirm(outcome: &Outcome, target: &Target, vkey: &str, deadline: Duration) -> Result<Verified, Error> {
     let trust = Trust::parse(format!("log {vkey}\nquorum none\n").as_bytes())
         .map_err(|e| Error::usage(format!("{vkey:?} is not the vkey of a log: {}", e.message)))?;
+    let origin = trust.log(None)?.origin().to_owned();
     let runtime = io_runtime()?;
     let api = Api::new(Http::new(&target.base())?.with_deadline(deadline));
     let tiles = HttpTiles::new(api.http().clone(), runtime.handle().clone());
-    Ok(Checker::new(trust, api, tiles).confirm(outcome.added.clone(), deadline))
+    Ok(Checker::new(trust, origin, api, tiles).confirm(outcome.added.clone(), deadline))
 }

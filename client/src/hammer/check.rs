@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use proto::hash::Hash;
 use proto::merkle::NodeReader as _;
 use proto::num::TreeSize;
+use proto::policy::Checked;
 use proto::receipt::Receipt;
 use proto::tile::{Bundle, BundleId, ExpandedTile, TILE_HEIGHT, TILE_WIDTH, TileId, VerifiedTree};
 use tokio::sync::mpsc;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use super::claims::Claims;
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
+use crate::head;
 use crate::submit::{HeadCache, Item};
 use crate::tiles::{HttpTiles, HttpTree, tree_error};
 use crate::trust::Trust;
@@ -61,6 +63,7 @@ pub struct Verified {
 /// The thread's state.
 pub(super) struct Checker {
     pub(super) trust: Trust,
+    origin: String,
     pub(super) api: Api,
     pub(super) tiles: HttpTiles,
     pub(super) claims: Option<Arc<Claims>>,
@@ -71,16 +74,16 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    /// For a log that is believed under `trust`.
-    pub(super) fn new(trust: Trust, api: Api, tiles: HttpTiles) -> Checker {
+    /// For the log of this origin that is believed under `trust`.
+    pub(super) fn new(trust: Trust, origin: String, api: Api, tiles: HttpTiles) -> Checker {
         let (known, acknowledged, verified) = (Arc::default(), Vec::new(), Verified::default());
-        Checker { trust, api, tiles, claims: None, known, tree: None, acknowledged, verified }
+        Checker { trust, origin, api, tiles, claims: None, known, tree: None, acknowledged, verified }
     }
 
     /// Verifies until there is no more to verify, then whether everything acknowledged is in the tree.
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Verified {
-        let trust = self.trust.clone();
-        let mut heads = HeadCache::new(&trust);
+        let (trust, origin) = (self.trust.clone(), self.origin.clone());
+        let mut heads = HeadCache::new(&trust, &origin);
         while let Some(job) = jobs.blocking_recv() {
             let result = self.one(job, &mut heads);
             self.count(result);
@@ -131,10 +134,7 @@ impl Checker {
     fn one(&mut self, job: Job, heads: &mut HeadCache<'_>) -> Result<(), Error> {
         match job {
             Job::Receipt { of, receipt } => self.receipt(of, &receipt, heads),
-            Job::Head { note } => {
-                let head = |e| Error::not_proven(format!("the newest head: {e}"));
-                self.trust.policy().check(&note).map(|_| ()).map_err(head)
-            }
+            Job::Head { note } => self.head(&note).map(|_| ()),
             Job::Tile { id, body } => self.tile(id, &body),
             Job::Bundle { id, body } => {
                 let wrong = |e: &dyn std::fmt::Display| Error::not_proven(format!("{id}: {e}"));
@@ -206,11 +206,15 @@ impl Checker {
         Ok(self.tree.insert(tree))
     }
 
+    /// A head of this log; anything else in its place is a failure here, not an address that is wrong.
+    fn head(&self, note: &[u8]) -> Result<Checked, Error> {
+        head::of_log(&self.trust, &self.origin, note).map_err(|e| Error::not_proven(e.message))
+    }
+
     fn tree_of(&self, size: TreeSize, deadline: Instant) -> Result<HttpTree, Error> {
         loop {
             let note = self.tiles.wait(self.api.checkpoint())?;
-            let checked = self.trust.policy().check(&note);
-            let head = checked.map_err(|e| Error::not_proven(format!("the newest head: {e}")))?.checkpoint;
+            let head = self.head(&note)?.checkpoint;
             if head.size() >= size {
                 return VerifiedTree::open(self.tiles.clone(), head.size(), &head.root()).map_err(tree_error);
             }

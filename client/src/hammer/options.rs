@@ -79,8 +79,8 @@ pub struct Options {
     pub patience: Duration,
     /// Which answers are verified.
     pub checks: Checks,
-    /// Under which they are verified.
-    pub trust: Option<Trust>,
+    /// Under which they are verified, and the origin of the log.
+    pub trust: Option<(Trust, String)>,
     /// Set from outside to end the run early.
     pub interrupt: Arc<AtomicBool>,
 }

@@ -57,9 +57,9 @@ pub fn run(options: Options, watch: Option<&mut dyn FnMut(&Glimpse)>) -> Result<
     let checks = options.checks != Checks::None && !matches!(options.work, Work::Add(_));
     let (jobs, checker) = match options.trust.clone().filter(|_| checks) {
         None => (None, None),
-        Some(trust) => {
+        Some((trust, origin)) => {
             let (jobs, todo) = mpsc::channel::<Job>(JOBS);
-            let mut checker = Checker::new(trust, api, tiles);
+            let mut checker = Checker::new(trust, origin, api, tiles);
             (checker.claims, checker.known) = (options.claims().cloned(), known.clone());
             (Some(jobs), Some((checker, todo)))
         }

@@ -3,15 +3,22 @@
 //! The log answers a claim that it has already with its first receipt, so sending twice never makes two entries. A
 //! journal of receipts makes it cheap: what has a receipt is not sent again.
 
+mod answer;
 mod journal;
+mod reader;
 mod receipts;
+mod shown;
 mod source;
 mod stream;
+mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use journal::{Journal, receipt_path};
 pub use receipts::HeadCache;
 pub use source::{Item, Source};
-pub use stream::{Bulk, Progress, Rejected, Summary};
+pub use stream::Bulk;
+pub use summary::{Progress, Rejected, Summary};
 
 use bytes::Bytes;
 use proto::receipt::Receipt;
@@ -21,8 +28,8 @@ use crate::error::Error;
 use crate::trust::Trust;
 
 /// Submits one envelope and checks the receipt under the reader's trust; also says whether the entry is new.
-pub async fn submit_one(api: &Api, trust: &Trust, item: &Item) -> Result<(Receipt, bool), Error> {
+pub async fn submit_one(api: &Api, trust: &Trust, origin: &str, item: &Item) -> Result<(Receipt, bool), Error> {
     let (receipt, created) = api.submit(Bytes::from(item.envelope.to_json())).await?;
-    HeadCache::new(trust).check(item, &receipt)?;
+    HeadCache::new(trust, origin).check(item, &receipt)?;
     Ok((receipt, created))
 }

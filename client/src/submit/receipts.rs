@@ -7,6 +7,7 @@ use proto::receipt::Receipt;
 
 use super::Item;
 use crate::error::Error;
+use crate::head;
 use crate::trust::Trust;
 
 /// The heads that were verified last; a batch has one, so a few are enough.
@@ -15,23 +16,19 @@ const KEPT_HEADS: usize = 8;
 /// Verifies receipts; a head that many of them share is verified once.
 pub struct HeadCache<'a> {
     trust: &'a Trust,
+    origin: &'a str,
     heads: Vec<(String, Checked)>,
 }
 
 impl<'a> HeadCache<'a> {
-    /// Under this trust.
-    pub fn new(trust: &'a Trust) -> HeadCache<'a> {
-        HeadCache { trust, heads: Vec::new() }
-    }
-
-    /// The newest head that was verified.
-    pub fn newest(&self) -> Option<&Checked> {
-        self.heads.iter().map(|(_, checked)| checked).max_by_key(|checked| checked.checkpoint.size())
+    /// For receipts of this log, under this trust.
+    pub fn new(trust: &'a Trust, origin: &'a str) -> HeadCache<'a> {
+        HeadCache { trust, origin, heads: Vec::new() }
     }
 
     /// Whether the receipt proves that exactly this envelope is in the log. Whether witnesses saw the head already is
-    /// not asked: they come after the receipt.
-    pub fn check(&mut self, item: &Item, receipt: &Receipt) -> Result<(), Error> {
+    /// not asked: they come after the receipt. `true` says that the head is not one of those verified last.
+    pub fn check(&mut self, item: &Item, receipt: &Receipt) -> Result<bool, Error> {
         let wrong = |what: String| {
             Error::not_proven(format!(
                 "{}: the log's receipt does not prove what it should: {what}. Keep it and ask the operator",
@@ -43,21 +40,23 @@ impl<'a> HeadCache<'a> {
             return Err(wrong("it is for other signatures than the ones sent".into()));
         }
         let bytes = entry.encode().map_err(|e| wrong(e.to_string()))?;
-        let head = self.head(&receipt.checkpoint).map_err(&wrong)?;
+        let (head, is_new) = self.head(&receipt.checkpoint).map_err(&wrong)?;
         let checkpoint = &head.checkpoint;
         if checkpoint.origin() != receipt.origin {
             return Err(wrong(format!("it says {} and its head {}", receipt.origin, checkpoint.origin())));
         }
         let (size, root) = (checkpoint.size(), checkpoint.root());
         verify_inclusion(receipt.index, size, Hash::leaf(&bytes), &receipt.inclusion, &root)
-            .map_err(|e| wrong(e.to_string()))
+            .map_err(|e| wrong(e.to_string()))?;
+        Ok(is_new)
     }
 
-    fn head(&mut self, note: &str) -> Result<&Checked, String> {
-        let at = match self.heads.iter().position(|(kept, _)| kept == note) {
+    fn head(&mut self, note: &str) -> Result<(&Checked, bool), String> {
+        let known = self.heads.iter().position(|(kept, _)| kept == note);
+        let at = match known {
             Some(at) => at,
             None => {
-                let checked = self.trust.policy().check(note.as_bytes()).map_err(|e| e.to_string())?;
+                let checked = head::of_log(self.trust, self.origin, note.as_bytes()).map_err(|e| e.message)?;
                 if self.heads.len() == KEPT_HEADS {
                     self.heads.remove(0);
                 }
@@ -65,6 +64,6 @@ impl<'a> HeadCache<'a> {
                 self.heads.len() - 1
             }
         };
-        Ok(&self.heads[at].1)
+        Ok((&self.heads[at].1, known.is_none()))
     }
 }

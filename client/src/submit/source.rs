@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use proto::claim::ClaimId;
 use proto::dsse::{Envelope, MAX_ENVELOPE_BYTES};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::files;
 
 /// How deep folders are searched.
@@ -44,7 +44,8 @@ impl Item {
     }
 }
 
-/// Envelopes one after the other; what cannot be read is an error of its own and ends nothing.
+/// Envelopes one after the other. An envelope that is malformed, or one file of a folder that cannot be read, is an error
+/// of its own and ends nothing; an input that cannot be read on is at its end.
 pub enum Source {
     /// Files with one envelope each.
     Files(VecDeque<PathBuf>),
@@ -56,6 +57,8 @@ pub enum Source {
         input: Box<dyn BufRead + Send>,
         /// The line that was read last.
         line: u64,
+        /// The input failed: reading on would fail again, and for ever.
+        failed: bool,
     },
 }
 
@@ -71,12 +74,23 @@ impl Source {
     /// A file with one envelope a line.
     pub fn lines(path: &Path) -> Result<Source, Error> {
         let file = File::open(path).map_err(|e| Error::local(format!("{} cannot be read: {e}", path.display())))?;
-        Ok(Source::Lines { name: path.display().to_string(), input: Box::new(BufReader::new(file)), line: 0 })
+        Ok(Source::Lines {
+            name: path.display().to_string(),
+            input: Box::new(BufReader::new(file)),
+            line: 0,
+            failed: false,
+        })
     }
 
     /// Standard input with one envelope a line.
     pub fn stdin() -> Source {
-        Source::Lines { name: "standard input".into(), input: Box::new(BufReader::new(std::io::stdin())), line: 0 }
+        let input = Box::new(BufReader::new(std::io::stdin()));
+        Source::Lines { name: "standard input".into(), input, line: 0, failed: false }
+    }
+
+    /// Whether it ended because its input could not be read on.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Source::Lines { failed: true, .. })
     }
 
     /// How many envelopes there are, where that is known.
@@ -99,7 +113,12 @@ impl Iterator for Source {
     fn next(&mut self) -> Option<Result<Item, Error>> {
         match self {
             Source::Files(files) => files.pop_front().map(|path| Item::load(&path)),
-            Source::Lines { name, input, line } => next_line(name, input.as_mut(), line),
+            Source::Lines { failed: true, .. } => None,
+            Source::Lines { name, input, line, failed } => {
+                let next = next_line(name, input.as_mut(), line);
+                *failed = matches!(&next, Some(Err(error)) if error.kind == ErrorKind::Local);
+                next
+            }
         }
     }
 }
@@ -171,13 +190,22 @@ mod tests {
         let long = "x".repeat(MAX_ENVELOPE_BYTES + 5);
         let text = format!("{}\n\n{long}\nnonsense\n{}", envelope("a"), envelope("b"));
         let input = Box::new(std::io::Cursor::new(text));
-        let source = Source::Lines { name: "in".into(), input, line: 0 };
+        let source = Source::Lines { name: "in".into(), input, line: 0, failed: false };
         let labels: Vec<_> = source.map(|item| item.map(|item| item.label).map_err(|e| e.message)).collect();
         assert_eq!(labels.len(), 4);
         assert_eq!(labels[0].as_deref(), Ok("in, line 1"));
         assert!(labels[1].as_ref().unwrap_err().starts_with("in, line 3 is longer"));
         assert!(labels[2].as_ref().unwrap_err().starts_with("in, line 4: envelope.malformed"));
         assert_eq!(labels[3].as_deref(), Ok("in, line 5"));
+    }
+
+    #[test]
+    fn an_input_that_cannot_be_read_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut source = Source::lines(folder.path()).unwrap(); // a folder opens, but cannot be read
+        let error = source.next().unwrap().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Local, "{error}");
+        assert!(source.next().is_none() && source.is_broken(), "it would be read for ever");
     }
 
     #[test]

@@ -4,17 +4,23 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use proto::receipt::Receipt;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{HeadCache, Item, Journal, Source};
+use super::answer::Answer;
+use super::reader::Reader;
+use super::shown::Shown;
+use super::summary::{Progress, Summary};
+use super::{Item, Journal, Source};
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
-use crate::http::{Backoff, NDJSON_TYPE};
+use crate::http::{Backoff, NDJSON_TYPE, asked_wait};
 use crate::problem::Problem;
+use crate::state::State;
+use crate::tiles::HttpTiles;
 use crate::trust::Trust;
 
 /// Envelopes sent and not answered: more than two of the log's batches, so that it never waits for us, and few enough
@@ -22,50 +28,6 @@ use crate::trust::Trust;
 const WINDOW: usize = 4096;
 /// Lines on their way into the connection.
 const LINES_READY: usize = 64;
-/// A line of an answer is a receipt or a head, with room.
-const MAX_LINE_BYTES: usize = proto::receipt::MAX_RECEIPT_BYTES + 64 * 1024;
-/// Refusals that are kept for the summary; more are only counted.
-const KEPT_REJECTIONS: usize = 1000;
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Claims with a new entry.
-    pub created: u64,
-    /// Claims that the log had already.
-    pub repeated: u64,
-    /// Claims that had a receipt in the journal and were not sent.
-    pub skipped: u64,
-    /// Claims that were refused, by the log or because they cannot be read.
-    pub rejected: u64,
-}
-
-impl Progress {
-    /// All that is done.
-    pub fn total(&self) -> u64 {
-        self.created + self.repeated + self.skipped + self.rejected
-    }
-}
-
-/// A claim that is not in the log, and why.
-#[derive(Debug, Clone)]
-pub struct Rejected {
-    /// The claim's name for people.
-    pub label: String,
-    /// Why.
-    pub error: Error,
-}
-
-/// What came of a bulk submission.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// The counts.
-    pub progress: Progress,
-    /// The first thousand refusals.
-    pub rejected: Vec<Rejected>,
-    /// The newest head among the receipts, byte for byte.
-    pub newest_head: Option<Vec<u8>>,
-}
 
 /// A bulk submission.
 pub struct Bulk<'a> {
@@ -75,6 +37,10 @@ pub struct Bulk<'a> {
     pub trust: &'a Trust,
     /// Its origin.
     pub origin: &'a str,
+    /// Its tiles.
+    pub tiles: &'a HttpTiles,
+    /// What is remembered of it.
+    pub state: &'a State,
     /// Where receipts are kept.
     pub journal: &'a mut Journal,
     /// Is told each receipt.
@@ -110,49 +76,89 @@ struct Flight {
     why_later: Option<Error>,
 }
 
+impl Flight {
+    /// Whether all was answered, but some with "not now".
+    fn is_to_be_repeated(&self) -> bool {
+        self.pending.is_empty() && !self.later.is_empty()
+    }
+
+    /// After a connection: what was not answered, or with "not now", is to be sent again, the unanswered ones first and in
+    /// their order. Gives how many there are.
+    fn take_back(&mut self) -> usize {
+        self.backlog.extend(self.later.drain(..));
+        while let Some(item) = self.pending.pop_back() {
+            self.backlog.push_front(item);
+        }
+        self.backlog.len()
+    }
+}
+
 impl Bulk<'_> {
     /// Sends everything. Interrupted connections are taken up again as long as something moves within the connection's
     /// deadline; after that the error says how to go on later.
-    pub async fn run(&mut self, mut source: Source) -> Result<Summary, Error> {
+    ///
+    /// Every head that a receipt names is held against what is remembered of the log, also when the submission fails.
+    pub async fn run(&mut self, source: Source) -> Result<Summary, Error> {
+        let mut heads = Shown::new(self.trust, self.origin, self.tiles, self.state);
+        let sent = self.send(source, &mut heads).await;
+        let accepted = heads.accept().await;
+        match (sent, accepted) {
+            // That the log contradicts itself comes before anything else.
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(other)) if other.kind != ErrorKind::NotProven => Err(error),
+            (_, Err(error)) => Err(error),
+            (Ok(summary), Ok(())) => Ok(Summary { head: heads.accepted, ..summary }),
+        }
+    }
+
+    async fn send(&mut self, source: Source, heads: &mut Shown<'_>) -> Result<Summary, Error> {
+        let mut source = Reader::start(source)?;
         let mut summary = Summary::default();
-        let mut heads = HeadCache::new(self.trust);
         let flight = Mutex::new(Flight::default());
         let mut backoff = Backoff::new();
         let mut last_move = Instant::now();
         loop {
-            let before = summary.progress.total();
-            let round = self.round(&mut source, &flight, &mut heads, &mut summary).await;
-            self.journal.finish()?;
-            let left = {
-                let mut flight = lock(&flight);
-                let Flight { backlog, pending, later, .. } = &mut *flight;
-                backlog.extend(later.drain(..));
-                // Unanswered ones go first, in their order.
-                while let Some(item) = pending.pop_back() {
-                    backlog.push_front(item);
+            if lock(&flight).backlog.is_empty() {
+                // All that was sent is answered; the time until there is more is nobody's fault, and may be long.
+                heads.accept_if_reached().await?;
+                if !self.wait_for_next(&mut source, &flight, &mut summary).await {
+                    break;
                 }
-                backlog.len()
-            };
+                last_move = Instant::now();
+            }
+            let before = summary.progress.total();
+            let round = self.round(&mut source, &flight, heads, &mut summary).await;
+            self.journal.finish()?;
+            let left = lock(&flight).take_back();
             if summary.progress.total() > before {
                 last_move = Instant::now();
                 backoff = Backoff::new();
             }
-            let asked = match round {
-                Ok(_) if left == 0 => break,
-                Ok(asked) => asked,
+            let (asked, why) = match round {
+                Ok(asked) => (asked, None),
                 Err(error) if matches!(error.kind, ErrorKind::TryLater | ErrorKind::Unreachable) => {
                     let asked = error.problem.as_ref().and_then(|problem| problem.retry_after_seconds);
-                    self.may_go_on(&summary, last_move, error)?;
-                    asked.map(Duration::from_secs)
+                    if left > 0 {
+                        self.may_go_on(&summary, last_move, error.clone())?;
+                    }
+                    (asked.map(asked_wait), Some(error))
                 }
                 Err(error) => return Err(error),
             };
-            if summary.progress.total() == before && last_move.elapsed() > self.api.http().deadline() {
+            if left == 0 {
+                continue; // to the next envelope, if there is one
+            }
+            let deadline = self.api.http().deadline();
+            let (is_stuck, waited) = (summary.progress.total() == before, last_move.elapsed());
+            if let Some(asked) = asked.filter(|asked| waited + *asked > deadline) {
+                return Err(asked_too_long(left, why.or_else(|| lock(&flight).why_later.take()), asked));
+            }
+            if is_stuck && waited > deadline {
                 return Err(not_now(left, lock(&flight).why_later.take()));
             }
             tokio::time::sleep(backoff.next(asked)).await;
         }
-        summary.newest_head = heads.newest().map(|checked| checked.checkpoint.to_bytes());
+        summary.broken = source.into_broken();
         Ok(summary)
     }
 
@@ -166,18 +172,15 @@ impl Bulk<'_> {
         Err(error)
     }
 
-    /// One connection: sends until the source is empty, reads until the log ends the answer. Gives the longest wait that
-    /// single lines asked for.
+    /// One connection, for what stands in the backlog and comes after it: sends until the source is empty, reads until the
+    /// log ends the answer. Gives the longest wait that single lines asked for.
     async fn round(
         &mut self,
-        source: &mut Source,
+        source: &mut Reader,
         flight: &Mutex<Flight>,
-        heads: &mut HeadCache<'_>,
+        heads: &mut Shown<'_>,
         summary: &mut Summary,
     ) -> Result<Option<Duration>, Error> {
-        if !self.has_next(source, flight, summary) {
-            return Ok(None);
-        }
         let (lines, ready) = mpsc::channel::<Bytes>(LINES_READY);
         let window = Semaphore::new(WINDOW);
         let stream = futures_util::stream::unfold(ready, |mut ready| async move {
@@ -192,12 +195,17 @@ impl Bulk<'_> {
         let mut response: Option<reqwest::Response> = None;
         loop {
             let has_room = window.available_permits() > 0;
-            if lines.is_some() && has_room && !self.has_next(source, flight, summary) {
+            let ready = lines.is_some() && self.has_next(source, flight, summary);
+            if lines.is_some() && !ready && source.is_over() {
                 lines = None; // the end of the body
+            }
+            let is_idle = lines.is_some() && !ready;
+            if is_idle && lock(flight).is_to_be_repeated() {
+                lines = None; // what the log could not take must not wait for more input
             }
             let mut closed = false;
             tokio::select! {
-                permit = reserve(lines.as_ref()), if lines.is_some() && has_room => match permit {
+                permit = reserve(lines.as_ref()), if lines.is_some() && has_room && ready => match permit {
                     Some(permit) => {
                         let Some(line) = send_next(flight) else { continue };
                         if let Ok(taken) = window.try_acquire() {
@@ -208,6 +216,7 @@ impl Bulk<'_> {
                     // The connection takes no more; what it still answers is read, the rest is for the next one.
                     None => closed = true,
                 },
+                () = source.wait(), if is_idle => {}
                 got = &mut request, if response.is_none() => response = Some(got?),
                 chunk = next_chunk(response.as_mut()), if response.is_some() => {
                     let Some(chunk) = chunk.map_err(|e| Error::unreachable(format!("the log's answer broke off: {e}")))? else {
@@ -221,6 +230,7 @@ impl Bulk<'_> {
                             (self.progress)(summary.progress);
                         }
                     }
+                    heads.accept_many().await?;
                 }
             }
             if closed {
@@ -229,17 +239,29 @@ impl Bulk<'_> {
         }
     }
 
-    /// Sees that the next envelope without a receipt stands in the backlog; `false` when there is none left.
-    fn has_next(&mut self, source: &mut Source, flight: &Mutex<Flight>, summary: &mut Summary) -> bool {
+    /// Waits until the next envelope without a receipt stands in the backlog; `false` when there is none left.
+    async fn wait_for_next(&mut self, source: &mut Reader, flight: &Mutex<Flight>, summary: &mut Summary) -> bool {
+        while !self.has_next(source, flight, summary) {
+            if source.is_over() {
+                return false;
+            }
+            source.wait().await;
+        }
+        true
+    }
+
+    /// Takes what was read, until an envelope without a receipt stands in the backlog; says whether one does. Waits for
+    /// nothing.
+    fn has_next(&mut self, source: &mut Reader, flight: &Mutex<Flight>, summary: &mut Summary) -> bool {
         while lock(flight).backlog.is_empty() {
-            match source.next() {
+            match source.take() {
                 None => return false,
                 Some(Ok(item)) if self.journal.has(&item, self.origin) => {
                     summary.progress.skipped += 1;
                     (self.progress)(summary.progress);
                 }
                 Some(Ok(item)) => lock(flight).backlog.push_back(item),
-                Some(Err(error)) => reject(summary, String::new(), error),
+                Some(Err(error)) => summary.reject(String::new(), error),
             }
         }
         true
@@ -251,7 +273,7 @@ impl Bulk<'_> {
         line: &[u8],
         answer: &mut Answer,
         flight: &Mutex<Flight>,
-        heads: &mut HeadCache<'_>,
+        heads: &mut Shown<'_>,
         summary: &mut Summary,
     ) -> Result<bool, Error> {
         let nonsense =
@@ -261,11 +283,19 @@ impl Bulk<'_> {
         }
         let line: Line = serde_json::from_slice(line).map_err(|e| nonsense(&e))?;
         if let Line::Head { head } = line {
-            answer.heads.push_back((head.size, head.checkpoint));
-            answer.heads.truncate_front();
+            answer.heads.push((head.size, head.checkpoint));
             return Ok(false);
         }
-        let item = lock(flight).pending.pop_front().ok_or_else(|| nonsense(&"more answers than questions"))?;
+        let Some(item) = lock(flight).pending.pop_front() else {
+            return match line {
+                // The log ends the stream and says why; nothing is lost, the rest is for the next one.
+                Line::Problem { problem, .. } if problem.retry_after_seconds.is_some() => {
+                    answer.longest_wait = answer.longest_wait.max(problem.retry_after_seconds.map(Duration::from_secs));
+                    Ok(false)
+                }
+                _ => Err(nonsense(&"more answers than questions")),
+            };
+        };
         match line {
             Line::Head { .. } => {}
             Line::Receipt { status, receipt } => {
@@ -278,64 +308,17 @@ impl Bulk<'_> {
             Line::Problem { status, mut problem } => {
                 problem.status = status;
                 if problem.is_passing() {
-                    let wait = problem.retry_after_seconds.map(Duration::from_secs);
+                    let wait = problem.retry_after_seconds.map(asked_wait);
                     answer.longest_wait = answer.longest_wait.max(wait);
                     let mut flight = lock(flight);
                     flight.later.push(item);
                     flight.why_later = Some(problem.into_error());
                 } else {
-                    reject(summary, item.label, problem.into_error());
+                    summary.reject(item.label, problem.into_error());
                 }
             }
         }
         Ok(true)
-    }
-}
-
-/// Bounded list of the heads that receipts of one answer refer to.
-#[derive(Default)]
-struct Heads(VecDeque<(u64, String)>);
-
-impl Heads {
-    fn push_back(&mut self, head: (u64, String)) {
-        self.0.push_back(head);
-    }
-
-    /// Receipts refer to the head of their own batch; a few are kept for repeats.
-    fn truncate_front(&mut self) {
-        while self.0.len() > 16 {
-            self.0.pop_front();
-        }
-    }
-}
-
-#[derive(Default)]
-struct Answer {
-    buffer: BytesMut,
-    heads: Heads,
-    longest_wait: Option<Duration>,
-}
-
-impl Answer {
-    fn next_line(&mut self) -> Result<Option<BytesMut>, Error> {
-        match self.buffer.iter().position(|byte| *byte == b'\n') {
-            Some(end) => Ok(Some(self.buffer.split_to(end + 1))),
-            None if self.buffer.len() > MAX_LINE_BYTES => {
-                Err(Error::unreachable("the log's answer has an endless line"))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// Puts the head back into a receipt that only names its size.
-    fn complete(&self, mut receipt: serde_json::Map<String, Value>) -> Result<Receipt, String> {
-        if let Some(size) = receipt.remove("checkpoint_size") {
-            let head = self.heads.0.iter().rev().find(|(of, _)| size.as_u64() == Some(*of));
-            let (_, note) =
-                head.ok_or_else(|| format!("a receipt refers to a head of {size} entries that was not sent"))?;
-            receipt.insert("checkpoint".into(), Value::String(note.clone()));
-        }
-        Receipt::parse(Value::Object(receipt).to_string().as_bytes()).map_err(|e| e.to_string())
     }
 }
 
@@ -346,11 +329,12 @@ fn not_now(left: usize, why: Option<Error>) -> Error {
     error
 }
 
-fn reject(summary: &mut Summary, label: String, error: Error) {
-    summary.progress.rejected += 1;
-    if summary.rejected.len() < KEPT_REJECTIONS {
-        summary.rejected.push(Rejected { label, error });
-    }
+/// What the log asks for, and what our own waits grow to, may be longer than the reader wants to wait.
+fn asked_too_long(left: usize, why: Option<Error>, wait: Duration) -> Error {
+    let mut error = not_now(left, why);
+    error.kind = ErrorKind::TryLater;
+    error.message.push_str(&format!(" in {} s (--retry-for waits longer)", wait.as_secs().max(1)));
+    error
 }
 
 fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {

@@ -6,6 +6,7 @@ use proto::ed25519::PublicKey;
 use proto::entry::{Entry, EntryExtra, SignatureBy};
 use proto::hash::Hash;
 use proto::merkle::root_from_inclusion;
+use proto::note::Note;
 use proto::policy::{CheckError, Checked};
 use proto::receipt::{BadReceipt, Receipt};
 use proto::tlog_proof::{NotProven, TlogProof};
@@ -200,6 +201,9 @@ fn read_head(tlog: &TlogProof, leaf: Hash, trust: Option<&Trust>) -> Step<Head> 
 /// Whether leaf, proof and the root in the head fit together, whoever signed the head.
 fn consistent(tlog: &TlogProof, leaf: Hash) -> Step<CheckpointText> {
     let note = tlog.unverified_checkpoint();
+    if let Err(e) = Note::parse(note.as_bytes()) {
+        return malformed(format!("the head in the proof: {e}"));
+    }
     let end = note.rfind("\n\n").map(|at| at + 1);
     let text = end.and_then(|end| note.get(..end)).map(CheckpointText::parse);
     let text = match text {

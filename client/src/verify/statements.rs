@@ -13,6 +13,7 @@ use proto::num::{LeafIndex, TreeSize};
 use super::judge::Head;
 use super::{Standing, Statement};
 use crate::clock::rfc3339;
+use crate::plain::plain;
 
 /// The sentences so far.
 #[derive(Debug, Default)]
@@ -20,7 +21,8 @@ pub(super) struct Statements(pub(super) Vec<Statement>);
 
 impl Statements {
     fn say(&mut self, id: &'static str, standing: Standing, text: impl Into<String>) {
-        self.0.push(Statement { id, standing, text: text.into() });
+        // A sentence repeats what others wrote.
+        self.0.push(Statement { id, standing, text: plain(&text.into()) });
     }
 
     /// The first sentence that is false.

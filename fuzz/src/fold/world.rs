@@ -52,10 +52,11 @@ impl World {
             assert_eq!(before, (self.state.len(), self.rows.len()), "a refusal changes nothing");
             return false;
         };
-        let entry = checked.to_entry(now, decision.links);
-        let bytes = entry.encode().expect("what is accepted can be written");
+        let bytes = checked.encode_entry(now, decision.links).expect("what is accepted can be written");
         assert!(bytes.len() <= decision.max_entry_bytes);
-        assert_eq!(Entry::decode(&bytes).as_ref(), Ok(&entry));
+        let entry = Entry::decode(&bytes).expect("what is written can be read");
+        assert_eq!((entry.timestamp, entry.links), (now, decision.links));
+        assert_eq!(fold::entry_digest(&entry), checked.submission().digest());
         assert_eq!(
             taken(fold::step(index, &entry, &self.state)).as_ref(),
             Some(&decision.changes),

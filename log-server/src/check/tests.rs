@@ -28,10 +28,10 @@ fn grown_log() -> Grown {
     let test = TestLog::start_on(Arc::new(store.reopen())).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        test.log.submit(body(&acme()), false).await.expect("enrolled");
+        test.log.submit(body(&acme())).await.expect("enrolled");
         for n in 0..300 {
             test.time.pass(700);
-            test.log.submit(body(&support(&format!("CAM-{n}"), "2031-03")), false).await.expect("logged");
+            test.log.submit(body(&support(&format!("CAM-{n}"), "2031-03"))).await.expect("logged");
         }
     });
     let last = test.signer.last().expect("signed");

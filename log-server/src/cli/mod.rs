@@ -10,6 +10,7 @@ mod keys;
 mod open;
 mod progress;
 pub(crate) mod rebuild;
+mod reports;
 mod serve;
 
 use std::ffi::OsString;
@@ -61,6 +62,8 @@ enum Command {
     Rebuild(rebuild::RebuildArgs),
     /// End a stopped log for ever: its last entry says so, signed by the operator.
     Freeze(freeze::FreezeArgs),
+    /// Print the fork reports of a stopped log: claims, one envelope a line, that name a head which is not this log's.
+    Reports(reports::ReportsArgs),
     /// Write the completions for a shell to standard output.
     Completions {
         /// Which shell.
@@ -109,6 +112,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Rebuild(args) => rebuild::run(&args),
         Command::Freeze(args) => freeze::run(&args),
+        Command::Reports(args) => reports::run(&args),
         Command::Completions { shell } => completions(shell),
     };
     match done {

@@ -10,11 +10,14 @@ use proto::num::{LeafIndex, TreeSize};
 use proto::query::{Direction, EachRow, QueryError, Reader};
 use service::detached::Detached;
 use service::problem::Problem;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
-use super::HttpOptions;
+use super::kept::KeptTiles;
+use super::large::LargeAnswers;
 use super::limit::AddressLimiter;
 use super::stream::StreamLimits;
+use super::{HttpOptions, ParallelReads};
 use crate::log::Log;
 use crate::sequencer::Published;
 use crate::store::{self, Store, StoreError};
@@ -25,6 +28,53 @@ const MOVING_PATIENCE: Duration = Duration::from_millis(500);
 /// How often a record may move under a reader before it is told to come back.
 const MOVING_ATTEMPTS: u32 = 4;
 
+/// How long a read waits for its turn. A read takes some tens of milliseconds at most, so that whoever waits longer would
+/// only make the line longer.
+const TURN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// When a read that got no turn should come again.
+const TURN_RETRY: Duration = Duration::from_secs(1);
+
+/// What a read costs. Each kind has turns of its own, so that the dear ones never hold up the cheap ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cost {
+    /// A few keys: one claim, one entry, a tile, the log's state.
+    Point,
+    /// Up to 256 entries: a bundle.
+    Bundle,
+    /// A page of a list.
+    Scan,
+}
+
+/// Turns for reads of each cost.
+struct ReadTurns {
+    point: Arc<Semaphore>,
+    bundle: Arc<Semaphore>,
+    scan: Arc<Semaphore>,
+}
+
+impl ReadTurns {
+    fn new(reads: ParallelReads) -> ReadTurns {
+        let turns = |n: std::num::NonZeroUsize| Arc::new(Semaphore::new(n.get()));
+        ReadTurns { point: turns(reads.point), bundle: turns(reads.bundle), scan: turns(reads.scan) }
+    }
+
+    async fn take(&self, cost: Cost) -> Result<OwnedSemaphorePermit, Problem> {
+        let turns = match cost {
+            Cost::Point => &self.point,
+            Cost::Bundle => &self.bundle,
+            Cost::Scan => &self.scan,
+        };
+        match tokio::time::timeout(TURN_PATIENCE, turns.clone().acquire_owned()).await {
+            Ok(turn) => turn.map_err(Problem::internal),
+            Err(_) => {
+                let detail = "The log has as many reads of this kind under way as it can serve; ask again.";
+                Err(Problem::new(Code::QueueFull, detail).retry_after(TURN_RETRY))
+            }
+        }
+    }
+}
+
 /// Shared by all handlers. Clones are the same.
 #[derive(Clone)]
 pub(super) struct App(Arc<Shared>);
@@ -34,9 +84,12 @@ struct Shared {
     detached: Detached,
     limiter: AddressLimiter,
     stream: StreamLimits,
-    reads: Semaphore,
+    stop: CancellationToken,
+    reads: ReadTurns,
+    large: LargeAnswers,
     under_way: Arc<Semaphore>,
     under_way_kib: usize,
+    kept_tiles: KeptTiles,
 }
 
 impl App {
@@ -46,9 +99,12 @@ impl App {
             detached: options.detached.clone(),
             limiter: AddressLimiter::new(options.address_limit),
             stream: options.stream,
-            reads: Semaphore::new(options.parallel_reads.get()),
+            stop: options.stop.clone(),
+            reads: ReadTurns::new(options.parallel_reads),
+            large: LargeAnswers::new(options.large_answers),
             under_way: Arc::new(Semaphore::new(options.under_way_kib.get())),
             under_way_kib: options.under_way_kib.get(),
+            kept_tiles: KeptTiles::new(options.tile_cache_bytes),
         }))
     }
 
@@ -74,6 +130,21 @@ impl App {
         &self.0.under_way
     }
 
+    /// Room for large answers that are being sent.
+    pub(super) fn large(&self) -> &LargeAnswers {
+        &self.0.large
+    }
+
+    /// When the log stops: streams then take no more.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// Full tiles and bundles that were given before.
+    pub(super) fn kept_tiles(&self) -> &KeptTiles {
+        &self.0.kept_tiles
+    }
+
     /// Permits for an envelope of so many bytes; never more than there are, so that any one fits.
     pub(super) fn permits(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(1024).clamp(1, self.0.under_way_kib)).unwrap_or(u32::MAX)
@@ -83,13 +154,14 @@ impl App {
     /// is run again under the next head.
     pub(super) async fn read<T: Send + 'static>(
         &self,
+        cost: Cost,
         work: impl Fn(&View) -> Result<T, ReadError> + Send + Sync + 'static,
     ) -> Result<T, Problem> {
         let work = Arc::new(work);
         let mut newer = self.log().newer_heads();
         for _ in 0..MOVING_ATTEMPTS {
             newer.borrow_and_update();
-            match self.attempt(work.clone()).await? {
+            match self.attempt(cost, work.clone()).await? {
                 Ok(value) => return Ok(value),
                 Err(ReadError::Problem(problem)) => return Err(problem),
                 Err(ReadError::Moving) => {}
@@ -103,11 +175,17 @@ impl App {
 
     async fn attempt<T: Send + 'static>(
         &self,
+        cost: Cost,
         work: Arc<impl Fn(&View) -> Result<T, ReadError> + Send + Sync + 'static>,
     ) -> Result<Result<T, ReadError>, Problem> {
-        let _permit = self.0.reads.acquire().await.map_err(Problem::internal)?;
+        let turn = self.0.reads.take(cost).await?;
         let view = View { log: self.log().clone(), published: self.log().published() };
-        tokio::task::spawn_blocking(move || work(&view)).await.map_err(Problem::internal)
+        let read = tokio::task::spawn_blocking(move || {
+            let read = work(&view);
+            drop(turn); // here: a client that hangs up ends the wait, but not the work
+            read
+        });
+        read.await.map_err(Problem::internal)
     }
 }
 
@@ -197,5 +275,26 @@ impl Reader for View {
 
     fn entry(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.store().entry(index)?.map(|bytes| bytes.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn scans_that_take_every_turn_hold_up_no_other_read_and_nobody_waits_for_ever() {
+        let one = NonZeroUsize::MIN;
+        let turns = ReadTurns::new(ParallelReads { point: one, bundle: one, scan: one });
+        let scan = turns.take(Cost::Scan).await.expect("a turn");
+        drop(turns.take(Cost::Point).await.expect("a turn of its own"));
+        drop(turns.take(Cost::Bundle).await.expect("a turn of its own"));
+        let problem = turns.take(Cost::Scan).await.expect_err("none in time");
+        assert_eq!((problem.code(), problem.status().as_u16()), (Code::QueueFull, 503));
+        assert_eq!(problem.retry_after_seconds(), Some(TURN_RETRY.as_secs()));
+        drop(scan);
+        assert!(turns.take(Cost::Scan).await.is_ok());
     }
 }

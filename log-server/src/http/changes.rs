@@ -5,11 +5,11 @@ use axum::response::Response;
 use http::Uri;
 use proto::b64;
 use proto::num::{LeafIndex, TreeSize};
-use proto::query;
+use proto::query::search;
 use serde::Serialize;
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::entries::beyond;
 use super::json::{self, ClaimItem};
 use super::params::Params;
@@ -37,7 +37,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
     let limit = params.limit()?;
     let with_entries = params.flag("entries")?;
     params.finish()?;
-    let changes = app.read(move |view| changes(view, from, limit, with_entries)).await?;
+    let changes = app.read(Cost::Scan, move |view| changes(view, from, limit, with_entries)).await?;
     Ok(json::dynamic(&changes))
 }
 
@@ -47,15 +47,14 @@ fn changes(view: &View, from: LeafIndex, limit: usize, with_entries: bool) -> Re
     if from.0 > size.0 {
         return Err(beyond(from, size).into());
     }
-    let end = from.0.saturating_add(limit as u64).min(size.0);
-    let mut items = Vec::new();
-    for index in (from.0..end).map(LeafIndex) {
-        let logged = query::claim::at(view, index, size)?;
+    let (found, next) = search::changes(view, size, from.0, limit)?;
+    let mut items = Vec::with_capacity(found.len());
+    for logged in found {
         let entry = match with_entries {
             true => Some(b64::encode(logged.entry.encode().map_err(Problem::internal)?)),
             false => None,
         };
         items.push(Change { item: ClaimItem::new(&logged)?, entry });
     }
-    Ok(Changes { size, items, next: LeafIndex(end) })
+    Ok(Changes { size, items, next: LeafIndex(next) })
 }

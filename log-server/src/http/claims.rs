@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use service::body::read_all;
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::json::{self, LinksJson, NO_STORE, SignatureJson, Status};
 use super::params;
 use crate::log::Declined;
@@ -45,7 +45,7 @@ pub(super) async fn submit(
     let room = app.under_way().clone().acquire_many_owned(app.permits(envelope.len())).await;
     let room = room.map_err(Problem::internal)?;
     let submitted = async move {
-        let answer = log.submit(kept, false).await;
+        let answer = log.submit(kept).await;
         drop(room);
         answer
     };
@@ -119,7 +119,7 @@ pub(super) async fn proof(State(app): State<App>, Path(id): Path<String>, uri: U
 
 async fn find_receipt(app: &App, id: &str) -> Result<Receipt, Problem> {
     let id = params::claim_id(id)?;
-    app.read(move |view| {
+    app.read(Cost::Point, move |view| {
         let receipt = view.log.receipt(&id).map_err(|error| lookup_problem(&*error))?;
         receipt.ok_or_else(|| unknown(&id).into())
     })
@@ -173,7 +173,7 @@ struct Slot {
 pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
     params::none(&uri)?;
     let id = params::claim_id(&id)?;
-    let shown = app.read(move |view| shown(view, &id)).await?;
+    let shown = app.read(Cost::Point, move |view| shown(view, &id)).await?;
     Ok(json::dynamic(&shown))
 }
 

@@ -12,7 +12,7 @@ use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::Serialize;
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::json::{self, IMMUTABLE, LinksJson};
 use super::params;
 
@@ -34,7 +34,7 @@ struct Shown {
 pub(super) async fn show(State(app): State<App>, Path(index): Path<String>, uri: Uri) -> Result<Response, Problem> {
     params::none(&uri)?;
     let index = params::leaf_index(&index)?;
-    let shown = app.read(move |view| shown(view, index)).await?;
+    let shown = app.read(Cost::Point, move |view| shown(view, index)).await?;
     Ok(json::answer(&shown, IMMUTABLE))
 }
 

@@ -15,7 +15,7 @@ use proto::query::trail::TrailFilter;
 use serde::Serialize;
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::cursor::{self, Cursor, Scope};
 use super::json::{self, ClaimItem};
 use super::params::{self, Params};
@@ -42,7 +42,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
     let scope = Scope::new(uri.path(), &params);
     params.finish()?;
     let given = given.map(|text| scope.decode(&text)).transpose()?;
-    let list = app.read(move |view| listed(view, &scope, given.as_ref(), limit)).await?;
+    let list = app.read(Cost::Scan, move |view| listed(view, &scope, given.as_ref(), limit)).await?;
     Ok(json::dynamic(&list))
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn show(State(app): State<App>, Path(id): Path<String>, uri: Ur
     let id = params::issuer_id(&id)?;
     let claims_uri: Uri = format!("/v1/issuers/{id}/claims").parse().map_err(Problem::internal)?;
     let scope = Scope::new(claims_uri.path(), &Params::parse(&claims_uri)?);
-    let issuer = app.read(move |view| issuer(view, &id, &scope)).await?;
+    let issuer = app.read(Cost::Scan, move |view| issuer(view, &id, &scope)).await?;
     Ok(json::dynamic(&issuer))
 }
 
@@ -171,7 +171,7 @@ pub(super) async fn claims(State(app): State<App>, Path(id): Path<String>, uri: 
     let scope = Scope::new(&format!("/v1/issuers/{id}/claims"), &params);
     params.finish()?;
     let given = given.map(|text| scope.decode(&text)).transpose()?;
-    let page = app.read(move |view| {
+    let page = app.read(Cost::Scan, move |view| {
         // The operator's own claims (`log/v1`) are listed too, though the operator is not enrolled.
         let page = claims_page(view, &id, &filter, &scope, given.as_ref(), limit)?;
         if page.items.is_empty() && given.is_none() && query::issuer::record(view, &id, page.size)?.is_none() {

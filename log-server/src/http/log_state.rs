@@ -12,7 +12,7 @@ use proto::query::time::entry_at;
 use serde::Serialize;
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::cursor::{self, Cursor, Scope};
 use super::json;
 use super::params::{self, Params, invalid};
@@ -76,7 +76,7 @@ struct Software {
 /// `GET /v1/log`
 pub(super) async fn log(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     params::none(&uri)?;
-    let state = app.read(state).await?;
+    let state = app.read(Cost::Point, state).await?;
     Ok(json::dynamic(&state))
 }
 
@@ -118,14 +118,9 @@ fn state(view: &View) -> Result<LogState, ReadError> {
     })
 }
 
-/// Why the log is in its mode, as far as that is for everyone. What went wrong inside is for the operator.
+/// Why the log is in its mode, as submitters are told.
 fn reason(mode: &Mode) -> Option<String> {
-    match mode {
-        Mode::Normal => None,
-        Mode::Recovering(_) => Some("a write failed; the log recovers".to_owned()),
-        Mode::ClockJump(_) => Some("the log's clock is not believed; the operator must act".to_owned()),
-        other => other.refusal().map(|(refused, _)| refused.message),
-    }
+    mode.refusal().map(|(refused, _)| refused.message)
 }
 
 #[derive(Serialize)]
@@ -156,7 +151,7 @@ pub(super) async fn heads(State(app): State<App>, uri: Uri) -> Result<Response, 
         (None, None) => (Direction::Backward, None),
     };
     let given = given.map(|text| scope.decode(&text)).transpose()?;
-    let heads = app.read(move |view| {
+    let heads = app.read(Cost::Scan, move |view| {
         let (direction, begin) = match &given {
             Some(given) => (begin.0, Some(HeadKey { time: Seconds(cursor::number(&given.place)?), size: given.size })),
             None => begin,

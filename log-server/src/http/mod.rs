@@ -19,6 +19,8 @@ mod cursor;
 mod entries;
 mod issuers;
 mod json;
+mod kept;
+mod large;
 mod limit;
 mod log_state;
 mod openapi;
@@ -35,7 +37,9 @@ use axum::{Router, middleware};
 use service::detached::Detached;
 use service::metrics::Metrics;
 use service::{cors, edge};
+use tokio_util::sync::CancellationToken;
 
+pub use large::LargeLimits;
 pub use limit::AddressLimit;
 pub use openapi::document as openapi_document;
 pub use params::{DEFAULT_LIMIT, MAX_LIMIT};
@@ -43,11 +47,29 @@ pub use stream::StreamLimits;
 
 use crate::log::Log;
 
-/// Reads that may block at once: more would only queue for the two or so cores and the disk.
-const PARALLEL_READS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+/// Reads that may block at once, by what they cost.
+#[derive(Debug, Clone, Copy)]
+pub struct ParallelReads {
+    /// Of a few keys: more would only queue for the two or so cores and the disk.
+    pub point: NonZeroUsize,
+    /// Of bundles: one takes up to 16 MiB while it is made.
+    pub bundle: NonZeroUsize,
+    /// Of pages of lists: twice the cores of a small server; each may take some tens of milliseconds.
+    pub scan: NonZeroUsize,
+}
+
+impl Default for ParallelReads {
+    fn default() -> ParallelReads {
+        let reads = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        ParallelReads { point: reads(64), bundle: reads(8), scan: reads(4) }
+    }
+}
 
 /// Eight full batches. Parsed, an envelope takes a few times its bytes, so that all of them stay well below 1 GiB.
 const UNDER_WAY_KIB: NonZeroUsize = NonZeroUsize::new(64 * 1024).expect("not zero");
+
+/// Eight thousand tiles, which are the leaf hashes of two million entries, or the newest bundles of a busy minute.
+pub const DEFAULT_TILE_CACHE_BYTES: usize = 64 << 20;
 
 /// What the public address is served with.
 #[derive(Debug, Clone)]
@@ -61,9 +83,15 @@ pub struct HttpOptions {
     /// Bounds of one stream.
     pub stream: StreamLimits,
     /// Reads of the store at once.
-    pub parallel_reads: NonZeroUsize,
+    pub parallel_reads: ParallelReads,
+    /// Bytes of large answers that are being sent.
+    pub large_answers: LargeLimits,
+    /// When the log stops: streams then take no more lines.
+    pub stop: CancellationToken,
     /// KiB of envelopes of all clients that are submitted and not yet answered.
     pub under_way_kib: NonZeroUsize,
+    /// Bytes of full tiles and bundles that are kept ready.
+    pub tile_cache_bytes: usize,
 }
 
 impl Default for HttpOptions {
@@ -73,8 +101,11 @@ impl Default for HttpOptions {
             detached: Detached::new(),
             address_limit: AddressLimit::default(),
             stream: StreamLimits::default(),
-            parallel_reads: PARALLEL_READS,
+            parallel_reads: ParallelReads::default(),
+            large_answers: LargeLimits::default(),
+            stop: CancellationToken::new(),
             under_way_kib: UNDER_WAY_KIB,
+            tile_cache_bytes: DEFAULT_TILE_CACHE_BYTES,
         }
     }
 }
@@ -123,6 +154,7 @@ pub fn public_router(log: Arc<Log>, options: HttpOptions) -> Router {
         .route("/v1/changes", get(changes::list))
         .route("/v1/log", get(log_state::log))
         .route("/v1/heads", get(log_state::heads))
+        .route_layer(middleware::from_fn_with_state(app.clone(), large::hold_room))
         .route_layer(middleware::from_fn_with_state(app.clone(), limit::charge_posts))
         .with_state(app);
     edge::wrap(cors::public_reads(router), options.metrics)

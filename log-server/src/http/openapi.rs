@@ -1,8 +1,11 @@
 //! The description of all routes: OpenAPI 3.1, kept by hand, compared with routes and real answers by tests.
 
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Uri};
+use service::problem::Problem;
+
+use super::params;
 
 /// The document, part of the program.
 const DOCUMENT: &str = include_str!("openapi.json");
@@ -13,11 +16,12 @@ pub fn document() -> &'static str {
 }
 
 /// `GET /openapi.json`
-pub(super) async fn serve() -> Response {
+pub(super) async fn serve(uri: Uri) -> Result<Response, Problem> {
+    params::none(&uri)?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         // It changes with the program only.
         (CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
     ];
-    (headers, DOCUMENT).into_response()
+    Ok((headers, DOCUMENT).into_response())
 }

@@ -12,7 +12,7 @@ use service::problem::Problem;
 /// Items in a page unless asked for otherwise.
 pub const DEFAULT_LIMIT: usize = 50;
 
-/// Items in a page at most: with entries of 64 KiB an answer stays below 20 MiB.
+/// Items in a page at most. A page of large entries ends earlier, at [`proto::query::MAX_PAGE_BYTES`].
 pub const MAX_LIMIT: usize = 200;
 
 pub(super) fn invalid(detail: impl Into<String>) -> Problem {
@@ -131,7 +131,7 @@ pub(super) fn issuer_id(text: &str) -> Result<String, Problem> {
 }
 
 fn claim_type(text: &str) -> Result<String, Problem> {
-    if ClaimType::known(text).is_some() || text.contains(':') {
+    if ClaimType::known(text).is_some() || (text.contains(':') && !text.contains('\0')) {
         return Ok(text.to_owned());
     }
     let known = ClaimType::KNOWN.map(|known| known.as_str().to_owned()).join(", ");

@@ -15,7 +15,7 @@ use proto::query::trail::{self, TrailFilter, TrailPlace};
 use serde::Serialize;
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::cursor::{self, Cursor, Scope};
 use super::json::{self, ClaimItem, Product};
 use super::params::{Params, invalid};
@@ -72,7 +72,7 @@ pub(super) async fn list(State(app): State<App>, uri: Uri) -> Result<Response, P
         _ => return Err(invalid("Ask for products by `manufacturer` and `q`, or by `id`, or by `issuer`.")),
     };
     let given = given.map(|text| scope.decode(&text)).transpose()?;
-    let list = app.read(move |view| listed(view, &products, &scope, given.as_ref(), limit)).await?;
+    let list = app.read(Cost::Scan, move |view| listed(view, &products, &scope, given.as_ref(), limit)).await?;
     Ok(json::dynamic(&list))
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn find(State(app): State<App>, uri: Uri) -> Result<Response, P
     params.finish()?;
     let wanted = wanted(id, text, filter)?;
     let given = given.map(|text| scope.decode(&text)).transpose()?;
-    let found = app.read(move |view| found(view, &wanted, &scope, given.as_ref(), limit)).await?;
+    let found = app.read(Cost::Scan, move |view| found(view, &wanted, &scope, given.as_ref(), limit)).await?;
     Ok(json::dynamic(&found))
 }
 
@@ -150,7 +150,9 @@ fn wanted(id: Option<FoundId>, text: Option<String>, filter: TrailFilter) -> Res
         (None, None, TrailFilter { issuer: Some(issuer), claim_type }) => {
             Ok(Wanted::Claims(Source::Issuer(issuer), TrailFilter { issuer: None, claim_type }))
         }
-        (None, None, filter) if filter.claim_type.is_some() => Ok(Wanted::Claims(Source::All, filter)),
+        (None, None, TrailFilter { issuer: None, claim_type: Some(claim_type) }) => {
+            Ok(Wanted::Claims(Source::Type(claim_type), TrailFilter::default()))
+        }
         _ => Err(invalid(
             "Find claims by `id`, `issuer` or `type` (`id` may be combined with the others, and `issuer` with `type`), \
              or products by `text` alone.",
@@ -244,7 +246,7 @@ pub(super) async fn trail(
     let scope = Scope::new(&path, &params);
     params.finish()?;
     let given = given.map(|text| scope.decode(&text)).transpose()?;
-    let trail = app.read(move |view| {
+    let trail = app.read(Cost::Scan, move |view| {
         let (size, place) = match &given {
             Some(given) => (given.bounded(view.size())?, read_place(&given.place)?),
             None => (size_of(view, as_of)?, TrailPlace::START),

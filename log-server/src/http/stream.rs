@@ -12,10 +12,12 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -25,22 +27,29 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Uri};
 use http_body_util::BodyExt;
 use proto::code::Code;
-use proto::receipt::Receipt;
-use serde_json::{Value, json};
+use proto::num::TreeSize;
+use serde_json::json;
 use service::body::LongBody;
+use service::client_addr::ClientAddr;
+use service::limits::BODY_TOTAL_TIMEOUT;
 use service::problem::Problem;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::PollSemaphore;
+use tokio::time::Sleep;
+use tokio_util::sync::{PollSemaphore, WaitForCancellationFutureOwned};
 
 use super::app::App;
-use super::claims::{check_content, problem_of};
+use super::claims::check_content;
 use super::json::NO_STORE;
 use super::params;
-use crate::log::{Answer, Turns};
+use crate::log::Turns;
 
+mod answers;
+mod group;
 mod lines;
 
-use lines::{Line, Lines};
+use answers::{ReceiptLine, problem_json, size_of_head, write_line};
+use group::{Answered, Group, GroupAnswered, answer_lines};
+use lines::Lines;
 
 /// The media types of NDJSON.
 const STREAM_TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "application/jsonl"];
@@ -49,6 +58,16 @@ const STREAM_TYPES: &[&str] = &["application/x-ndjson", "application/ndjson", "a
 /// beside them, so a few alternate.
 const REMEMBERED_HEADS: usize = 16;
 
+/// Lines that are checked together at most, in one hand-over between threads: some milliseconds of one core, so that claims
+/// that come alone are not kept waiting.
+const GROUP_LINES: usize = 64;
+
+/// Their bytes, so that a group of large claims takes no longer.
+const GROUP_BYTES: usize = 256 * 1024;
+
+/// When to come again to a log that stops: a restart takes some seconds.
+const STOPPING_RETRY: Duration = Duration::from_secs(5);
+
 /// Bounds of one stream.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamLimits {
@@ -56,22 +75,25 @@ pub struct StreamLimits {
     pub lines: NonZeroUsize,
     /// Their bytes. One line more is always taken, so that any line fits.
     pub bytes: NonZeroUsize,
+    /// From the first byte of a line to its end, as long as the server reads: a stream may take for ever, a line may not.
+    pub line_timeout: Duration,
 }
 
-/// Half a batch, so that two batches' worth of one stream are never in memory while others wait.
-const LINES: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// A full batch: while one half of it is written, the other one is checked.
+const LINES: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
 /// A hundred streams at this bound take 400 MiB.
 const BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).expect("not zero");
 
 impl Default for StreamLimits {
     fn default() -> StreamLimits {
-        StreamLimits { lines: LINES, bytes: BYTES }
+        StreamLimits { lines: LINES, bytes: BYTES, line_timeout: BODY_TOTAL_TIMEOUT }
     }
 }
 
 /// `POST /v1/claims/stream`
 pub(super) async fn submit(
     State(app): State<App>,
+    ClientAddr(address): ClientAddr,
     uri: Uri,
     headers: HeaderMap,
     LongBody(body): LongBody,
@@ -80,30 +102,29 @@ pub(super) async fn submit(
     check_content(&headers, STREAM_TYPES)?;
     let limit = app.log().published().constitution.current.envelope_bytes;
     let lines = Lines::new(usize::try_from(limit).unwrap_or(usize::MAX));
+    let stopped = Box::pin(app.stop().clone().cancelled_owned());
     let exchange = Exchange {
         room: PollSemaphore::new(app.under_way().clone()),
+        address,
+        pause: None,
         held: None,
         app,
         input: Some(body),
         lines,
         count: 0,
         waiting: FuturesOrdered::new(),
-        bytes: 0,
+        under_way: (0, 0),
         heads: VecDeque::new(),
         turns: Turns::default(),
+        line_timer: None,
+        stopped,
+        ending: None,
     };
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, NO_STORE)];
     Ok((headers, Body::from_stream(exchange)).into_response())
 }
 
-/// The answer to one line.
-struct Answered {
-    number: u64,
-    bytes: usize,
-    result: Result<Answer, Problem>,
-}
-
-type Waiting = Pin<Box<dyn Future<Output = Answered> + Send>>;
+type Waiting = Pin<Box<dyn Future<Output = GroupAnswered> + Send>>;
 
 /// Reads lines and gives answers, each as far as the other side lets it.
 struct Exchange {
@@ -113,13 +134,22 @@ struct Exchange {
     lines: Lines,
     /// Room among the submissions of all clients.
     room: PollSemaphore,
-    /// A line that waits for room.
-    held: Option<Line>,
+    /// Whose rate the lines are charged to, and how long it makes them wait.
+    address: IpAddr,
+    pause: Option<Pin<Box<Sleep>>>,
+    /// A group that waits for its time or for room.
+    held: Option<Group>,
     count: u64,
     waiting: FuturesOrdered<Waiting>,
-    bytes: usize,
-    heads: VecDeque<(u64, Arc<str>)>,
+    /// Lines and bytes in `waiting`.
+    under_way: (usize, usize),
+    heads: VecDeque<(TreeSize, Arc<str>)>,
     turns: Turns,
+    /// The time of the line that has begun and not ended.
+    line_timer: Option<Pin<Box<Sleep>>>,
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The last line of the answer, where the input did not end by itself.
+    ending: Option<Problem>,
 }
 
 impl Stream for Exchange {
@@ -130,9 +160,9 @@ impl Stream for Exchange {
         let more = this.take_in(cx);
         let mut out = Vec::new();
         // All answers that are there go out in one piece.
-        while let Poll::Ready(Some(answered)) = Pin::new(&mut this.waiting).poll_next(cx) {
-            this.bytes -= answered.bytes;
-            this.write(&mut out, answered);
+        while let Poll::Ready(Some(GroupAnswered { bytes, lines })) = Pin::new(&mut this.waiting).poll_next(cx) {
+            this.under_way = (this.under_way.0 - lines.len(), this.under_way.1 - bytes);
+            lines.into_iter().for_each(|line| this.write(&mut out, line));
         }
         if !out.is_empty() {
             return Poll::Ready(Some(Ok(Bytes::from(out))));
@@ -147,96 +177,155 @@ impl Stream for Exchange {
 impl Exchange {
     /// Submits lines as long as there is room, reading on where needed. Says whether there may be more.
     fn take_in(&mut self, cx: &mut Context<'_>) -> bool {
-        let limits = self.app.stream_limits();
+        if self.input.is_some() && self.stopped.as_mut().poll(cx).is_ready() {
+            let detail = "The log is shutting down and takes no more; send what has no answer again.";
+            self.end(Problem::new(Code::ModeStopping, detail).retry_after(STOPPING_RETRY));
+        }
+        let more = self.take_in_while_there_is_room(cx);
+        if self.held.is_some() || self.is_full() {
+            self.line_timer = None; // a line that is not read on is not late
+        }
+        more
+    }
+
+    /// Takes nothing more in. What came before is answered, then this.
+    fn end(&mut self, why: Problem) {
+        self.input = None;
+        self.lines.abandon();
+        self.ending = Some(why);
+    }
+
+    /// Whether a line has begun too long ago.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.lines.is_unfinished() {
+            self.line_timer = None;
+            return false;
+        }
+        let timeout = self.app.stream_limits().line_timeout;
+        let timer = self.line_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        timer.as_mut().poll(cx).is_ready()
+    }
+
+    fn take_in_while_there_is_room(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
-            while let Some(line) = self.held.take().or_else(|| self.lines.next(self.input.is_none())) {
-                let permits = self.app.permits(if let Line::Whole(envelope) = &line { envelope.len() } else { 0 });
-                let Poll::Ready(room) = self.room.poll_acquire_many(cx, permits) else {
-                    self.held = Some(line);
+            while let Some(mut group) = self.held.take().or_else(|| self.next_group()) {
+                if !self.is_within_rate(&mut group, cx) {
+                    self.held = Some(group);
+                    return true;
+                }
+                let Poll::Ready(room) = self.room.poll_acquire_many(cx, self.app.permits(group.bytes)) else {
+                    self.held = Some(group);
                     return true;
                 };
-                self.submit(line, room);
-                if self.waiting.len() >= limits.lines.get() || self.bytes >= limits.bytes.get() {
+                self.submit(group, room);
+                if self.is_full() {
                     return true;
                 }
             }
-            if self.waiting.len() >= limits.lines.get() || self.bytes >= limits.bytes.get() {
+            if let Some(problem) = self.ending.take() {
+                self.submit(Group { lines: vec![Err(problem)], ..Group::default() }, None);
+            }
+            if self.is_full() {
                 return true;
             }
             let Some(input) = &mut self.input else { return false };
             match Pin::new(input).poll_frame_data(cx) {
+                Poll::Pending if self.is_late(cx) => {
+                    let detail = "The line did not arrive in time; what was answered before is in the log. Send the rest \
+                                  again.";
+                    self.end(Problem::new(Code::RequestIncomplete, detail));
+                }
                 Poll::Pending => return true,
-                Poll::Ready(Some(Ok(data))) => self.lines.push(&data),
+                Poll::Ready(Some(Ok(data))) => {
+                    if data.contains(&b'\n') {
+                        self.line_timer = None;
+                    }
+                    self.lines.push(&data);
+                }
                 Poll::Ready(None) => self.input = None,
                 Poll::Ready(Some(Err(error))) => {
-                    self.input = None;
-                    self.lines.abandon();
                     let detail =
                         "The stream broke off here; what was answered before is in the log. Send the rest again.";
-                    self.refuse(Problem::new(Code::RequestIncomplete, detail).because(error));
+                    self.end(Problem::new(Code::RequestIncomplete, detail).because(error));
                 }
             }
         }
     }
 
-    fn submit(&mut self, line: Line, room: Option<OwnedSemaphorePermit>) {
-        let envelope = match line {
-            Line::Whole(envelope) => envelope,
-            Line::Blank => {
-                return self
-                    .refuse(Problem::new(Code::EnvelopeMalformed, "The line is blank; each line is one envelope."));
+    /// Charges a group to its address once. Until that succeeds, nothing is read on.
+    fn is_within_rate(&mut self, group: &mut Group, cx: &mut Context<'_>) -> bool {
+        while !group.is_charged {
+            if let Some(pause) = &mut self.pause {
+                if pause.as_mut().poll(cx).is_pending() {
+                    return false;
+                }
+                self.pause = None;
             }
-            Line::TooLong { limit } => {
-                let detail = format!("The line is longer than {limit} bytes; it was skipped up to its end.");
-                return self.refuse(Problem::new(Code::SizeEnvelope, detail).with("limit", limit));
+            match self.app.limiter().charge_lines(self.address, group.lines.len()) {
+                Some(wait) => self.pause = Some(Box::pin(tokio::time::sleep(wait))),
+                None => group.is_charged = true,
             }
-        };
-        self.count += 1;
-        let (number, bytes) = (self.count, envelope.len());
-        self.bytes += bytes;
-        let (log, kept) = (self.app.log().clone(), envelope.clone());
-        let turn = self.turns.take();
-        // A task of its own: it goes on when the client hangs up, and all lines advance at once.
+        }
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        let limits = self.app.stream_limits();
+        self.under_way.0 >= limits.lines.get() || self.under_way.1 >= limits.bytes.get()
+    }
+
+    /// The lines that are there, up to a group of them; none waits for another.
+    fn next_group(&mut self) -> Option<Group> {
+        let mut group = Group::default();
+        while group.lines.len() < GROUP_LINES && group.bytes < GROUP_BYTES {
+            let Some(line) = self.lines.next(self.input.is_none()) else { break };
+            group.take(line);
+        }
+        (!group.lines.is_empty()).then_some(group)
+    }
+
+    fn submit(&mut self, group: Group, room: Option<OwnedSemaphorePermit>) {
+        let first = self.count + 1;
+        let Group { lines, bytes, .. } = group;
+        self.count += lines.len() as u64;
+        self.under_way = (self.under_way.0 + lines.len(), self.under_way.1 + bytes);
+        let envelopes: Vec<Bytes> = lines.iter().filter_map(|line| line.as_ref().ok().cloned()).collect();
+        let (log, turn) = (self.app.log().clone(), self.turns.take());
+        // A task of its own: it goes on when the client hangs up, and all groups advance at once.
         let detached = self.app.detached().clone();
         let submitted = async move {
-            let answer = log.submit_in_turn(kept, true, turn).await;
+            let answers = log.submit_in_turn(envelopes, turn).await;
             drop(room);
-            answer
+            answers
         };
         let task = tokio::spawn(async move { detached.run(submitted).await });
         self.waiting.push_back(Box::pin(async move {
-            let result = match task.await {
-                Ok(Ok(answered)) => answered.map_err(|declined| problem_of(declined, &envelope)),
+            let answers = match task.await {
+                Ok(Ok(answers)) => Ok(answers),
                 Ok(Err(problem)) => Err(problem),
                 Err(stopped) => Err(Problem::internal(stopped)),
             };
-            Answered { number, bytes, result }
+            GroupAnswered { bytes, lines: answer_lines(first, lines, answers) }
         }));
     }
 
-    fn refuse(&mut self, problem: Problem) {
-        self.count += 1;
-        let number = self.count;
-        self.waiting.push_back(Box::pin(std::future::ready(Answered { number, bytes: 0, result: Err(problem) })));
-    }
-
-    fn write(&mut self, out: &mut Vec<u8>, Answered { number, result, .. }: Answered) {
-        let line = match result.and_then(|answer| Ok((with_size(&answer.receipt)?, answer))) {
-            Ok(((size, receipt), answer)) => {
+    fn write(&mut self, out: &mut Vec<u8>, Answered { number, result }: Answered) {
+        let problem = match result.and_then(|answer| Ok((size_of_head(&answer.receipt)?, answer))) {
+            Ok((size, answer)) => {
                 self.write_head(out, size, &answer.receipt.checkpoint);
-                json!({"line": number, "status": if answer.created { 201 } else { 200 }, "receipt": receipt})
+                let status = if answer.created { 201 } else { 200 };
+                return write_line(out, &ReceiptLine { line: number, status, receipt: answer.receipt.under(size) });
             }
-            Err(problem) => {
-                if let Some(cause) = problem.internal_cause() {
-                    tracing::error!(line = number, code = %problem.code(), cause, "a line of a stream failed");
-                }
-                json!({"line": number, "status": problem.status().as_u16(), "problem": problem_json(&problem)})
-            }
+            Err(problem) => problem,
         };
-        write_line(out, &line);
+        if let Some(cause) = problem.internal_cause() {
+            tracing::error!(line = number, code = %problem.code(), cause, "a line of a stream failed");
+        }
+        let status = problem.status().as_u16();
+        write_line(out, &json!({"line": number, "status": status, "problem": problem_json(&problem)}));
     }
 
-    fn write_head(&mut self, out: &mut Vec<u8>, size: u64, checkpoint: &str) {
+    fn write_head(&mut self, out: &mut Vec<u8>, size: TreeSize, checkpoint: &str) {
         if self.heads.iter().any(|(known, note)| *known == size && **note == *checkpoint) {
             return;
         }
@@ -247,32 +336,6 @@ impl Exchange {
         }
         write_line(out, &json!({"head": {"size": size, "checkpoint": checkpoint}}));
     }
-}
-
-fn write_line(out: &mut Vec<u8>, line: &Value) {
-    out.extend_from_slice(line.to_string().as_bytes()); // JSON text has no line feeds outside of escapes
-    out.push(b'\n');
-}
-
-/// The problem, with what a response of its own would say in its Retry-After header.
-fn problem_json(problem: &Problem) -> Value {
-    let mut value = problem.to_json();
-    if let (Value::Object(members), Some(seconds)) = (&mut value, problem.retry_after_seconds()) {
-        members.insert("retry_after_seconds".to_owned(), seconds.into());
-    }
-    value
-}
-
-/// The receipt with the size of its head in the place of the head.
-fn with_size(receipt: &Receipt) -> Result<(u64, Value), Problem> {
-    let size = receipt.checkpoint.lines().nth(1).and_then(|line| proto::num::parse_decimal(line).ok());
-    let size = size.ok_or_else(|| Problem::internal("a head without a size was to be sent"))?;
-    let mut value = receipt.to_value();
-    if let Value::Object(members) = &mut value {
-        members.remove("checkpoint");
-        members.insert("checkpoint_size".to_owned(), size.into());
-    }
-    Ok((size, value))
 }
 
 /// The data frames of a body; trailers are nothing to us.

@@ -17,8 +17,10 @@ use proto::num::TreeSize;
 use proto::tile::{BundleId, TileId, TilePath, push_entry};
 use service::problem::Problem;
 
-use super::app::{App, ReadError, View};
+use super::app::{App, Cost, ReadError, View};
 use super::json::IMMUTABLE;
+use super::kept::Kept;
+use super::params;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -32,13 +34,15 @@ const CHECKPOINT_CACHING: HeaderValue = HeaderValue::from_static("max-age=1");
 const MIN_GZIP_BYTES: usize = 1400;
 
 /// `GET /checkpoint`
-pub(super) async fn checkpoint(State(app): State<App>) -> Response {
+pub(super) async fn checkpoint(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    params::none(&uri)?;
     let note = app.log().published().note.clone();
-    ([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, CHECKPOINT_CACHING)], note).into_response()
+    Ok(([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, CHECKPOINT_CACHING)], note).into_response())
 }
 
 /// `GET /tile/…`
 pub(super) async fn tile(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    params::none(&uri)?;
     // The path as it was sent: an escaped spelling is another one.
     let path: TilePath = uri
         .path()
@@ -48,12 +52,32 @@ pub(super) async fn tile(State(app): State<App>, uri: Uri, headers: HeaderMap) -
     if uri.path() != format!("/{path}") {
         return Err(Problem::new(Code::RequestNotFound, format!("This tile's path is /{path}.")));
     }
-    let gzip = accepts_gzip(&headers);
-    app.read(move |view| match path {
+    let packed = matches!(path, TilePath::Entries(_)) && accepts_gzip(&headers);
+    if let Some(kept) = app.kept_tiles().find(&(path, packed)) {
+        return Ok(respond(path, kept));
+    }
+    let cost = match path {
+        TilePath::Tile(_) => Cost::Point,
+        TilePath::Entries(_) => Cost::Bundle,
+    };
+    let made = app.read(cost, move |view| match path {
         TilePath::Tile(id) => hashes(view, id),
-        TilePath::Entries(id) => entries(view, id, gzip),
-    })
-    .await
+        TilePath::Entries(id) => entries(view, id, packed),
+    });
+    let made = made.await?;
+    app.kept_tiles().keep((path, packed), &made);
+    Ok(respond(path, made))
+}
+
+fn respond(path: TilePath, Kept { body, gzip }: Kept) -> Response {
+    let mut response = ([(CONTENT_TYPE, OCTETS), (CACHE_CONTROL, IMMUTABLE)], body).into_response();
+    if matches!(path, TilePath::Entries(_)) {
+        response.headers_mut().insert(VARY, BY_ENCODING);
+    }
+    if gzip {
+        response.headers_mut().insert(CONTENT_ENCODING, GZIP);
+    }
+    response
 }
 
 fn beyond(name: &str, size: TreeSize) -> ReadError {
@@ -61,16 +85,16 @@ fn beyond(name: &str, size: TreeSize) -> ReadError {
     Problem::new(Code::RequestBeyondTree, detail).into()
 }
 
-fn hashes(view: &View, id: TileId) -> Result<Response, ReadError> {
+fn hashes(view: &View, id: TileId) -> Result<Kept, ReadError> {
     let (size, full) = (view.size(), TileId::at(id.level(), id.index(), view.size()));
     if full.is_none_or(|full| full.width() < id.width()) {
         return Err(beyond(&id.to_string(), size));
     }
     let bytes = view.store().tile(id.level(), id.index(), id.width())?;
-    Ok(([(CONTENT_TYPE, OCTETS), (CACHE_CONTROL, IMMUTABLE)], bytes).into_response())
+    Ok(Kept { body: bytes.into(), gzip: false })
 }
 
-fn entries(view: &View, id: BundleId, gzip: bool) -> Result<Response, ReadError> {
+fn entries(view: &View, id: BundleId, packed: bool) -> Result<Kept, ReadError> {
     let (size, full) = (view.size(), BundleId::at(id.index(), view.size()));
     if full.is_none_or(|full| full.width() < id.width()) {
         return Err(beyond(&id.to_string(), size));
@@ -90,12 +114,10 @@ fn entries(view: &View, id: BundleId, gzip: bool) -> Result<Response, ReadError>
     if let Some(error) = too_long {
         return Err(Problem::internal(error).into());
     }
-    let headers = [(CONTENT_TYPE, OCTETS), (CACHE_CONTROL, IMMUTABLE), (VARY, BY_ENCODING)];
-    if gzip && bundle.len() >= MIN_GZIP_BYTES {
-        let packed = pack(&bundle).map_err(Problem::internal)?;
-        return Ok((headers, [(CONTENT_ENCODING, GZIP)], packed).into_response());
+    match packed && bundle.len() >= MIN_GZIP_BYTES {
+        true => Ok(Kept { body: pack(&bundle).map_err(Problem::internal)?.into(), gzip: true }),
+        false => Ok(Kept { body: bundle.into(), gzip: false }),
     }
-    Ok((headers, bundle).into_response())
 }
 
 /// Fast rather than small: base64 and signatures hardly shrink further, and it is done for every reader.

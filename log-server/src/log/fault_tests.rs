@@ -34,7 +34,7 @@ async fn broken() -> Broken {
     let memory = MemoryStore::new(ORIGIN);
     let faults = Faults::default();
     let test = TestLog::start_on(Arc::new(FaultyStore::new(memory.reopen(), faults.clone()))).unwrap();
-    test.log.submit(body(&acme()), false).await.expect("enrolled");
+    test.log.submit(body(&acme())).await.expect("enrolled");
     Broken { test, faults, memory }
 }
 
@@ -42,7 +42,7 @@ async fn broken() -> Broken {
 async fn insist(log: &Arc<Log>, model: &str) -> Receipt {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match log.submit(body(&support(model, "2031-03")), false).await {
+        match log.submit(body(&support(model, "2031-03"))).await {
             Ok(answer) => return answer.receipt,
             Err(declined) => {
                 assert!(declined.retry_after_seconds.is_some(), "{:?}", declined.refused);
@@ -132,7 +132,7 @@ async fn every_fault_of_a_commit_in_every_order_loses_nothing() {
 async fn a_claim_in_doubt_is_answered_with_the_entry_it_became() {
     let Broken { test, faults, .. } = broken().await;
     faults.schedule([Some(CommitFault::PersistedUnknown)]);
-    let declined = test.log.submit(body(&support("CAM-3", "2031-03")), false).await.expect_err("in doubt");
+    let declined = test.log.submit(body(&support("CAM-3", "2031-03"))).await.expect_err("in doubt");
     assert_eq!(declined.refused.code, Code::ModeRecovering);
     let receipt = insist(&test.log, "CAM-3").await;
     assert_eq!(receipt.index, LeafIndex(2));
@@ -145,14 +145,30 @@ async fn a_disk_without_room_is_said_and_nothing_has_to_recover() {
     let before = test.log.published();
     faults.schedule([Some(CommitFault::NoRoom), Some(CommitFault::NoRoom)]);
     for model in ["CAM-3", "CAM-4"] {
-        let declined = test.log.submit(body(&support(model, "2031-03")), false).await.expect_err("no room");
+        let declined = test.log.submit(body(&support(model, "2031-03"))).await.expect_err("no room");
         assert_eq!((declined.refused.code, declined.retry_after_seconds), (Code::DiskLow, Some(60)));
         assert_eq!(test.log.mode(), Mode::Normal, "the sequencer did not stop");
     }
     assert_eq!(test.log.published().note, before.note);
     // As soon as there is room the same claim is taken at once.
-    let answer = test.log.submit(body(&support("CAM-3", "2031-03")), false).await.expect("room again");
+    let answer = test.log.submit(body(&support("CAM-3", "2031-03"))).await.expect("room again");
     assert_eq!((answer.receipt.index, answer.created), (LeafIndex(2), true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_twin_of_a_claim_that_found_no_room_finds_none_either() {
+    let Broken { test, faults, .. } = broken().await;
+    let known = body(&support("CAM-1", "2031-03"));
+    test.log.submit(known.clone()).await.expect("logged");
+    faults.schedule([Some(CommitFault::NoRoom)]);
+    let twin = body(&support("CAM-3", "2031-03"));
+    let group = vec![twin.clone(), twin.clone(), known];
+    let answers = test.log.submit_in_turn(group, crate::log::Turns::default().take()).await;
+    for answer in &answers[..2] {
+        let declined = answer.as_ref().expect_err("no room");
+        assert_eq!((declined.refused.code, declined.retry_after_seconds), (Code::DiskLow, Some(60)));
+    }
+    assert!(answers[2].as_ref().is_ok_and(|answer| !answer.created), "what is in the log needs no room");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,7 +180,7 @@ async fn a_bit_that_flips_between_arrival_and_reading_back_is_never_signed() {
             true => faults.flip_entry_bit(LeafIndex(2), 1234),
             false => faults.flip_hash_bit(0, 2, 17),
         }
-        assert!(test.log.submit(body(&support("CAM-3", "2031-03")), false).await.is_err());
+        assert!(test.log.submit(body(&support("CAM-3", "2031-03"))).await.is_err());
         let deadline = Instant::now() + PATIENCE;
         while !matches!(test.log.mode(), Mode::Recovering(_)) {
             assert!(Instant::now() < deadline, "the log went on over a flipped bit");
@@ -177,4 +193,17 @@ async fn a_bit_that_flips_between_arrival_and_reading_back_is_never_signed() {
         let again: Arc<dyn Store> = Arc::new(FaultyStore::new(memory.reopen(), faults.clone()));
         assert!(TestLog::open(again, time, signer).is_err());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_is_counted_once_however_often_recovery_is_tried() {
+    let Broken { test, faults, .. } = broken().await;
+    faults.schedule([Some(CommitFault::LostUnknown)]);
+    faults.fail(Operation::Recover, 0, 3);
+    insist(&test.log, "CAM-3").await;
+    let mut registry = prometheus_client::registry::Registry::default();
+    test.log.stats().register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+    assert!(text.contains("sequencer_halts_total 1\n"), "{text}");
 }

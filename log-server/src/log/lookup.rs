@@ -20,7 +20,7 @@ impl Log {
     /// The receipt of a claim under the newest head.
     pub fn receipt(&self, id: &ClaimId) -> Result<Option<Receipt>, LookupError> {
         let state = StoredState(&*self.store);
-        let Some(found) = fold::read::claim(&state, id).map_err(|e| e.to_string())? else { return Ok(None) };
+        let Some(found) = fold::read::claim(&state, id).map_err(unread)? else { return Ok(None) };
         Ok(self.receipt_at(LeafIndex(found.index))?.map(|(receipt, _)| receipt))
     }
 
@@ -44,11 +44,6 @@ impl Log {
         Ok(Some((receipt, entry.payload)))
     }
 
-    /// The entry at an index; `None` beyond the published tree.
-    pub fn entry(&self, index: LeafIndex) -> Result<Option<Entry>, LookupError> {
-        self.entry_under(&self.published(), index)
-    }
-
     fn entry_under(&self, published: &Published, index: LeafIndex) -> Result<Option<Entry>, LookupError> {
         if !index.is_in(published.head.size) {
             return Ok(None);
@@ -66,18 +61,23 @@ impl Log {
     pub fn tree(&self, size: TreeSize) -> TileTree<StoreTiles> {
         TileTree::new(StoreTiles(self.store.clone()), size)
     }
+}
 
-    /// The stored state. It may be a batch ahead of what is published.
-    pub fn state(&self) -> StoredState<'_> {
-        StoredState(&*self.store)
+/// The store's error stays one: whoever asks is told whether it passes.
+fn unread(stop: fold::Stop<StoreError>) -> LookupError {
+    match stop {
+        fold::Stop::State(error) => Box::new(error),
+        other => other.to_string().into(),
     }
 }
 
-impl Log {
-    /// Whether a claim id is in the published tree, and where.
-    pub fn index_of(&self, id: &ClaimId) -> Result<Option<LeafIndex>, LookupError> {
-        let found = fold::read::claim(&self.state(), id).map_err(|e: fold::Stop<StoreError>| e.to_string())?;
-        let index = found.map(|found| LeafIndex(found.index));
-        Ok(index.filter(|index| index.is_in(self.published().head.size)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_in_recovery_is_known_as_such_to_whoever_looked_something_up() {
+        let error = unread(fold::Stop::State(StoreError::Recovering));
+        assert_eq!(StoreError::cause_of(&*error), Some(&StoreError::Recovering));
     }
 }

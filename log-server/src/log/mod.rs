@@ -1,12 +1,13 @@
 //! The log as the rest of the server sees it: submit, look up, what is published, in which mode.
 
-mod admission;
 #[cfg(test)]
 mod fault_tests;
 mod lookup;
 mod mode;
 mod open;
+mod reports;
 mod stats;
+mod submit;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +21,16 @@ use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::{Semaphore, watch};
 
-pub use admission::{Turn, Turns};
 pub use lookup::LookupError;
-pub use mode::{Mode, ModeCell};
+pub use mode::{Mode, ModeCell, Trouble};
 pub use open::{LogConfig, OpenError};
 pub use stats::Stats;
+pub use submit::{Turn, Turns};
 
-use crate::sequencer::{Published, Queue, QueueLimits};
+use crate::sequencer::{Published, Queue};
 use crate::signer::LogKeys;
 use crate::store::Store;
+use proto::fold::KeyCache;
 
 /// What an issuer may do in a second, and at once.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +94,9 @@ pub struct Log {
     newer: watch::Receiver<u64>,
     modes: Arc<ModeCell>,
     issuers: DefaultKeyedRateLimiter<String>,
+    /// How many fork reports of each issuer are kept.
+    reports: DefaultKeyedRateLimiter<String>,
+    known_keys: KeyCache,
     /// One permit a core: forms and signatures are checked by as many threads as there are cores.
     checks: Semaphore,
     sequencer: Mutex<Option<JoinHandle<()>>>,
@@ -170,6 +175,3 @@ impl std::fmt::Debug for Log {
         f.debug_struct("Log").field("origin", &self.origin).field("mode", &self.mode()).finish_non_exhaustive()
     }
 }
-
-/// The queue's bounds, for configuration.
-pub type Limits = QueueLimits;

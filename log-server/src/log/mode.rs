@@ -4,8 +4,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proto::code::{Code, Refused};
 
+use crate::clock::ClockJump;
+
 /// Nobody makes room on a disk sooner.
 pub(super) const DISK_RETRY_AFTER_SECONDS: u64 = 60;
+
+/// Only the operator sets a clock right.
+pub(super) const CLOCK_RETRY_AFTER_SECONDS: u64 = 60;
+
+/// Nor mends what stopped a log.
+const STOPPED_RETRY_AFTER_SECONDS: u64 = 60;
+
+/// Why the sequencer stopped. The words are for the operator: they may name files and what the system said of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What went wrong.
+    pub why: String,
+    /// Whether the log tries to recover by itself.
+    pub is_passing: bool,
+}
 
 /// What the log does with claims. It can be read in every mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +36,7 @@ pub enum Mode {
     /// The machine's clock is not believed.
     ClockJump(String),
     /// A write failed; the sequencer recovers, or waits for the operator.
-    Recovering(String),
+    Recovering(Trouble),
     /// Frozen for ever, with the origin of the successor.
     Frozen(Option<String>),
     /// Shutting down.
@@ -40,7 +57,8 @@ impl Mode {
         }
     }
 
-    /// What a submitter is told, and when to ask again; `None` when claims are taken.
+    /// What a submitter is told, and when to ask again; `None` when claims are taken. What went wrong inside is not for the
+    /// public.
     pub fn refusal(&self) -> Option<(Refused, Option<u64>)> {
         let (code, message, retry) = match self {
             Mode::Normal => return None,
@@ -49,8 +67,14 @@ impl Mode {
                 let refused = crate::sequencer::no_room();
                 return Some((refused, Some(DISK_RETRY_AFTER_SECONDS)));
             }
-            Mode::ClockJump(why) => (Code::ClockJump, why.clone(), Some(60)),
-            Mode::Recovering(why) => (Code::ModeRecovering, format!("the log is recovering: {why}"), Some(1)),
+            Mode::ClockJump(_) => return Some((ClockJump::refused(), Some(CLOCK_RETRY_AFTER_SECONDS))),
+            Mode::Recovering(Trouble { is_passing: true, .. }) => {
+                (Code::ModeRecovering, "the log recovers from a failed write; ask again".into(), Some(1))
+            }
+            Mode::Recovering(Trouble { is_passing: false, .. }) => {
+                let message = "the log has stopped over a fault and waits for its operator; it can be read";
+                (Code::ModeRecovering, message.into(), Some(STOPPED_RETRY_AFTER_SECONDS))
+            }
             Mode::Frozen(Some(next)) => {
                 (Code::ModeFrozen, format!("the log is frozen for ever; its successor is {next}"), None)
             }
@@ -66,7 +90,7 @@ impl Mode {
 struct Causes {
     stopping: bool,
     frozen: Option<Option<String>>,
-    recovering: Option<String>,
+    recovering: Option<Trouble>,
     clock: Option<String>,
     disk_low: bool,
     read_only: Option<String>,
@@ -113,7 +137,7 @@ impl ModeCell {
     }
 
     /// The sequencer stopped, or works again.
-    pub fn set_recovering(&self, why: Option<String>) {
+    pub fn set_recovering(&self, why: Option<Trouble>) {
         self.causes().recovering = why;
     }
 
@@ -149,5 +173,18 @@ mod tests {
         assert_eq!((refused.code, retry), (Code::ModeFrozen, None));
         cell.stop();
         assert_eq!(cell.mode(), Mode::Stopping);
+    }
+
+    #[test]
+    fn what_went_wrong_inside_is_not_told_to_submitters() {
+        for (is_passing, expected) in [(true, 1), (false, 60)] {
+            let why = "Io error: /secret/000012.sst".to_owned();
+            let (refused, retry) = Mode::Recovering(Trouble { why, is_passing }).refusal().expect("refuses");
+            assert!(!refused.message.contains("secret"), "{}", refused.message);
+            assert_eq!(retry, Some(expected));
+        }
+        let (refused, retry) = Mode::ClockJump("the clock says 1970".into()).refusal().expect("refuses");
+        assert!(!refused.message.contains("1970"), "{}", refused.message);
+        assert_eq!(retry, Some(60));
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use proto::dsse::Envelope;
-use proto::fold::{Submission, check_signatures};
-use tokio::sync::{oneshot, watch};
+use proto::fold::{KeyCache, Submission, check_signatures};
+use tokio::sync::watch;
 
-use super::{IssuerLimit, Log, ModeCell, Stats};
+use super::{IssuerLimit, Log, ModeCell, Stats, Trouble, reports};
 use crate::clock::{ClockJump, LogClock, TimeSource};
 use crate::sequencer::{
-    self, Events, Halt, Item, Outcome, Published, Queue, QueueLimits, Sequencer, StoredState, Submitted,
+    self, Events, Halt, Item, Outcome, Published, Queue, QueueLimits, Reply, Sequencer, StoredState, Submitted,
 };
 use crate::signer::{HeadSigner, LogKeys};
 use crate::store::{Store, StoreError};
@@ -95,6 +95,8 @@ impl Log {
             newer,
             modes,
             issuers: Log::issuer_limiter(config.issuer),
+            reports: reports::limiter(),
+            known_keys: KeyCache::default(),
             checks: Log::check_permits(),
             sequencer: Mutex::new(Some(thread)),
             stats,
@@ -143,13 +145,14 @@ pub(crate) fn append_alone(
     let submission = Submission::from_envelope(envelope).map_err(|e| refused(&e))?;
     let digest = submission.digest();
     let checked = check_signatures(submission, &StoredState(&**store)).map_err(|e| refused(&e))?;
-    let (reply, mut answer) = oneshot::channel();
-    let item = Item { submitted: Submitted::Checked(Box::new(checked)), digest, reply };
+    let (reply, mut answers) = Reply::single();
+    let item = Item { submitted: Submitted::Checked(checked), digest, reply };
     let (sequencer, published) =
         sequencer.append(vec![item], &|_| ()).map_err(|halted| OpenError::Halted(halted.into_why()))?;
-    match (answer.try_recv(), published) {
-        (Ok(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
-        (Ok(Outcome::Refused(why) | Outcome::Undecided(why)), _) => Err(refused(&why)),
+    let answer = answers.try_recv().ok().and_then(|mut answers| answers.pop().flatten());
+    match (answer, published) {
+        (Some(Outcome::Accepted(_)), Some(published)) => Ok((sequencer, published)),
+        (Some(Outcome::Refused { why, .. } | Outcome::Undecided(why)), _) => Err(refused(&why)),
         _ => Err(refused(&"the claim is in the log already")),
     }
 }
@@ -159,7 +162,8 @@ fn run_guarded(sequencer: Sequencer, queue: &Queue, shown: &Shown) {
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sequencer::run(sequencer, queue, shown)));
     if ran.is_err() {
         tracing::error!("the sequencer's thread ended in a panic; restart the log, which then recovers");
-        shown.modes.set_recovering(Some("the sequencer failed; the operator must restart the log".into()));
+        let why = "the sequencer failed; the operator must restart the log".into();
+        shown.modes.set_recovering(Some(Trouble { why, is_passing: false }));
         queue.close();
         while let Some(items) = queue.drain(Duration::ZERO) {
             drop(items); // whoever waits is told to ask again
@@ -198,7 +202,11 @@ impl Events for Shown {
 
     fn halted(&self, why: &Halt) {
         self.stats.halted();
-        self.modes.set_recovering(Some(why.to_string()));
+        self.still_halted(why);
+    }
+
+    fn still_halted(&self, why: &Halt) {
+        self.modes.set_recovering(Some(Trouble { why: why.to_string(), is_passing: why.is_passing() }));
     }
 
     fn recovered(&self) {

@@ -21,6 +21,11 @@ struct ByCode {
     code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kept {
+    kept: &'static str,
+}
+
 /// Counters of one log. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Stats {
@@ -30,6 +35,7 @@ pub struct Stats {
     repeated: Counter,
     refused: Family<ByCode, Counter>,
     halts: Counter,
+    fork_reports: Family<Kept, Counter>,
 }
 
 impl Default for Stats {
@@ -41,6 +47,7 @@ impl Default for Stats {
             repeated: Counter::default(),
             refused: Family::default(),
             halts: Counter::default(),
+            fork_reports: Family::default(),
         }
     }
 }
@@ -62,6 +69,8 @@ impl Stats {
         );
         registry.register("claims_refused", "Submissions refused, by reason code", self.refused.clone());
         registry.register("sequencer_halts", "Times that the sequencer stopped and had to recover", self.halts.clone());
+        let help = "Claims of enrolled issuers that name a head which is not this log's";
+        registry.register("fork_reports", help, self.fork_reports.clone());
     }
 
     /// A batch was answered. Empty batches, which only stamp the head again, do not count.
@@ -79,6 +88,11 @@ impl Stats {
             Ok(false) => self.repeated.inc(),
             Err(code) => self.refused.get_or_create(&ByCode { code: code.as_str() }).inc(),
         };
+    }
+
+    /// An issuer reported a fork, and the report is kept or not.
+    pub(super) fn fork_report(&self, kept: bool) {
+        self.fork_reports.get_or_create(&Kept { kept: if kept { "yes" } else { "no" } }).inc();
     }
 
     /// The sequencer stopped.

@@ -31,17 +31,17 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 async fn code(log: &TestLog, envelope: &proto::dsse::Envelope) -> Code {
-    log.log.submit(body(envelope), false).await.expect_err("refused").refused.code
+    log.log.submit(body(envelope)).await.expect_err("refused").refused.code
 }
 
 #[tokio::test]
 async fn the_answer_carries_the_proof() {
     let test = TestLog::start();
-    let answer = test.log.submit(body(&acme()), false).await.expect("enrolled");
+    let answer = test.log.submit(body(&acme())).await.expect("enrolled");
     assert!(answer.created);
     assert_eq!(answer.receipt.index, LeafIndex(1));
     let envelope = support("CAM-3", "2031-03");
-    let answer = test.log.submit(body(&envelope), false).await.expect("logged");
+    let answer = test.log.submit(body(&envelope)).await.expect("logged");
     assert_eq!(answer.receipt.index, LeafIndex(2));
     assert_eq!(answer.receipt.links.constitution, Some(LeafIndex(0)));
     assert_eq!(answer.receipt.links.registry, Some(LeafIndex(1)));
@@ -51,7 +51,7 @@ async fn the_answer_carries_the_proof() {
     assert_eq!(included.index, LeafIndex(2));
     assert!(included.head.log_time.is_some());
     // The same again: the first receipt's index and time, and no second entry.
-    let again = test.log.submit(body(&envelope), false).await.expect("known");
+    let again = test.log.submit(body(&envelope)).await.expect("known");
     assert!(!again.created);
     assert_eq!((again.receipt.index, again.receipt.timestamp), (answer.receipt.index, answer.receipt.timestamp));
     assert_eq!(test.log.published().head.size, TreeSize(3));
@@ -62,17 +62,17 @@ async fn refusals_are_coded_and_signed() {
     let test = TestLog::start();
     let early = support("CAM-3", "2031-03");
     assert_eq!(code(&test, &early).await, Code::KeyUnknown);
-    test.log.submit(body(&acme()), false).await.expect("enrolled");
+    test.log.submit(body(&acme())).await.expect("enrolled");
     let mut other = support_claim("CAM-3", "2031-03");
     other["role"] = json!("researcher");
-    let declined = test.log.submit(body(&sign(&other, &[number::ACME_SIGN])), false).await.expect_err("refused");
+    let declined = test.log.submit(body(&sign(&other, &[number::ACME_SIGN]))).await.expect_err("refused");
     assert_eq!(declined.refused.code, Code::RightRole);
     let note = declined.refusal_note.expect("a validly signed claim gets a signed refusal");
     let log = Verifier::new(&Vkey::parse(&log_keys().log_vkey()).unwrap()).unwrap();
     assert_eq!(Refusal::verify(note.as_bytes(), &log).unwrap().code, Code::RightRole);
     let mut forged = early.clone();
     forged.payload[10] ^= 1;
-    assert!(test.log.submit(body(&forged), false).await.is_err());
+    assert!(test.log.submit(body(&forged)).await.is_err());
     let stripped_twice = sign(&support_claim("CAM-3", "2031-03"), &[number::ACME_SIGN, number::ACME_ADMIN]);
     assert_eq!(code(&test, &stripped_twice).await, Code::SignatureExtra);
     let mut anchored = support_claim("CAM-3", "2031-03");
@@ -88,17 +88,17 @@ async fn refusals_are_coded_and_signed() {
     assert_eq!(reports, 1, "a fork report is kept");
     let root = test.log.root_at(TreeSize(2)).unwrap();
     anchored["logs"] = json!([{"origin": ORIGIN, "size": 2, "root": root.to_base64()}]);
-    assert!(test.log.submit(body(&sign(&anchored, &[number::ACME_SIGN])), false).await.is_ok());
+    assert!(test.log.submit(body(&sign(&anchored, &[number::ACME_SIGN]))).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_at_once_make_a_log_without_gaps() {
     let test = TestLog::start();
-    test.log.submit(body(&acme()), false).await.expect("enrolled");
+    test.log.submit(body(&acme())).await.expect("enrolled");
     let mut tasks = Vec::new();
     for i in 0..600 {
         let (log, envelope) = (test.log.clone(), support(&format!("CAM-{}", i % 300), "2031-03"));
-        tasks.push(tokio::spawn(async move { log.submit(body(&envelope), false).await }));
+        tasks.push(tokio::spawn(async move { log.submit(body(&envelope)).await }));
     }
     let mut created = 0;
     for task in tasks {
@@ -113,7 +113,7 @@ async fn many_at_once_make_a_log_without_gaps() {
 #[tokio::test]
 async fn a_clock_that_jumps_stops_claims_not_reads() {
     let test = TestLog::start();
-    test.log.submit(body(&acme()), false).await.expect("enrolled");
+    test.log.submit(body(&acme())).await.expect("enrolled");
     test.time.set_wall(START_MS + 3_600_000);
     let first = code(&test, &support("CAM-3", "2031-03")).await;
     assert_eq!(first, Code::ClockJump);
@@ -127,7 +127,7 @@ async fn a_log_opens_again_and_never_below_what_was_signed() {
     let memory = MemoryStore::new(ORIGIN);
     let old: Arc<dyn Store> = Arc::new(memory.reopen());
     let test = TestLog::start_on(old).unwrap();
-    test.log.submit(body(&acme()), false).await.expect("enrolled");
+    test.log.submit(body(&acme())).await.expect("enrolled");
     let shown = test.log.published();
     let (time, signer) = (test.time.clone(), test.signer.clone());
     drop(test);
@@ -145,9 +145,39 @@ async fn an_outsider_changes_no_rules_and_stops_nobody() {
     claim["body"]["operator_keys"] =
         json!([{"alg": "ed25519", "spki": proto::b64::encode(key(99).public().to_spki())}]);
     claim["effective"] = json!("2027-03-01T00:00:00Z");
-    let declined = test.log.submit(body(&sign(&claim, &[99])), false).await.expect_err("refused");
+    let declined = test.log.submit(body(&sign(&claim, &[99]))).await.expect_err("refused");
     assert_eq!(declined.refused.code, Code::RightOperator, "{}", declined.refused);
-    assert!(test.log.submit(body(&acme()), false).await.is_ok(), "the log goes on");
+    assert!(test.log.submit(body(&acme())).await.is_ok(), "the log goes on");
+}
+
+/// The key was unknown when the claims were checked, so the sequencer is the first to see whose they are.
+#[tokio::test]
+async fn a_false_anchor_is_refused_also_right_behind_the_enrolment_of_its_key() {
+    let test = TestLog::start();
+    let root = test.log.root_at(TreeSize(1)).unwrap().to_base64();
+    let anchored = |model: &str, size: u64, root: &str| {
+        let mut claim = support_claim(model, "2031-03");
+        claim["logs"] = json!([{"origin": ORIGIN, "size": size, "root": root}]);
+        body(&sign(&claim, &[number::ACME_SIGN]))
+    };
+    let other = proto::hash::Hash::EMPTY_ROOT.to_base64();
+    let group = vec![body(&acme()), anchored("A", 1, &other), anchored("B", 2, &root), anchored("C", 1, &root)];
+    let mut answers = test.log.submit_in_turn(group, crate::log::Turns::default().take()).await;
+    assert_eq!(answers.pop().unwrap().expect("our own head").receipt.index, LeafIndex(2));
+    for _ in 0..2 {
+        let declined = answers.pop().unwrap().expect_err("not our head");
+        assert_eq!(declined.refused.code, Code::AnchorFork);
+        assert!(declined.refusal_note.is_some(), "its signature is valid, so the refusal is signed");
+    }
+    assert!(answers.pop().unwrap().is_ok());
+    assert_eq!(test.log.published().head.size, TreeSize(3));
+    let mut reports = 0;
+    let counted = test.store.reports(None, &mut |_, _| {
+        reports += 1;
+        std::ops::ControlFlow::Continue(())
+    });
+    assert!(counted.is_ok());
+    assert_eq!(reports, 2, "both are kept as reports");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -164,7 +194,7 @@ async fn claims_of_one_stream_are_queued_in_their_order() {
     }
     for envelope in &envelopes {
         let (log, bytes, turn) = (test.log.clone(), body(envelope), turns.take());
-        tasks.push(tokio::spawn(async move { log.submit_in_turn(bytes, true, turn).await }));
+        tasks.push(tokio::spawn(async move { log.submit_in_turn(vec![bytes], turn).await.remove(0) }));
     }
     for (i, task) in tasks.into_iter().enumerate() {
         let answer = task.await.unwrap().unwrap_or_else(|declined| panic!("line {i}: {:?}", declined.refused));
@@ -178,7 +208,7 @@ async fn the_operator_cannot_stop_its_own_log_by_rules_it_does_not_know() {
     let mut claim = constitution_claim();
     claim["body"]["rules_version"] = json!(2);
     claim["effective"] = json!("2027-03-01T00:00:00Z");
-    let declined = test.log.submit(body(&sign(&claim, &[number::OPERATOR])), false).await.expect_err("refused");
+    let declined = test.log.submit(body(&sign(&claim, &[number::OPERATOR]))).await.expect_err("refused");
     assert_eq!(declined.refused.code, Code::SlotConstitution);
     assert_eq!(declined.refused.pointer.as_deref(), Some("/body/rules_version"));
 }

@@ -6,15 +6,16 @@ use proto::entry::{Links, SignatureBy};
 use proto::fold::{Checked, Submission};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis};
-use tokio::sync::oneshot;
+
+use super::reply::Reply;
 
 /// A claim, with or without its signatures checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Submitted {
     /// Every signature verifies.
-    Checked(Box<Checked>),
+    Checked(Checked),
     /// A key was not known when it was looked up; a claim queued before may enrol it.
-    KeyUnknown(Box<Submission>),
+    KeyUnknown(Submission),
 }
 
 impl Submitted {
@@ -35,7 +36,7 @@ pub struct Item {
     /// Digest over its id and signatures, taken when it arrived: what is stored is compared with it.
     pub digest: Hash,
     /// Where the answer goes. Nobody may be listening any more.
-    pub reply: oneshot::Sender<Outcome>,
+    pub reply: Reply,
 }
 
 impl Item {
@@ -77,7 +78,12 @@ pub enum Outcome {
     /// The claim id is in the log already, at this index.
     Known(LeafIndex),
     /// The rules refuse it.
-    Refused(Refused),
+    Refused {
+        /// Why.
+        why: Refused,
+        /// Whether every signature verifies: then the refusal is signed, whatever was known when the claim arrived.
+        signed: bool,
+    },
     /// The outcome is not known: a write failed, or the log stops. Asking again is safe.
     Undecided(Refused),
 }

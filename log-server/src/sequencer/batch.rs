@@ -5,18 +5,20 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use proto::code::{Code, Refused};
 use proto::entry::{Entry, Links};
-use proto::fold::{self, Checked, Stop, Submission, check_signatures};
+use proto::fold::{self, Checked, Stop, check_signatures, entry_digest};
 use proto::hash::Hash;
-use proto::merkle::{CompactRange, consistency_proof, inclusion_proof};
+use proto::merkle::{CompactRange, InclusionProofs, consistency_proof};
 use proto::num::{LeafIndex, Millis, TreeSize};
 
+use super::anchor::wrong_anchor;
 use super::answer::{Accepted, Item, Outcome, Submitted};
 use super::overlay::{Overlay, StoredState};
 use super::recover::{Halt, Halted};
 use super::run::RESTAMP_AFTER;
 use super::{Published, Sequencer, leaf};
+use crate::clock::ClockJump;
 use crate::signer::HeadToSign;
-use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TILE_LEVELS, TileRun};
+use crate::store::{Batch, Commit, Head, HeadKey, SignedHead, StoreError, TileRun};
 
 /// A claim of this batch that becomes an entry.
 struct Taken {
@@ -45,9 +47,8 @@ impl Sequencer {
         let asked_to_stamp = items.is_empty();
         let now = match self.core.clock.now() {
             Ok(now) => now,
-            Err(jump) => {
-                let refused = Refused::new(Code::ClockJump, jump.to_string());
-                answer_all(items, &Outcome::Undecided(refused));
+            Err(_) => {
+                answer_all(items, &Outcome::Undecided(ClockJump::refused()));
                 return Ok((self, None));
             }
         };
@@ -66,8 +67,12 @@ impl Sequencer {
             // Never tried, by the store's own word: nothing is in doubt, and nothing has to be recovered.
             Commit::DefinitelyNot(error @ StoreError::DiskLow { .. }) => {
                 tracing::warn!(%error, "a batch was not written");
-                answer_all(plan.taken.into_iter().map(|taken| taken.item), &Outcome::Undecided(no_room()));
-                answer_known(plan.known);
+                let first = plan.batch.first;
+                // A twin of a claim of this batch is in no log either.
+                let (known, twins): (Vec<_>, Vec<_>) = plan.known.into_iter().partition(|(_, index)| *index < first);
+                let unwritten = plan.taken.into_iter().map(|taken| taken.item);
+                answer_all(unwritten.chain(twins.into_iter().map(|(item, _)| item)), &Outcome::Undecided(no_room()));
+                answer_known(known);
                 Ok((self, None))
             }
             Commit::DefinitelyNot(error) => Err(self.halt(plan, Halt::NotWritten(error))),
@@ -81,6 +86,7 @@ impl Sequencer {
         if let Err(halt) = self.read_back(&plan) {
             return Err(self.halt(plan, halt));
         }
+        self.recent.stored(&plan.batch.state);
         self.head = Some(plan.batch.head);
         self.tree.set_size(plan.batch.head.size);
         let published = match self.show(previous.map_or(TreeSize(0), |head| head.size)) {
@@ -89,18 +95,30 @@ impl Sequencer {
         };
         self.range = plan.range;
         publish(&published); // before anyone is answered: who asks for what was just acknowledged finds it
-        for taken in plan.taken {
-            let outcome = match inclusion_proof(&self.tree, taken.index, published.head.size) {
-                Ok(inclusion) => accepted(&taken, plan.timestamp, inclusion, &published),
+        self.answer_taken(plan.taken, plan.timestamp, &published);
+        answer_known(plan.known);
+        Ok((self, Some(published)))
+    }
+
+    /// Answers the claims that became entries, each with its proof.
+    fn answer_taken(&self, taken: Vec<Taken>, timestamp: Millis, published: &Published) {
+        let mut proofs = match InclusionProofs::new(&self.tree, published.head.size) {
+            Ok(proofs) => proofs,
+            Err(error) => {
+                tracing::error!(%error, "inclusion proofs could not be made");
+                return answer_all(taken.into_iter().map(|taken| taken.item), &Outcome::Undecided(ask_again()));
+            }
+        };
+        for taken in taken {
+            let outcome = match proofs.of(taken.index) {
+                Ok(inclusion) => accepted(&taken, timestamp, inclusion.to_vec(), published),
                 Err(error) => {
                     tracing::error!(index = taken.index.0, %error, "an inclusion proof could not be made");
                     Outcome::Undecided(ask_again())
                 }
             };
-            let _gone = taken.item.reply.send(outcome); // a client that hung up changes nothing
+            taken.item.reply.send(outcome);
         }
-        answer_known(plan.known);
-        Ok((self, Some(published)))
     }
 
     fn halt(self, plan: Plan, halt: Halt) -> Halted {
@@ -113,7 +131,7 @@ impl Sequencer {
     /// Decides on each claim in its turn.
     fn plan(&self, items: Vec<Item>, now: Millis) -> Result<Plan, Halt> {
         let first = LeafIndex(self.head.map_or(0, |head| head.size.0));
-        let mut overlay = Overlay::new(&*self.core.store);
+        let mut overlay = Overlay::new(&*self.core.store, &self.recent);
         let mut plan = Plan {
             timestamp: now,
             taken: Vec::with_capacity(items.len()),
@@ -156,32 +174,45 @@ impl Sequencer {
         let index = LeafIndex(plan.batch.first.0 + plan.taken.len() as u64);
         let (item, checked) = match checked(item, overlay) {
             Ok(found) => found,
-            Err((item, stop)) => return refuse_or_halt(item, stop),
+            Err((item, stop)) => return refuse_or_halt(item, stop, false),
         };
-        match fold::read::claim(overlay, &checked.id()) {
-            Ok(Some(found)) => {
-                plan.known.push((item, LeafIndex(found.index)));
-                return Ok(());
+        if let Some(anchor) = checked.anchor(self.core.store.origin()) {
+            // Compared before the queue as well, but not for claims whose key was unknown there.
+            let shown = self.head.map_or(TreeSize(0), |head| head.size);
+            match wrong_anchor(&self.tree, shown, anchor) {
+                Ok(None) => {}
+                Ok(Some(refused)) => return refuse_or_halt(item, Stop::Refused(refused), true),
+                Err(error) => {
+                    item.reply.send(Outcome::Undecided(ask_again()));
+                    return Err(Halt::Mismatch(error.to_string()));
+                }
             }
-            Ok(None) => {}
-            Err(stop) => return refuse_or_halt(item, stop),
         }
         let decision = match fold::decide(index, plan.timestamp, &checked, overlay) {
             Ok(decision) => decision,
-            Err(stop) => return refuse_or_halt(item, stop),
+            // Whatever else the rules say of a claim that is in the log: it has its answer.
+            Err(stop @ Stop::Refused(_)) => match fold::read::claim(overlay, &checked.id()) {
+                Ok(Some(found)) => {
+                    plan.known.push((item, LeafIndex(found.index)));
+                    return Ok(());
+                }
+                Ok(None) => return refuse_or_halt(item, stop, true),
+                Err(unread) => return refuse_or_halt(item, unread, true),
+            },
+            Err(stop) => return refuse_or_halt(item, stop, true),
         };
-        let bytes = match checked.to_entry(plan.timestamp, decision.links).encode() {
+        let bytes = match checked.encode_entry(plan.timestamp, decision.links) {
             Ok(bytes) if bytes.len() <= decision.max_entry_bytes => bytes,
             encoded => {
                 let length = encoded.map_or_else(|error| error.to_string(), |bytes| format!("{} bytes", bytes.len()));
                 let limit = decision.max_entry_bytes;
                 let message = format!("the entry would be too large ({length}); at most {limit} bytes fit");
-                return refuse_or_halt(item, Stop::Refused(Refused::new(Code::SizeEntry, message)));
+                return refuse_or_halt(item, Stop::Refused(Refused::new(Code::SizeEntry, message)), true);
             }
         };
         overlay.apply(decision.changes);
         let tiles = &mut plan.batch.tiles;
-        plan.range.append_collect(leaf(&bytes), &mut |level, at, hash| push_hash(tiles, level, at, hash));
+        plan.range.append_collect(leaf(&bytes), &mut |level, at, hash| TileRun::push(tiles, level, at, hash));
         plan.batch.entries.push(Bytes::from(bytes));
         plan.taken.push(Taken { item, index, links: decision.links });
         Ok(())
@@ -194,9 +225,9 @@ impl Sequencer {
         let mut bad = None;
         let mut digests = plan.taken.iter().map(|taken| taken.item.digest);
         self.core.store.entries(first..size, &mut |index, bytes| {
-            let stored = Entry::decode(bytes).ok().and_then(|entry| Submission::from_entry(&entry).ok());
+            let stored = Entry::decode(bytes).ok().map(|entry| entry_digest(&entry));
             range.append(leaf(bytes));
-            if stored.map(|stored| stored.digest()) == digests.next() {
+            if stored.is_some() && stored == digests.next() {
                 return ControlFlow::Continue(());
             }
             bad = Some(index);
@@ -231,43 +262,34 @@ impl Sequencer {
 fn checked(item: Item, overlay: &Overlay<'_>) -> Result<(Item, Checked), (Item, Stop<StoreError>)> {
     match &item.submitted {
         Submitted::Checked(checked) => {
-            let checked = (**checked).clone();
+            let checked = checked.clone();
             Ok((item, checked))
         }
-        Submitted::KeyUnknown(submission) => match check_signatures((**submission).clone(), overlay) {
+        Submitted::KeyUnknown(submission) => match check_signatures(submission.clone(), overlay) {
             Ok(checked) => Ok((item, checked)),
             Err(stop) => Err((item, stop)),
         },
     }
 }
 
-fn refuse_or_halt(item: Item, stop: Stop<StoreError>) -> Result<(), Halt> {
+/// `signed`: whether the claim's signatures verify.
+fn refuse_or_halt(item: Item, stop: Stop<StoreError>, signed: bool) -> Result<(), Halt> {
     match stop {
-        Stop::Refused(refused) => {
-            let _gone = item.reply.send(Outcome::Refused(refused));
+        Stop::Refused(why) => {
+            item.reply.send(Outcome::Refused { why, signed });
             Ok(())
         }
         // The constitution in force was known when the log started, so these rules are the ones the claim asks for.
         Stop::UnknownRules(version) => {
             let message = format!("this log does not know rules version {version}; update it first");
-            let refused = Refused::at(Code::SlotConstitution, "/body/rules_version", message);
-            let _gone = item.reply.send(Outcome::Refused(refused));
+            let why = Refused::at(Code::SlotConstitution, "/body/rules_version", message);
+            item.reply.send(Outcome::Refused { why, signed });
             Ok(())
         }
         other => {
-            let _gone = item.reply.send(Outcome::Undecided(ask_again()));
+            item.reply.send(Outcome::Undecided(ask_again()));
             Err(Halt::from(other))
         }
-    }
-}
-
-/// Adds a hash to the run it continues, or begins one; runs end at tiles' borders.
-fn push_hash(runs: &mut Vec<TileRun>, level: u8, at: u64, hash: Hash) {
-    debug_assert!(level < TILE_LEVELS);
-    let open = runs.iter_mut().rev().find(|run| run.level == level);
-    match open {
-        Some(run) if run.first + run.hashes.len() as u64 == at && !at.is_multiple_of(256) => run.hashes.push(hash),
-        _ => runs.push(TileRun { level, first: at, hashes: vec![hash] }),
     }
 }
 
@@ -286,14 +308,14 @@ fn accepted(taken: &Taken, timestamp: Millis, inclusion: Vec<Hash>, published: &
 
 fn answer_known(known: Vec<(Item, LeafIndex)>) {
     for (item, index) in known {
-        let _gone = item.reply.send(Outcome::Known(index));
+        item.reply.send(Outcome::Known(index));
     }
 }
 
 /// Gives everyone the same answer.
 pub(super) fn answer_all(items: impl IntoIterator<Item = Item>, outcome: &Outcome) {
     for item in items {
-        let _gone = item.reply.send(outcome.clone());
+        item.reply.send(outcome.clone());
     }
 }
 

@@ -9,11 +9,13 @@
 
 #![allow(clippy::result_large_err, reason = "a halted sequencer is the whole sequencer; it is moved once per fault")]
 
+mod anchor;
 mod answer;
 mod batch;
 mod overlay;
 mod queue;
 mod recover;
+mod reply;
 mod run;
 mod tiles;
 
@@ -25,11 +27,13 @@ use proto::hash::Hash;
 use proto::merkle::CompactRange;
 use proto::tile::TileTree;
 
+pub(crate) use anchor::wrong_anchor;
 pub use answer::{Accepted, Item, Outcome, Submitted};
 pub(crate) use batch::{ask_again, no_room};
 pub use overlay::StoredState;
 pub use queue::{Full, Queue, QueueLimits};
 pub use recover::{Halt, Halted};
+pub use reply::{Answers, Reply};
 pub use run::{Events, run};
 pub use tiles::StoreTiles;
 
@@ -71,6 +75,7 @@ pub struct Sequencer {
     range: CompactRange,
     /// The tree over stored tiles, for proofs.
     tree: TileTree<StoreTiles>,
+    recent: overlay::Recent,
 }
 
 impl Sequencer {

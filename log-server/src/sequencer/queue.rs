@@ -29,7 +29,7 @@ impl Default for QueueLimits {
 }
 
 /// Why an item was not taken.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Full {
     /// The queue is full; this many seconds from now it should have room.
     Full {
@@ -87,40 +87,29 @@ impl Queue {
         self.lock().items.len()
     }
 
-    /// Takes an item, or gives it back at once.
-    #[allow(clippy::result_large_err, reason = "the item goes back to its owner, who may wait for room")]
-    pub fn push(&self, item: Item) -> Result<(), (Item, Full)> {
+    /// Takes items in their order as long as there is room; what it does not take stays in `items`.
+    pub fn push(&self, items: &mut VecDeque<Item>) -> Result<(), Full> {
         let mut inner = self.lock();
-        if inner.closed {
-            return Err((item, Full::Closed));
-        }
-        let bytes = item.bytes();
-        let no_share = item.is_key_unknown() && inner.key_unknown >= (self.limits.claims / KEY_UNKNOWN_SHARE).max(1);
-        if no_share || inner.items.len() >= self.limits.claims || inner.bytes + bytes > self.limits.bytes {
-            let most = MAX_RETRY_AFTER_SECONDS;
-            let waits = |seconds: &u64| inner.items.len() as f64 <= inner.rate.max(1.0) * *seconds as f64;
-            let retry_after_seconds = (1..most).find(waits).unwrap_or(most);
-            return Err((item, Full::Full { retry_after_seconds }));
-        }
-        inner.bytes += bytes;
-        inner.key_unknown += usize::from(item.is_key_unknown());
-        inner.items.push_back(item);
+        let before = inner.items.len();
+        let taken = inner.take_from(items, &self.limits);
+        let more = inner.items.len() > before;
         drop(inner);
-        self.ready.notify_one();
-        Ok(())
+        if more {
+            self.ready.notify_one();
+        }
+        taken
     }
 
-    /// Takes an item as soon as there is room.
-    pub async fn push_when_room(&self, mut item: Item) -> Result<(), (Item, Full)> {
+    /// Takes all items, each as soon as there is room. What it did not take when the log stops stays in `items`.
+    pub async fn push_when_room(&self, items: &mut VecDeque<Item>) -> Result<(), Full> {
         loop {
             let room = self.room.notified();
             let mut room = std::pin::pin!(room);
             room.as_mut().enable(); // before the look, so that no wake-up falls between
-            match self.push(item) {
-                Err((back, Full::Full { .. })) => item = back,
+            match self.push(items) {
+                Err(Full::Full { .. }) => room.await,
                 other => return other,
             }
-            room.await;
         }
     }
 
@@ -164,6 +153,28 @@ impl Queue {
 }
 
 impl Inner {
+    fn take_from(&mut self, items: &mut VecDeque<Item>, limits: &QueueLimits) -> Result<(), Full> {
+        while let Some(item) = items.front() {
+            if self.closed {
+                return Err(Full::Closed);
+            }
+            let no_share = item.is_key_unknown() && self.key_unknown >= (limits.claims / KEY_UNKNOWN_SHARE).max(1);
+            if no_share || self.items.len() >= limits.claims || self.bytes + item.bytes() > limits.bytes {
+                return Err(Full::Full { retry_after_seconds: self.retry_after_seconds() });
+            }
+            self.bytes += item.bytes();
+            self.key_unknown += usize::from(item.is_key_unknown());
+            self.items.extend(items.pop_front());
+        }
+        Ok(())
+    }
+
+    fn retry_after_seconds(&self) -> u64 {
+        let most = MAX_RETRY_AFTER_SECONDS;
+        let is_done_in = |seconds: &u64| self.items.len() as f64 <= self.rate.max(1.0) * *seconds as f64;
+        (1..most).find(is_done_in).unwrap_or(most)
+    }
+
     /// The rate counts only while there is something to do: an idle log has not become slow.
     fn measure(&mut self, claims: usize) {
         let now = Instant::now();
@@ -180,10 +191,9 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use proto::fold::{Submission, check_signatures};
-    use tokio::sync::oneshot;
 
     use super::*;
-    use crate::sequencer::Submitted;
+    use crate::sequencer::{Reply, Submitted};
     use crate::testing;
 
     fn item(envelope: proto::dsse::Envelope, known: bool) -> Item {
@@ -193,11 +203,15 @@ mod tests {
             // An enrolment brings its own keys, so nothing needs to be in the state.
             true => {
                 let empty = std::collections::HashMap::new();
-                Submitted::Checked(Box::new(check_signatures(submission, &empty).expect("signed")))
+                Submitted::Checked(check_signatures(submission, &empty).expect("signed"))
             }
-            false => Submitted::KeyUnknown(Box::new(submission)),
+            false => Submitted::KeyUnknown(submission),
         };
-        Item { submitted, digest, reply: oneshot::channel().0 }
+        Item { submitted, digest, reply: Reply::single().0 }
+    }
+
+    fn push(queue: &Queue, item: Item) -> Result<(), Full> {
+        queue.push(&mut VecDeque::from([item]))
     }
 
     #[test]
@@ -205,14 +219,14 @@ mod tests {
         let constitution = testing::constitution();
         let queue = Queue::new(QueueLimits { claims: 16, bytes: usize::MAX });
         let stranger = |n: usize| item(testing::support(&format!("M-{n}"), "2031-03"), false);
-        let pushed = (0..16).filter(|n| queue.push(stranger(*n)).is_ok()).count();
+        let pushed = (0..16).filter(|n| push(&queue, stranger(*n)).is_ok()).count();
         assert_eq!(pushed, 16 / KEY_UNKNOWN_SHARE);
-        assert!(matches!(queue.push(stranger(99)), Err((_, Full::Full { .. }))));
+        assert!(matches!(push(&queue, stranger(99)), Err(Full::Full { .. })));
         for _ in pushed..16 {
-            queue.push(item(constitution.clone(), true)).expect("room for claims whose keys are known");
+            push(&queue, item(constitution.clone(), true)).expect("room for claims whose keys are known");
         }
-        assert!(queue.push(item(constitution.clone(), true)).is_err(), "full");
+        assert!(push(&queue, item(constitution.clone(), true)).is_err(), "full");
         assert_eq!(queue.drain(Duration::ZERO).map(|batch| batch.len()), Some(16));
-        queue.push(stranger(100)).expect("a drained queue has room for strangers again");
+        push(&queue, stranger(100)).expect("a drained queue has room for strangers again");
     }
 }

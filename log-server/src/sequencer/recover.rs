@@ -8,7 +8,7 @@ use proto::merkle::frontier;
 use proto::num::{LeafIndex, TreeSize};
 use proto::tile::TileTree;
 
-use super::overlay::StoredState;
+use super::overlay::{Recent, StoredState};
 use super::{Core, Published, Sequencer, StoreTiles, leaf};
 use crate::signer::SignError;
 use crate::store::{Head, StoreError};
@@ -91,7 +91,7 @@ impl Halted {
             Ok(range) => range,
             Err(error) => return Err(Halted::new(self.core, Halt::Mismatch(error.to_string()))),
         };
-        let mut sequencer = Sequencer { core: self.core, head, range, tree };
+        let mut sequencer = Sequencer { core: self.core, head, range, tree, recent: Recent::default() };
         match sequencer.resume() {
             Ok(published) => Ok((sequencer, published)),
             Err(halt) => Err(Halted::new(sequencer.core, halt)),

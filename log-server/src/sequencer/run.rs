@@ -23,8 +23,10 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 pub trait Events: Send {
     /// A newer head is to be shown. Called before anyone of its batch is answered.
     fn published(&self, published: Arc<Published>);
-    /// The sequencer stopped; it tries to recover if that can help.
+    /// The sequencer stopped; it tries to recover if that can help. Called once until it works again.
     fn halted(&self, why: &super::Halt);
+    /// It could not recover, for another cause than before.
+    fn still_halted(&self, why: &super::Halt);
     /// It works again.
     fn recovered(&self);
     /// Whether the machine's clock is believed.
@@ -73,9 +75,10 @@ pub fn run(mut sequencer: Sequencer, queue: &Queue, events: &dyn Events) {
 /// Recovers, or answers everyone "ask again" until it can or the log stops.
 fn wait_for_recovery(mut halted: Halted, queue: &Queue, events: &dyn Events) -> Option<Sequencer> {
     let mut wait = FIRST_RECOVERY_WAIT;
+    tracing::error!(why = %halted.why(), "the sequencer stopped");
+    events.halted(halted.why());
+    let mut said = halted.why().to_string();
     loop {
-        tracing::error!(why = %halted.why(), "the sequencer stopped");
-        events.halted(halted.why());
         let until = Instant::now() + wait;
         while Instant::now() < until {
             let items = queue.drain(until.saturating_duration_since(Instant::now()))?;
@@ -96,6 +99,12 @@ fn wait_for_recovery(mut halted: Halted, queue: &Queue, events: &dyn Events) -> 
             }
             Err(halted) => halted,
         };
+        let why = halted.why().to_string();
+        if why != said {
+            tracing::error!(%why, "the sequencer could not recover");
+            events.still_halted(halted.why());
+            said = why;
+        }
         wait = (wait * 2).min(MAX_RECOVERY_WAIT);
     }
 }

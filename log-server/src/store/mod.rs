@@ -126,7 +126,7 @@ pub trait Store: Send + Sync + 'static {
     /// follows the heads that became old since the last call.
     fn prune_heads(&self, now: Seconds) -> Result<u64, StoreError>;
 
-    /// Keeps a fork report, durably. Reports are not derived from entries; a report of the same key is replaced.
+    /// Keeps a fork report, durably, if the disk has room for more than that. Reports are not derived from entries; a report of the same key is replaced.
     fn put_report(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
     /// The fork reports, ascending by key; `after` as for [`rows`](Store::rows).

@@ -70,6 +70,18 @@ pub struct TileRun {
 }
 
 impl TileRun {
+    /// Adds a hash to the run that it continues, or begins one; runs end at tiles' borders.
+    pub fn push(runs: &mut Vec<TileRun>, level: u8, at: u64, hash: Hash) {
+        debug_assert!(level < TILE_LEVELS);
+        let open = runs.iter_mut().rev().find(|run| run.level == level);
+        match open {
+            Some(run) if run.first + run.hashes.len() as u64 == at && !at.is_multiple_of(TILE_WIDTH) => {
+                run.hashes.push(hash);
+            }
+            _ => runs.push(TileRun { level, first: at, hashes: vec![hash] }),
+        }
+    }
+
     /// Cuts neighbouring hashes of one level, the first one at `first`, into runs that each lie within one tile.
     pub fn split(level: u8, first: u64, hashes: &[Hash]) -> Vec<TileRun> {
         let mut runs = Vec::new();

@@ -116,7 +116,8 @@ fn chain(place: usize) -> Vec<Envelope> {
     chain
 }
 
-/// Claims that no log takes: of a wrong role, of a key that nobody enrols, with a broken signature, for another log.
+/// Claims that no log takes: of a wrong role, of a key that nobody enrols, with a broken signature, for another log, anchored
+/// to a head that no log showed by a key that may be enrolled in the same batch.
 fn refused() -> Vec<Envelope> {
     let mut role = support_claim("M-1", "2031-03");
     role["role"] = json!("researcher");
@@ -125,5 +126,9 @@ fn refused() -> Vec<Envelope> {
     let mut elsewhere = support_claim("M-3", "2031-03");
     elsewhere["logs"] = json!([{"origin": format!("{ORIGIN}/other")}]);
     let stranger = sign(&support_claim("M-4", "2031-03"), &[STRANGER]);
-    vec![sign(&role, &[number::ACME_SIGN]), broken, sign(&elsewhere, &[number::ACME_SIGN]), stranger]
+    let mut anchored = claim("support/v1", &issuer(0), "manufacturer", json!({"security_until": "2030-01"}));
+    anchored["subject"] = json!({"manufacturer": issuer(0), "model": "ANCHORED"});
+    anchored["logs"] = json!([{"origin": ORIGIN, "size": 1, "root": proto::hash::Hash::EMPTY_ROOT.to_base64()}]);
+    let anchored = sign(&anchored, &[FIRST_KEY + 1]);
+    vec![anchored, sign(&role, &[number::ACME_SIGN]), broken, sign(&elsewhere, &[number::ACME_SIGN]), stranger]
 }

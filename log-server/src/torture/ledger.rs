@@ -154,6 +154,8 @@ impl Events for Ledger {
 
     fn halted(&self, _: &Halt) {}
 
+    fn still_halted(&self, _: &Halt) {}
+
     fn recovered(&self) {}
 
     fn clock(&self, _: Option<ClockJump>) {}

@@ -71,6 +71,8 @@ fn speaking() -> Vec<Row> {
 fn logs(world: &World) -> Vec<Row> {
     const OTHER: &str = "a claim meant for another log";
     const ANCHOR: &str = "an anchor that is not ours";
+    const KEEP: &str = "keep that head with its signatures and show it to a monitor or the operator; to submit all the \
+                        same, sign the claim anew without an anchor (--no-anchor)";
     let meant_for = |logs: Value| promise("CAM-9", |claim| claim["logs"] = logs);
     let anchored = |model: &str, size: u64, root: &proto::hash::Hash| {
         promise(model, |claim| {
@@ -81,7 +83,7 @@ fn logs(world: &World) -> Vec<Row> {
     let (ours, other) = (world.root_at_3, proto::hash::Hash::leaf(b"another log's"));
     let fork = |at: &str, size: u64| {
         format!(
-            "the claim names the root {at} at size {size}; this log's is {}",
+            "the claim names the root {at} at size {size}; this log's is {}; {KEEP}",
             world.site.log.log.root_at(proto::num::TreeSize(size)).expect("a root").to_base64()
         )
     };
@@ -110,7 +112,11 @@ fn logs(world: &World) -> Vec<Row> {
             .with_refusal()
             .kept_as_report(),
         Row::envelope(ANCHOR, "a size that the log has not shown", &anchored("CAM-9", 1_000_000, &other))
-            .says(409, "anchor.fork", "the claim names a head of size 1000000; this log has shown {size} entries")
+            .says(
+                409,
+                "anchor.fork",
+                format!("the claim names a head of size 1000000; this log has shown {{size}} entries; {KEEP}"),
+            )
             .at("/logs")
             .with_refusal()
             .kept_as_report(),

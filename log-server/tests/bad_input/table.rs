@@ -146,7 +146,8 @@ impl Row {
                 let sent = Envelope::parse(body).expect("an envelope");
                 let id = ClaimId::of(&sent.payload_type, &sent.payload).to_string();
                 let kept = after.iter().find(|(key, _)| *key == id);
-                assert_eq!(kept.map(|(_, payload)| payload), Some(&sent.payload), "{}: {}", self.line, self.case);
+                let kept = kept.map(|(_, envelope)| Envelope::parse(envelope).expect("an envelope"));
+                assert_eq!(kept, Some(sent), "{}: {}: others can verify it", self.line, self.case);
             }
         }
     }

@@ -68,7 +68,7 @@ impl World {
         self.site.get_json("/v1/log").await["size"].as_u64().expect("a size")
     }
 
-    /// The fork reports that the log keeps: claim id and payload.
+    /// The fork reports that the log keeps: claim id and envelope.
     pub(crate) fn reports(&self) -> Vec<(String, Vec<u8>)> {
         let mut found = Vec::new();
         let mut each = |key: &[u8], value: &[u8]| {

@@ -23,7 +23,7 @@ fn a_log_is_made_served_and_stopped() {
         let answer = server.post(&envelope);
         body_of(&answer, status);
     }
-    assert_eq!(body_of(&server.get_admin("/readyz"), 200), "{\"ready\":true}");
+    assert_eq!(body_of(&server.get_admin("/readyz"), 200), "{\"mode\":\"normal\",\"ready\":true}");
     let metrics = server.get_admin("/metrics");
     for line in [
         "claimtrail_tree_size 3",

@@ -1,3 +1,4 @@
+use claimtrail_log::log::Trouble;
 use claimtrail_log::testing::{self, ORIGIN, START_MS};
 use serde_json::{Value, json};
 
@@ -20,10 +21,15 @@ async fn the_log_says_what_it_is() {
 #[tokio::test]
 async fn why_the_log_recovers_is_for_the_operator_only() {
     let site = Site::start();
-    site.log.log.modes().set_recovering(Some("disk /secret failed".into()));
+    let why = "disk /secret failed".to_owned();
+    site.log.log.modes().set_recovering(Some(Trouble { why, is_passing: false }));
     let log = site.get("/v1/log").await;
     assert_eq!(Site::ok(&log)["mode"]["name"], "recovering");
     assert!(!log.text().contains("secret"), "{}", log.text());
+    let refused = site.submit(&testing::acme()).await;
+    assert_eq!(refused.problem(), (503, "mode.recovering".into()));
+    assert!(!refused.text().contains("secret"), "{}", refused.text());
+    assert_eq!(refused.header("retry-after"), "60", "only an operator can help");
 }
 
 fn sizes(heads: &Value) -> Vec<u64> {

@@ -9,6 +9,7 @@
 
 mod changes;
 mod claims;
+mod clock;
 mod entries;
 mod find;
 mod issuers;

@@ -199,3 +199,48 @@ async fn a_line_says_when_to_come_back() {
     let alone = site.post("/v1/claims", "application/json", body).await;
     assert_eq!(line["problem"]["retry_after_seconds"].to_string(), alone.header("retry-after"));
 }
+
+/// The answers until the stream ends.
+async fn rest(body: Body) -> Vec<Value> {
+    let all = tokio::time::timeout(Duration::from_secs(10), body.collect()).await.expect("it ends").expect("whole");
+    String::from_utf8_lossy(&all.to_bytes()).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[tokio::test]
+async fn a_line_that_takes_for_ever_ends_the_stream() {
+    let stream = StreamLimits { line_timeout: Duration::from_millis(100), ..StreamLimits::default() };
+    let site = Site::with(HttpOptions { stream, ..HttpOptions::default() });
+    let (sender, body) = open(&site).await;
+    let dripping = tokio::spawn(async move {
+        let first = Bytes::from(testing::acme().to_json() + "\n{");
+        let mut sent = sender.send(Ok(first)).await;
+        let mut drip = tokio::time::interval(Duration::from_millis(10));
+        while sent.is_ok() {
+            drip.tick().await;
+            sent = sender.send(Ok(Bytes::from_static(b" "))).await;
+        }
+    });
+    let lines = rest(body).await;
+    assert_eq!(answers(&lines), [(1, 201), (2, 408)]);
+    assert_eq!(lines.last().expect("a line")["problem"]["code"], "request.incomplete");
+    dripping.await.expect("it sees the end");
+}
+
+#[tokio::test]
+async fn a_log_that_stops_answers_what_was_sent_and_ends_the_stream() {
+    let options = HttpOptions::default();
+    let stop = options.stop.clone();
+    let site = Site::with(options);
+    let (sender, body) = open(&site).await;
+    let begun = Bytes::from(testing::acme().to_json() + "\n{\"payload");
+    sender.send(Ok(begun)).await.expect("taken");
+    let mut body = body.into_data_stream();
+    let first = body.next().await.expect("an answer").expect("data");
+    assert!(String::from_utf8_lossy(&first).contains("\"status\":201"));
+    stop.cancel();
+    let lines = rest(Body::from_stream(body)).await;
+    assert_eq!(answers(&lines), [(2, 503)]);
+    assert_eq!(lines[0]["problem"]["code"], "mode.stopping");
+    assert_eq!(lines[0]["problem"]["retry_after_seconds"], 5);
+    drop(sender);
+}

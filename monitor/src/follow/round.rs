@@ -1,10 +1,11 @@
 //! One round: the log's head and everything that is new, looked at once.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use client::ErrorKind;
 use client::error::Error;
-use client::follow::{Cursor, Follow, each_newer};
+use client::follow::{Cursor, Follow, HEADS_PAGE, each_from};
 use client::tiles::{HttpTree, proof_error, tree_error};
 use proto::hash::Hash;
 use proto::merkle::{consistency_proof, root_at};
@@ -241,13 +242,15 @@ impl FollowedLog {
         }
     }
 
-    /// The heads in the log's own list that are newer than those of the last round.
+    /// The heads in the log's own list that no earlier round has judged.
     fn judge_listed(&self, cursor: &Cursor, now: Millis, findings: &mut Findings) -> Result<(), Ended> {
-        let until = self.store.heads_until()?;
-        let (mut listed, mut followed_until) = (Vec::new(), None);
-        let newest = each_newer(&self.api, &self.tiles, until, self.listed_heads, &mut |head| {
+        let from = self.store.heads_from()?;
+        let (mut listed, mut judged_until) = (Vec::new(), None);
+        let pages = self.listed_heads.div_ceil(HEADS_PAGE as usize);
+        // What is beyond these pages is for the next round.
+        each_from(&self.api, &self.tiles, from, pages, &mut |head| {
             listed.push((Seconds(head.time), head.checkpoint.clone()));
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })?;
         let mut kept = Vec::new();
         for (time, note) in &listed {
@@ -270,15 +273,16 @@ impl FollowedLog {
                 Verdict::Known => {}
                 // Made while this round ran; it is looked at again in the next one.
                 Verdict::Larger => {
-                    followed_until = Some(followed_until.unwrap_or(time.0).min(time.0));
+                    judged_until = judged_until.or(Some(*time));
                     continue;
                 }
             }
             kept.push((key_of(&head, now), note));
         }
         let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note: note.as_bytes() }).collect();
-        let heads_until = Some(followed_until.map_or(newest, |first| newest.min(first.saturating_sub(1))).max(until));
-        let batch = Batch { heads, heads_until, ..Batch::default() };
+        // The second is begun anew, because the log may sign more heads in it.
+        let heads_from = judged_until.or(listed.last().map(|(time, _)| *time)).map(|time| time.0.max(from));
+        let batch = Batch { heads, heads_from, ..Batch::default() };
         tracing::debug!(origin = self.origin(), size = cursor.range.size().0, listed = listed.len(), "round");
         Ok(self.store.commit_batch(&batch, now)?)
     }

@@ -46,7 +46,7 @@ const STOPPED: &str = "stopped";
 /// Where the rules stopped in an earlier run, until they come past it.
 const WAS_STOPPED: &str = "was-stopped";
 const HEAD: &str = "head";
-const HEADS_UNTIL: &str = "heads-until";
+const HEADS_FROM: &str = "heads-from";
 const THINNED: &str = "thinned";
 
 /// How long to wait for a database that another command holds, such as one that just ends.
@@ -71,7 +71,7 @@ pub struct Batch<'a> {
     /// The newest head that was taken.
     pub newest: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
-    pub heads_until: Option<u64>,
+    pub heads_from: Option<u64>,
 }
 
 /// The name of an origin in file names and paths: the first half of its hash in hex.
@@ -164,8 +164,8 @@ impl LogStore {
     }
 
     /// The time up to which the log's own list of heads was read.
-    pub fn heads_until(&self) -> Result<u64, Error> {
-        Ok(self.number(HEADS_UNTIL)?.unwrap_or(0))
+    pub fn heads_from(&self) -> Result<u64, Error> {
+        Ok(self.number(HEADS_FROM)?.unwrap_or(0))
     }
 
     /// Makes all of it durable, or nothing of it.
@@ -177,8 +177,8 @@ impl LogStore {
             if let Some(note) = batch.newest {
                 meta.insert(HEAD, note)?;
             }
-            if let Some(until) = batch.heads_until {
-                meta.insert(HEADS_UNTIL, until.to_be_bytes().as_slice())?;
+            if let Some(until) = batch.heads_from {
+                meta.insert(HEADS_FROM, until.to_be_bytes().as_slice())?;
             }
             Ok(())
         })

@@ -3,6 +3,7 @@
 use std::fmt;
 
 pub use crate::dsse::pae;
+use crate::dsse::pae_head;
 use crate::hash::Hash;
 
 /// The DSSE payload type of claims.
@@ -24,7 +25,7 @@ pub struct BadClaimId;
 impl ClaimId {
     /// The id of this payload.
     pub fn of(payload_type: &str, payload: &[u8]) -> ClaimId {
-        ClaimId(Hash::of(&pae(payload_type, payload)))
+        ClaimId(Hash::of_parts(&[pae_head(payload_type, payload.len()).as_bytes(), payload]))
     }
 
     /// Reads `sha256:<hex>`, strictly.

@@ -4,6 +4,7 @@
 //! speak (that is [`crate::fold`]). Checks run in the order of the fields in docs/formats.md; the first failure is
 //! the refusal. All limits are in [`limits`]; all are part of rules version 1 and never change under that name.
 
+mod assigned;
 pub mod body;
 pub mod date;
 pub mod id;

@@ -168,7 +168,7 @@ fn rel_kind(fields: &mut Fields, claim_type: &ClaimType) -> Result<RelKind, Refu
     match RelKind::parse(text.as_str()) {
         Some(RelKind::Reveal) => Err(text.bad("reveal is for a type that does not exist yet")),
         Some(kind) if kind.is_about_target() && claim_type.is_registry() => {
-            Err(text.bad(format!("{claim_type} takes new, amend and supersede; keys are revoked in issuer/v1")))
+            Err(text.bad(format!("{claim_type} takes new only; keys are revoked in issuer/v1")))
         }
         Some(kind) => Ok(kind),
         None => Err(text.bad("expected one of: new, amend, supersede, withdraw, confirm, dispute")),

@@ -239,6 +239,11 @@ fn check_fixed(body: &LogBody, current: &Constitution) -> Result<(), Refused> {
     }
 }
 
+/// What the rules need of the constitution at `index`, once it is in force; what was before it is not asked.
+pub(crate) fn constitution_record(body: &LogBody, index: u64) -> Constitution {
+    to_record(body, index, index, 0)
+}
+
 fn to_record(body: &LogBody, index: u64, previous: u64, effective_ms: u64) -> Constitution {
     let keys = |list: &[LogKey]| {
         list.iter().map(|key| EnrolledKey { id: key.key.id().0, spki: key.key.to_spki() }).collect::<Vec<_>>()

@@ -16,6 +16,7 @@
 
 mod constitution;
 mod key;
+mod keys;
 mod record;
 mod registry;
 mod right;
@@ -24,6 +25,7 @@ mod slot;
 mod submission;
 
 pub use key::StateKey;
+pub use keys::{KeyCache, KnownKey, Verify};
 pub use record::read;
 pub use record::{
     AuthorityRecord, ClaimRecord, Constitution, IssuerRecord, KeyHolder, KeyRecord, LogRecord, PendingRecovery,
@@ -31,9 +33,15 @@ pub use record::{
 };
 pub use right::RECOVERY_WAIT_MS;
 pub use row::{IssuerItem, ProductItem, RowPrefix, TrailItem, VULNERABILITY_SCHEME};
-pub use submission::{Checked, Submission, check_signatures};
+pub use submission::{
+    Checked, EnrolledKey, Submission, check_signatures, check_signatures_by, enrolled_key, entry_digest,
+};
 
 pub use constitution::CHANGE_WAIT_MS;
+
+pub(crate) use constitution::constitution_record;
+pub(crate) use registry::end_ms;
+pub(crate) use slot::slot_name;
 
 use crate::claim::ClaimType;
 use crate::code::{Code, Refused};

@@ -31,7 +31,7 @@ struct Signers {
 }
 
 /// The last instant of a date as milliseconds; dates before 1970 count as 1970.
-pub(super) fn end_ms(date: &DateText) -> u64 {
+pub(crate) fn end_ms(date: &DateText) -> u64 {
     u64::try_from(date.last_instant()).unwrap_or(0)
 }
 

@@ -91,7 +91,7 @@ impl<S: State> Step<'_, S> {
             let message = "an authorised representative names its mandate in `authority`";
             return Err(Refused::at(Code::RightAuthority, "/authority", message));
         }
-        let Some(product) = claim.product() else { return Ok(()) };
+        let Some(product) = self.checked.submission().product() else { return Ok(()) };
         let own = product.manufacturer == claim.issuer.as_str();
         let granted = authority.is_some_and(|authority| authority.from == product.manufacturer);
         let speaks_as_maker = matches!(claim.role, Role::Manufacturer | Role::AuthorisedRepresentative);

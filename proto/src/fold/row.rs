@@ -7,6 +7,7 @@
 //! |---|---|---|---|
 //! | `t` | manufacturer, model | by index | [`TrailItem`]: a claim about this product |
 //! | `i` | issuer | by index | [`TrailItem`]: a claim by this issuer |
+//! | `y` | type | by index | nothing: a claim of this type |
 //! | `p` | manufacturer, model | | [`ProductItem`] |
 //! | `r` | issuer | | [`IssuerItem`] |
 //! | `x` | scheme, value | by index | nothing: a claim that names this id |
@@ -159,6 +160,11 @@ impl RowPrefix {
         RowPrefix::new(b'i', &[issuer])
     }
 
+    /// Claims of a type.
+    pub fn by_type(claim_type: &str) -> RowPrefix {
+        RowPrefix::new(b'y', &[claim_type])
+    }
+
     /// All products.
     pub fn products() -> RowPrefix {
         RowPrefix::new(b'p', &[])
@@ -222,7 +228,7 @@ pub(super) fn write<S: State>(step: &mut Step<'_, S>, slot: Option<(u64, bool)>,
         ..TrailItem::outside_slots(step, issuer.replay)
     });
     let index = step.index;
-    if let Some((product, subject)) = claim.product().zip(claim.subject.as_ref()) {
+    if let Some((product, subject)) = step.checked.submission().product().zip(claim.subject.as_ref()) {
         step.changes.row(RowPrefix::trail(&product.manufacturer, &product.model_normalised).at(index), item.clone());
         if slot.is_some_and(|(_, is_new)| is_new) {
             let shown = ProductItem {
@@ -243,7 +249,14 @@ pub(super) fn write<S: State>(step: &mut Step<'_, S>, slot: Option<(u64, bool)>,
             step.changes.row(RowPrefix::id(VULNERABILITY_SCHEME, id).at(index), Vec::new());
         }
     }
-    step.changes.row(RowPrefix::by_issuer(claim.issuer.as_str()).at(index), item);
+    write_lists(step, item);
+}
+
+/// The rows that every claim has: in the list of its issuer's, and in the list of its type's.
+fn write_lists<S: State>(step: &mut Step<'_, S>, item: Vec<u8>) {
+    let claim = step.checked.claim();
+    step.changes.row(RowPrefix::by_issuer(claim.issuer.as_str()).at(step.index), item);
+    step.changes.row(RowPrefix::by_type(claim.claim_type.as_str()).at(step.index), Vec::new());
 }
 
 /// The scheme under which vulnerability ids (CVE and others) are found.
@@ -266,7 +279,7 @@ pub(super) fn write_constitution<S: State>(step: &mut Step<'_, S>) {
 
 fn write_registry_item<S: State>(step: &mut Step<'_, S>, replay: bool) {
     let item = record::encode(&TrailItem::outside_slots(step, replay));
-    step.changes.row(RowPrefix::by_issuer(step.checked.claim().issuer.as_str()).at(step.index), item);
+    write_lists(step, item);
 }
 
 #[cfg(test)]

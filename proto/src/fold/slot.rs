@@ -6,33 +6,39 @@
 
 use minicbor::Encoder;
 
-use super::{AuthorityRecord, ClaimRecord, SlotRecord, State, StateKey, Step, Stop, record, row};
-use crate::claim::{Claim, ClaimId, RelKind, Target};
+use super::{AuthorityRecord, Checked, ClaimRecord, SlotRecord, State, StateKey, Step, Stop, record, row};
+use crate::claim::{Claim, ClaimId, ProductKey, RelKind, Target};
 use crate::code::{Code, Refused};
 use crate::hash::Hash;
 use crate::num::LeafIndex;
 
 /// SHA-256 over the canonical CBOR of the slot's tuple.
-fn slot_name(issuer: &str, claim: &Claim, slot_key: &str) -> Hash {
-    let (manufacturer, model) = product_of(claim);
+pub(crate) fn slot_name(issuer: &str, claim: &Claim, product: Option<&ProductKey>, slot_key: &str) -> Hash {
+    let (manufacturer, model) = parts_of(product);
     let mut bytes = Vec::with_capacity(128);
     let mut out = Encoder::new(&mut bytes);
-    for part in [issuer, &manufacturer, &model, claim.claim_type.as_str(), slot_key] {
+    for part in [issuer, manufacturer, model, claim.claim_type.as_str(), slot_key] {
         let written = out.str(part).is_ok();
         debug_assert!(written, "a Vec takes every byte");
     }
     Hash::of_parts(&[&[0x85], &bytes]) // 0x85: the head of an array of five
 }
 
-fn product_of(claim: &Claim) -> (String, String) {
-    claim.product().map(|product| (product.manufacturer, product.model_normalised)).unwrap_or_default()
+/// Manufacturer and normalised model; empty without a product.
+fn product_of(checked: &Checked) -> (&str, &str) {
+    parts_of(checked.submission().product())
+}
+
+fn parts_of(product: Option<&ProductKey>) -> (&str, &str) {
+    product.map_or(("", ""), |product| (&product.manufacturer, &product.model_normalised))
 }
 
 /// The slot a claim goes to: its number is the index of its first entry.
 struct Place {
     first: u64,
     slot: SlotRecord,
-    is_new: bool,
+    /// The slot's name, when the claim is its first entry.
+    new: Option<Hash>,
 }
 
 impl<S: State> Step<'_, S> {
@@ -52,9 +58,10 @@ impl<S: State> Step<'_, S> {
             (true, Some((_, record))) => self.place_of_target(record)?,
             (true, None) => None, // about a claim of another log: in no slot here, kept as not checked
         };
-        self.links.previous = place.as_ref().filter(|place| !place.is_new).map(|place| LeafIndex(place.slot.last));
+        self.links.previous =
+            place.as_ref().filter(|place| place.new.is_none()).map(|place| LeafIndex(place.slot.last));
         self.act(place.as_mut(), target)?;
-        row::write(self, place.as_ref().map(|place| (place.first, place.is_new)), &issuer);
+        row::write(self, place.as_ref().map(|place| (place.first, place.new.is_some())), &issuer);
         if let Some(Place { first, mut slot, .. }) = place {
             slot.last = self.index.0;
             slot.entries += 1;
@@ -113,11 +120,10 @@ impl<S: State> Step<'_, S> {
 
     /// Type and product of the target are the claim's own.
     fn check_slot(&self, slot: &SlotRecord) -> Result<(), Refused> {
-        let claim = self.checked.claim();
-        if slot.claim_type != claim.claim_type.as_str() {
+        if slot.claim_type != self.checked.claim().claim_type.as_str() {
             return Err(wrong_type(&slot.claim_type));
         }
-        if (slot.manufacturer.clone(), slot.model.clone()) != product_of(claim) {
+        if (slot.manufacturer.as_str(), slot.model.as_str()) != product_of(self.checked) {
             let message = format!("the target is about {} / {}, this claim is not", slot.manufacturer, slot.model);
             return Err(Refused::at(Code::TargetSlot, "/subject", message));
         }
@@ -141,7 +147,7 @@ impl<S: State> Step<'_, S> {
             _ => None,
         };
         let owner = owner.unwrap_or_else(|| claim.issuer.as_str().to_owned());
-        let name = slot_name(&owner, claim, &slot_key);
+        let name = slot_name(&owner, claim, self.checked.submission().product(), &slot_key);
         let found = self.view.slot_of(&name)?;
         if let Some((id, record)) = target
             && record.slot != found
@@ -152,16 +158,16 @@ impl<S: State> Step<'_, S> {
         match found {
             Some(first) => {
                 let slot = self.view.slot(first)?.ok_or_else(|| Stop::Corrupt(format!("slot {first}")))?;
-                Ok(Place { first, slot, is_new: false })
+                Ok(Place { first, slot, new: None })
             }
-            None => Ok(Place { first: self.index.0, slot: new_slot(owner, claim), is_new: true }),
+            None => Ok(Place { first: self.index.0, slot: new_slot(owner, self.checked), new: Some(name) }),
         }
     }
 
     fn place_of_target(&self, target: &ClaimRecord) -> Result<Option<Place>, Stop<S::Error>> {
         let Some(first) = target.slot else { return Ok(None) };
         let slot = self.view.slot(first)?.ok_or_else(|| Stop::Corrupt(format!("slot {first}")))?;
-        Ok(Some(Place { first, slot, is_new: false }))
+        Ok(Some(Place { first, slot, new: None }))
     }
 
     /// Changes the heads: the target leaves them when it is replaced or withdrawn, a claim with a body joins them.
@@ -196,9 +202,7 @@ impl<S: State> Step<'_, S> {
         }
         if let (true, Some(place)) = (own.full, place) {
             self.link_last(&mut touched, place, &mut own)?;
-            if place.is_new {
-                let name =
-                    slot_name(&place.slot.issuer, checked.claim(), &checked.claim().slot_key().unwrap_or_default());
+            if let Some(name) = place.new {
                 self.changes.state.push((StateKey::SlotOf(&name).encode(), record::encode(&place.first)));
             }
         }
@@ -277,9 +281,10 @@ impl Touched {
     }
 }
 
-fn new_slot(issuer: String, claim: &Claim) -> SlotRecord {
-    let (manufacturer, model) = product_of(claim);
-    let claim_type = claim.claim_type.as_str().to_owned();
+fn new_slot(issuer: String, checked: &Checked) -> SlotRecord {
+    let (manufacturer, model) = product_of(checked);
+    let (manufacturer, model) = (manufacturer.to_owned(), model.to_owned());
+    let claim_type = checked.claim().claim_type.as_str().to_owned();
     SlotRecord { issuer, claim_type, manufacturer, model, last: 0, entries: 0, heads: 0, current: None }
 }
 

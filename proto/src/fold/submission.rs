@@ -1,21 +1,29 @@
 //! From an envelope or an entry to a claim whose signatures were checked.
 
-use super::{KeyHolder, State, Stop, View};
-use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE};
+use std::sync::Arc;
+
+use super::{KeyHolder, State, Stop, Verify, View};
+use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE, ProductKey};
 use crate::code::{Code, Refused};
 use crate::dsse::{Envelope, pae};
 use crate::ed25519::{KeyId, PublicKey};
-use crate::entry::{Entry, Links, MAX_SIGNATURES, SignatureBy};
+use crate::entry::{BadEntry, Entry, EntryRef, Links, MAX_SIGNATURES, SignatureBy};
 use crate::hash::Hash;
 use crate::num::{LeafIndex, Millis, TreeSize};
 
-/// A claim with the exact bytes and signatures it came with. Its form was checked, its signatures were not.
+/// A claim with the exact bytes and signatures it came with. Its form was checked, its signatures were not. Clones share
+/// everything: on its way a claim is held by whoever waits for its answer and by whoever decides on it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Submission {
+pub struct Submission(Arc<Parts>);
+
+#[derive(Debug, PartialEq)]
+struct Parts {
     payload: Vec<u8>,
     signatures: Vec<SignatureBy>,
     claim: Claim,
     id: ClaimId,
+    /// The product as slots key it: every rule about a claim asks for it, and normalising a model takes its time.
+    product: Option<ProductKey>,
 }
 
 impl Submission {
@@ -37,37 +45,39 @@ impl Submission {
         check_order(&signatures)?;
         let id = ClaimId::of(payload_type, &payload);
         let claim = Claim::parse(&payload)?;
-        Ok(Submission { payload, signatures, claim, id })
+        let product = claim.product();
+        Ok(Submission(Arc::new(Parts { payload, signatures, claim, id, product })))
     }
 
     /// The claim's id.
     pub fn id(&self) -> ClaimId {
-        self.id
+        self.0.id
     }
 
     /// The claim.
     pub fn claim(&self) -> &Claim {
-        &self.claim
+        &self.0.claim
+    }
+
+    /// The product that the claim is about, as slots key it.
+    pub fn product(&self) -> Option<&ProductKey> {
+        self.0.product.as_ref()
     }
 
     /// The signatures, ascending by key id.
     pub fn signatures(&self) -> &[SignatureBy] {
-        &self.signatures
+        &self.0.signatures
     }
 
     /// The exact payload bytes.
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        &self.0.payload
     }
 
-    /// SHA-256 over id and signatures: what a server remembers to see that stored bytes are the submitted ones.
+    /// SHA-256 over id and signatures: what a server remembers to see that stored bytes are the submitted ones. See
+    /// [`entry_digest`].
     pub fn digest(&self) -> Hash {
-        let lengths: Vec<_> = self.signatures.iter().map(|by| (by.signature.0.len() as u64).to_be_bytes()).collect();
-        let mut parts: Vec<&[u8]> = vec![&self.id.0.0];
-        for (by, length) in self.signatures.iter().zip(&lengths) {
-            parts.extend([by.key_id.0.as_slice(), length, &by.signature.0]);
-        }
-        Hash::of_parts(&parts)
+        digest(&self.0.id, &self.0.signatures)
     }
 
     /// Length of the entry that this claim becomes, by the sizes of CBOR heads (RFC 8949 §3): it is needed for every
@@ -82,14 +92,14 @@ impl Submission {
             + link(links.registry)
             + link(links.previous)
             + string(PAYLOAD_TYPE.len())
-            + string(self.payload.len())
-            + head_bytes(self.signatures.len() as u64)
-            + self.signatures.iter().map(signature).sum::<usize>()
+            + string(self.0.payload.len())
+            + head_bytes(self.0.signatures.len() as u64)
+            + self.0.signatures.iter().map(signature).sum::<usize>()
     }
 
     /// The keys that the claim itself brings, each of which must sign it.
     fn own_key(&self, id: &KeyId) -> Option<PublicKey> {
-        match &self.claim.body {
+        match &self.0.claim.body {
             Body::Issuer(body) => body.keys.iter().map(|added| added.key).find(|key| key.id() == *id),
             Body::Log(body) => {
                 body.operator_keys.iter().chain(&body.registrar_keys).map(|key| key.key).find(|key| key.id() == *id)
@@ -107,12 +117,12 @@ pub struct Checked(Submission);
 impl Checked {
     /// The claim's id.
     pub fn id(&self) -> ClaimId {
-        self.0.id
+        self.0.0.id
     }
 
     /// The claim.
     pub fn claim(&self) -> &Claim {
-        &self.0.claim
+        &self.0.0.claim
     }
 
     /// What was submitted.
@@ -122,39 +132,49 @@ impl Checked {
 
     /// Ids of the keys that signed, ascending.
     pub fn signers(&self) -> impl Iterator<Item = KeyId> + '_ {
-        self.0.signatures.iter().map(|by| by.key_id)
+        self.0.0.signatures.iter().map(|by| by.key_id)
     }
 
     /// The head of this log that the claim is anchored to: its root must be the tree's at that size.
     pub fn anchor(&self, origin: &str) -> Option<(TreeSize, Hash)> {
-        let log = self.0.claim.logs.iter().find(|log| log.origin.as_str() == origin)?;
+        let log = self.0.0.claim.logs.iter().find(|log| log.origin.as_str() == origin)?;
         Some((log.size?, log.root?))
     }
 
-    /// The entry for this claim.
-    pub fn to_entry(&self, timestamp: Millis, links: Links) -> Entry {
-        Entry {
-            timestamp,
-            links,
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            payload: self.0.payload.clone(),
-            signatures: self.0.signatures.clone(),
-        }
+    /// The bytes of the entry for this claim.
+    ///
+    /// # Errors
+    /// When they would be more than [`MAX_ENTRY_BYTES`](crate::entry::MAX_ENTRY_BYTES).
+    pub fn encode_entry(&self, timestamp: Millis, links: Links) -> Result<Vec<u8>, BadEntry> {
+        let Parts { payload, signatures, .. } = &*self.0.0;
+        EntryRef { timestamp, links, payload_type: PAYLOAD_TYPE, payload, signatures }.encode()
     }
 }
 
 /// Checks every signature. Keys are the claim's own new ones or enrolled ones; that an id names a key is a fact for
 /// ever, so it does not matter how old `state` is, only whether it knows the key yet.
 pub fn check_signatures<S: State>(submission: Submission, state: &S) -> Result<Checked, Stop<S::Error>> {
+    check_signatures_by(submission, |id| enrolled_key(id, state).map(|enrolled| enrolled.key))
+}
+
+/// As [`check_signatures`], for a caller that keeps the keys it read before, as a [`KeyCache`](super::KeyCache) does.
+pub fn check_signatures_by<E, K: Verify>(
+    submission: Submission,
+    enrolled: impl Fn(&KeyId) -> Result<K, Stop<E>>,
+) -> Result<Checked, Stop<E>> {
     // All keys are looked up before the first signature is checked: an unknown one costs no curve arithmetic.
     let key = |by: &SignatureBy| match submission.own_key(&by.key_id) {
-        Some(key) => Ok(key),
-        None => enrolled_key(&by.key_id, state),
+        Some(key) => Ok(Signer::Own(key)),
+        None => enrolled(&by.key_id).map(Signer::Enrolled),
     };
-    let keys = submission.signatures.iter().map(key).collect::<Result<Vec<_>, _>>()?;
-    let message = pae(PAYLOAD_TYPE, &submission.payload);
-    for (by, key) in submission.signatures.iter().zip(keys) {
-        key.verify(&message, &by.signature).map_err(|_| {
+    let keys = submission.signatures().iter().map(key).collect::<Result<Vec<_>, _>>()?;
+    let message = pae(PAYLOAD_TYPE, submission.payload());
+    for (by, signer) in submission.signatures().iter().zip(keys) {
+        let verified = match signer {
+            Signer::Own(key) => key.verify(&message, &by.signature),
+            Signer::Enrolled(key) => key.verify(&message, &by.signature),
+        };
+        verified.map_err(|_| {
             let text = format!(
                 "the signature of key {} does not verify over this payload (strict Ed25519); sign it anew",
                 by.key_id
@@ -163,6 +183,29 @@ pub fn check_signatures<S: State>(submission: Submission, state: &S) -> Result<C
         })?;
     }
     Ok(Checked(submission))
+}
+
+/// Where the key of a signature comes from.
+enum Signer<K> {
+    /// The claim brings it.
+    Own(PublicKey),
+    /// The log knows it.
+    Enrolled(K),
+}
+
+/// What [`Submission::digest`] gives for the claim that this entry holds, and for no other: it covers type, payload and
+/// signatures. The claim itself is not read.
+pub fn entry_digest(entry: &Entry) -> Hash {
+    digest(&ClaimId::of(&entry.payload_type, &entry.payload), &entry.signatures)
+}
+
+fn digest(id: &ClaimId, signatures: &[SignatureBy]) -> Hash {
+    let lengths: Vec<_> = signatures.iter().map(|by| (by.signature.0.len() as u64).to_be_bytes()).collect();
+    let mut parts: Vec<&[u8]> = vec![&id.0.0];
+    for (by, length) in signatures.iter().zip(&lengths) {
+        parts.extend([by.key_id.0.as_slice(), length, &by.signature.0]);
+    }
+    Hash::of_parts(&parts)
 }
 
 /// At least one signature, ascending by key id, none twice: what envelopes and entries have once they were read.
@@ -188,11 +231,22 @@ fn head_bytes(argument: u64) -> usize {
     }
 }
 
-fn enrolled_key<S: State>(id: &KeyId, state: &S) -> Result<PublicKey, Stop<S::Error>> {
+/// A key and whose it is: facts that hold for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolledKey {
+    /// The key.
+    pub key: PublicKey,
+    /// The issuer it was enrolled for; empty for a key of the operator or a registrar.
+    pub issuer: String,
+}
+
+/// The key that an id names, as the state knows it: an issuer's, a registrar's or the operator's.
+pub fn enrolled_key<S: State>(id: &KeyId, state: &S) -> Result<EnrolledKey, Stop<S::Error>> {
     let record = View { state }.key(id)?;
     match record {
         Some(record) if !matches!(record.holder, KeyHolder::Log | KeyHolder::Witness) => {
-            PublicKey::from_spki(&record.spki).map_err(|_| Stop::Corrupt(format!("key {id}")))
+            let key = PublicKey::from_spki(&record.spki).map_err(|_| Stop::Corrupt(format!("key {id}")))?;
+            Ok(EnrolledKey { key, issuer: record.issuer })
         }
         _ => {
             let message = format!("the key {id} is not enrolled in this log; enrol it with an issuer/v1 claim first");

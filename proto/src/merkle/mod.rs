@@ -34,7 +34,7 @@ mod range;
 pub use check::{BadProof, root_from_inclusion, verify_consistency, verify_inclusion};
 pub use memory::{MemoryTree, NodeMissing};
 pub use node::NodeReader;
-pub use prove::{ProofError, consistency_proof, frontier, inclusion_proof, root_at};
+pub use prove::{InclusionProofs, ProofError, consistency_proof, frontier, inclusion_proof, root_at};
 pub use range::{BadRange, CompactRange};
 
 /// No proof of a tree of at most 2^63 - 1 entries has more hashes: 63 siblings, and for consistency one more to start

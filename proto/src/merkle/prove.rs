@@ -77,6 +77,47 @@ pub fn inclusion_proof<R: NodeReader>(
     Ok(proof)
 }
 
+/// Inclusion proofs of many entries of one tree. Entries that stand beside each other share all but the lowest hashes of
+/// their proofs; what the last proof had is not read again.
+#[derive(Debug)]
+pub struct InclusionProofs<'a, R> {
+    reader: &'a R,
+    size: TreeSize,
+    /// The subtrees of the last proof, from the bottom upward, by their first entry and the one past their last.
+    last: Vec<(u64, u64)>,
+    hashes: Vec<Hash>,
+}
+
+impl<'a, R: NodeReader> InclusionProofs<'a, R> {
+    /// Proofs in the tree of `size` entries.
+    ///
+    /// # Errors
+    /// [`ProofError::TooLarge`].
+    pub fn new(reader: &'a R, size: TreeSize) -> Result<InclusionProofs<'a, R>, ProofError<R::Error>> {
+        refuse_too_large(size)?;
+        Ok(InclusionProofs { reader, size, last: Vec::new(), hashes: Vec::new() })
+    }
+
+    /// As [`inclusion_proof`]. Any order of entries is right, ascending is quick.
+    ///
+    /// # Errors
+    /// [`ProofError::Beyond`], or the reader's error.
+    pub fn of(&mut self, index: LeafIndex) -> Result<&[Hash], ProofError<R::Error>> {
+        if !index.is_in(self.size) {
+            return Err(ProofError::Beyond { index, size: self.size });
+        }
+        let wanted: Vec<(u64, u64)> = siblings(index.0, self.size.0, 0).map(|sib| (sib.start, sib.end)).collect();
+        let same = wanted.iter().rev().zip(self.last.iter().rev()).take_while(|(wanted, had)| wanted == had).count();
+        let mut hashes = Vec::with_capacity(wanted.len());
+        for (start, end) in &wanted[..wanted.len() - same] {
+            hashes.push(hash_of(self.reader, *start, *end).map_err(ProofError::Reader)?);
+        }
+        hashes.extend_from_slice(&self.hashes[self.hashes.len() - same..]);
+        (self.last, self.hashes) = (wanted, hashes);
+        Ok(&self.hashes)
+    }
+}
+
 /// The proof that the tree of `new` entries begins with the tree of `old` entries (RFC 6962 §2.1.2).
 ///
 /// Empty by convention when `old` is 0 or equals `new`. A verifier learns nothing from an empty proof for `old` = 0, and
@@ -168,6 +209,26 @@ mod tests {
         assert_eq!(consistency_proof(&tree, TreeSize(1), size), Err(ProofError::TooLarge { size }));
         assert_eq!(consistency_proof(&tree, TreeSize(0), TreeSize(3)), Ok(vec![]));
         assert_eq!(consistency_proof(&tree, TreeSize(3), TreeSize(3)), Ok(vec![]));
+    }
+
+    #[test]
+    fn many_proofs_are_the_single_ones_in_any_order_and_with_few_reads() {
+        let tree: MemoryTree = (0..700u32).map(|i| Hash::leaf(&i.to_be_bytes())).collect();
+        for size in [1, 2, 3, 255, 256, 257, 600, 699, 700].map(TreeSize) {
+            let mut many = InclusionProofs::new(&tree, size).expect("a size");
+            for index in (0..size.0).chain((0..size.0).rev()).chain((0..size.0).map(|i| i * 37 % size.0)).map(LeafIndex)
+            {
+                assert_eq!(many.of(index).expect("a proof"), inclusion_proof(&tree, index, size).expect("a proof"));
+            }
+            let index = size.next_index();
+            assert_eq!(many.of(index), Err(ProofError::Beyond { index, size }));
+        }
+        let fake = Fake { reads: Cell::new(0) };
+        let mut many = InclusionProofs::new(&fake, TreeSize(1 << 40)).expect("a size");
+        for index in (1 << 39)..(1 << 39) + 1024 {
+            assert_eq!(many.of(LeafIndex(index)).expect("a proof").len(), 40);
+        }
+        assert!(fake.reads.get() < 1024 * 3, "{} reads", fake.reads.get());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::line::{BadSignatureLine, NoteSignature};
 use super::name::KeyName;
+use super::vkey::Vkey;
 use super::{MAX_NOTE_BYTES, MAX_SIGNATURES};
 
 /// Why bytes are not a note.
@@ -115,6 +116,12 @@ impl Note {
         self.signatures.extend(more);
         check_signatures(&self.signatures)?;
         Ok(self)
+    }
+
+    /// The same note with the signature line of this key alone: what is passed on as its word. Fails when it has none.
+    pub fn only_signed_by(mut self, key: &Vkey) -> Result<Note, BadNote> {
+        self.signatures.retain(|line| line.key_hash() == key.key_hash() && line.name() == key.name());
+        if self.signatures.is_empty() { Err(BadNote::NoSignatures) } else { Ok(self) }
     }
 
     /// The bytes of the note, equal to those that were parsed: every valid note has exactly one encoding.

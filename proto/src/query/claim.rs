@@ -1,6 +1,6 @@
 //! One claim as the log has it: its entry, what it says, and what became of it.
 
-use super::standing::{self, Standing};
+use super::standing::{Standing, Standings};
 use super::time::entry_at;
 use super::{QueryError, Reader, Result};
 use crate::claim::{Claim, ClaimId};
@@ -30,15 +30,17 @@ pub struct Logged {
 /// The claim with this id, if it is among the first `size` entries.
 pub fn by_id<R: Reader>(reader: &R, id: &ClaimId, size: TreeSize) -> Result<Option<Logged>, R> {
     match read::claim(reader, id)? {
-        Some(record) if LeafIndex(record.index).is_in(size) => at(reader, LeafIndex(record.index), size).map(Some),
+        Some(record) if LeafIndex(record.index).is_in(size) => {
+            at(reader, LeafIndex(record.index), &mut Standings::at(size)).map(Some)
+        }
         _ => Ok(None),
     }
 }
 
-/// The claim at an index below `size`.
-pub fn at<R: Reader>(reader: &R, index: LeafIndex, size: TreeSize) -> Result<Logged, R> {
+/// The claim at an index, with what became of it; the claims of one answer share `standings`.
+pub fn at<R: Reader>(reader: &R, index: LeafIndex, standings: &mut Standings) -> Result<Logged, R> {
     let mut logged = without_standing(reader, index)?;
-    logged.standing = standing::of_claim(reader, &logged.id, size)?;
+    logged.standing = standings.of(reader, &logged.id)?;
     Ok(logged)
 }
 

@@ -107,5 +107,25 @@ pub struct Page<T, P> {
     pub next: Option<P>,
 }
 
-#[cfg(test)]
-mod tests;
+/// Bytes of entries in one page, beyond which it ends whatever its limit says: as text and parsed they take a few times
+/// their bytes for as long as a reader takes to read them. Every entry fits, since one alone is below 64 KiB.
+pub const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// What a signature takes in an entry: key id and signature.
+const SIGNATURE_BYTES: usize = 32 + 64;
+
+/// Room for entries in a page.
+struct Room(usize);
+
+impl Room {
+    /// Once the room is used up, the page ends.
+    fn is_used_up(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Takes a claim into the page; the last one may reach beyond.
+    fn take(&mut self, logged: &claim::Logged) {
+        let bytes = logged.entry.payload.len() + logged.entry.signatures.len() * SIGNATURE_BYTES;
+        self.0 = self.0.saturating_sub(bytes);
+    }
+}

@@ -3,8 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::claim::{Logged, at, without_standing};
+use super::standing::Standings;
 use super::trail::{MAX_SCANNED_ROWS, TrailFilter, listed, product_at};
-use super::{Direction, Page, QueryError, Reader, Result};
+use super::{Direction, MAX_PAGE_BYTES, Page, QueryError, Reader, Result, Room};
 use crate::claim::{ProductKey, Scheme};
 use crate::fold::{ProductItem, RowPrefix, TrailItem, VULNERABILITY_SCHEME};
 use crate::num::{LeafIndex, TreeSize};
@@ -40,8 +41,18 @@ pub enum Source {
     Id(FoundId),
     /// Among those of an issuer.
     Issuer(String),
-    /// Among all.
-    All,
+    /// Among those of a type.
+    Type(String),
+}
+
+impl Source {
+    fn prefix(&self) -> RowPrefix {
+        match self {
+            Source::Id(id) => RowPrefix::id(&id.scheme, &id.normalised),
+            Source::Issuer(issuer) => RowPrefix::by_issuer(issuer),
+            Source::Type(claim_type) => RowPrefix::by_type(claim_type),
+        }
+    }
 }
 
 /// Claims from a source that fit the filter, ascending from index `from`, at most `limit`, in the tree of `size` entries.
@@ -53,40 +64,48 @@ pub fn claims<R: Reader>(
     from: u64,
     limit: usize,
 ) -> Result<Page<Logged, u64>, R> {
-    let prefix = match source {
-        Source::Issuer(issuer) => {
-            let prefix = RowPrefix::by_issuer(issuer);
-            let mut fits = |value: &[u8]| TrailItem::decode(value).map(|item| filter.fits(&item));
-            let found = listed(reader, &prefix, size, LeafIndex(from), limit, &mut fits)?;
-            let items = found.items.into_iter().map(|index| at(reader, index, size)).collect::<Result<_, R>>()?;
-            return Ok(Page { items, next: found.next });
+    let candidates = match source {
+        // Their rows tell what is asked for; of the others, entries do.
+        Source::Issuer(_) => listed(reader, &source.prefix(), size, LeafIndex(from), limit, &mut |value| {
+            TrailItem::decode(value).map(|item| filter.fits(&item))
+        })?,
+        Source::Id(_) | Source::Type(_) => {
+            listed(reader, &source.prefix(), size, LeafIndex(from), MAX_READ_ENTRIES, &mut |_| Some(true))?
         }
-        Source::Id(id) => Some(RowPrefix::id(&id.scheme, &id.normalised)),
-        Source::All => None,
-    };
-    let candidates = match &prefix {
-        Some(prefix) => listed(reader, prefix, size, LeafIndex(from), MAX_READ_ENTRIES, &mut |_| Some(true))?,
-        None => all(size, from),
     };
     let mut page = Page { items: Vec::new(), next: candidates.next };
+    let (mut room, mut standings) = (Room(MAX_PAGE_BYTES), Standings::at(size));
     for index in candidates.items {
-        if page.items.len() == limit {
+        if page.items.len() == limit || room.is_used_up() {
             page.next = Some(index.0);
             break;
         }
-        let logged = without_standing(reader, index)?;
+        let mut logged = without_standing(reader, index)?;
         let issuer_fits = filter.issuer.as_ref().is_none_or(|issuer| issuer == logged.claim.issuer.as_str());
         let type_fits = filter.claim_type.as_ref().is_none_or(|wanted| wanted == logged.claim.claim_type.as_str());
         if issuer_fits && type_fits {
-            page.items.push(at(reader, index, size)?);
+            logged.standing = standings.of(reader, &logged.id)?;
+            room.take(&logged);
+            page.items.push(logged);
         }
     }
     Ok(page)
 }
 
-fn all(size: TreeSize, from: u64) -> Page<LeafIndex, u64> {
-    let end = from.saturating_add(MAX_READ_ENTRIES as u64).min(size.0);
-    Page { items: (from..end).map(LeafIndex).collect(), next: (end < size.0).then_some(end) }
+/// All claims from index `from` on, at most `limit`, in the tree of `size` entries; `next` is `size` at the end.
+pub fn changes<R: Reader>(reader: &R, size: TreeSize, from: u64, limit: usize) -> Result<(Vec<Logged>, u64), R> {
+    let end = from.saturating_add(limit as u64).min(size.0);
+    let (mut room, mut standings) = (Room(MAX_PAGE_BYTES), Standings::at(size));
+    let mut items = Vec::new();
+    for index in from..end {
+        if room.is_used_up() {
+            return Ok((items, index));
+        }
+        let logged = at(reader, LeafIndex(index), &mut standings)?;
+        room.take(&logged);
+        items.push(logged);
+    }
+    Ok((items, end))
 }
 
 /// Products that claims from a source are about, each once in a page. A product may come again in a later page.
@@ -97,12 +116,7 @@ pub fn products_of<R: Reader>(
     from: u64,
     limit: usize,
 ) -> Result<Page<(ProductKey, ProductItem), u64>, R> {
-    let prefix = match source {
-        Source::Issuer(issuer) => RowPrefix::by_issuer(issuer),
-        Source::Id(id) => RowPrefix::id(&id.scheme, &id.normalised),
-        Source::All => return Ok(Page { items: Vec::new(), next: None }),
-    };
-    let candidates = listed(reader, &prefix, size, LeafIndex(from), MAX_READ_ENTRIES, &mut |_| Some(true))?;
+    let candidates = listed(reader, &source.prefix(), size, LeafIndex(from), MAX_READ_ENTRIES, &mut |_| Some(true))?;
     let mut page: Page<(ProductKey, ProductItem), u64> = Page { items: Vec::new(), next: candidates.next };
     for index in candidates.items {
         if page.items.len() == limit {

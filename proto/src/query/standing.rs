@@ -3,7 +3,7 @@
 //! The state knows it for the newest tree. For an earlier one, or when the state is ahead of what is shown, the claims are
 //! folded again, up to that size, by the same rules: a product's rows, or one slot's entries along their links.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use super::time::entry_at;
@@ -17,7 +17,8 @@ use crate::num::{LeafIndex, TreeSize};
 /// answered without what is current, and says so.
 pub const MAX_FOLDED_ROWS: usize = 100_000;
 
-/// Entries of one slot that are walked at most for one answer, for the same reason.
+/// Entries that are walked at most for one answer, of all its slots together, for the same reason. What is beyond is
+/// answered without a standing.
 pub const MAX_WALKED_ENTRIES: usize = 10_000;
 
 /// What became of a claim.
@@ -50,8 +51,8 @@ struct Folded {
 
 #[derive(Debug, Clone, Default)]
 struct SlotHeads {
-    /// Ascending.
-    heads: Vec<LeafIndex>,
+    /// Ascending; a set, so that leaving is cheap in a slot with very many heads.
+    heads: BTreeSet<LeafIndex>,
 }
 
 impl Slots {
@@ -98,7 +99,7 @@ impl Slots {
         let about_target = kind.is_some_and(RelKind::is_about_target);
         let head = !about_target && slot.is_some();
         if let (true, Some(slot)) = (head, slot) {
-            self.slots.entry(slot).or_default().heads.push(index);
+            self.slots.entry(slot).or_default().heads.insert(index);
         }
         self.claims.insert(id, Folded { index, slot, head, withdrawn: false });
     }
@@ -109,7 +110,7 @@ impl Slots {
         if std::mem::take(&mut claim.head) {
             let index = claim.index;
             if let Some(slot) = self.slots.get_mut(&slot) {
-                slot.heads.retain(|head| *head != index);
+                slot.heads.remove(&index);
             }
         }
     }
@@ -117,12 +118,12 @@ impl Slots {
     /// What became of a claim about this product.
     pub fn standing(&self, id: &ClaimId) -> Option<Standing> {
         let claim = self.claims.get(&id.0.0)?;
-        let heads = claim.slot.and_then(|slot| self.slots.get(&slot)).map_or(&[][..], |slot| &slot.heads);
+        let heads = claim.slot.and_then(|slot| self.slots.get(&slot)).map(|slot| &slot.heads);
         Some(Standing {
-            current: claim.head && heads.last() == Some(&claim.index),
+            current: claim.head && heads.and_then(BTreeSet::last) == Some(&claim.index),
             head: claim.head,
             withdrawn: claim.withdrawn,
-            contested: heads.len() > 1,
+            contested: heads.is_some_and(|heads| heads.len() > 1),
         })
     }
 
@@ -134,44 +135,83 @@ impl Slots {
     }
 }
 
-/// What became of one claim in the tree of `size` entries, from the state where it tells, else by folding its slot's
-/// entries. `None` when the slot has too many.
-pub fn of_claim<R: Reader>(reader: &R, id: &ClaimId, size: TreeSize) -> Result<Option<Standing>, R> {
-    let Some(record) = read::claim(reader, id)? else { return Ok(None) };
-    // The claim before its slot: when the slot has not moved beyond `size` after the claim was read, then neither had
-    // the claim.
-    let Some(first) = record.slot else { return Ok(Some(Standing::default())) };
-    let slot = read::slot(reader, first)?.ok_or_else(|| QueryError::Corrupt(format!("slot {first}")))?;
-    if slot.last < size.0 {
-        let current = slot.current.is_some_and(|current| ClaimId(Hash(current)) == *id);
-        let contested = slot.heads > 1;
-        return Ok(Some(Standing { current, head: record.head, withdrawn: record.withdrawn, contested }));
-    }
-    Ok(walk(reader, first, LeafIndex(slot.last), size)?.and_then(|slots| slots.standing(id)))
+/// What became of claims in the tree of one size, for one answer: from the state where it tells, else by folding a slot's
+/// entries, each slot once and all of them within [`MAX_WALKED_ENTRIES`].
+#[derive(Debug)]
+pub struct Standings {
+    size: TreeSize,
+    /// Slots that were folded, by their first entry; `None`: one with too many entries.
+    folded: HashMap<u64, Option<Slots>>,
+    /// Entries that may still be walked.
+    left: usize,
 }
 
-/// Folds the entries of one slot below `size`, found backward along their links from the last one.
-fn walk<R: Reader>(reader: &R, first: u64, last: LeafIndex, size: TreeSize) -> Result<Option<Slots>, R> {
+impl Standings {
+    /// In the tree of `size` entries.
+    pub fn at(size: TreeSize) -> Standings {
+        Standings::walking(size, MAX_WALKED_ENTRIES)
+    }
+
+    /// The same with another bound than [`MAX_WALKED_ENTRIES`].
+    pub fn walking(size: TreeSize, entries: usize) -> Standings {
+        Standings { size, folded: HashMap::new(), left: entries }
+    }
+
+    /// What became of one claim; `None` when too many entries would have to be walked.
+    pub fn of<R: Reader>(&mut self, reader: &R, id: &ClaimId) -> Result<Option<Standing>, R> {
+        let Some(record) = read::claim(reader, id)? else { return Ok(None) };
+        // The claim before its slot: when the slot has not moved beyond `size` after the claim was read, then neither had
+        // the claim.
+        let Some(first) = record.slot else { return Ok(Some(Standing::default())) };
+        let slot = read::slot(reader, first)?.ok_or_else(|| QueryError::Corrupt(format!("slot {first}")))?;
+        if slot.last < self.size.0 {
+            let current = slot.current.is_some_and(|current| ClaimId(Hash(current)) == *id);
+            let contested = slot.heads > 1;
+            return Ok(Some(Standing { current, head: record.head, withdrawn: record.withdrawn, contested }));
+        }
+        if !self.folded.contains_key(&first) {
+            let slots = walk(reader, first, LeafIndex(slot.last), self.size, &mut self.left)?;
+            self.folded.insert(first, slots);
+        }
+        Ok(self.folded.get(&first).and_then(Option::as_ref).and_then(|slots| slots.standing(id)))
+    }
+}
+
+/// What folding needs of an entry; the entries themselves may be large.
+struct Walked {
+    index: LeafIndex,
+    id: [u8; 32],
+    kind: RelKind,
+    target: Option<[u8; 32]>,
+}
+
+/// Folds the entries of one slot below `size`, found backward along their links from the last one, as long as entries may
+/// be walked.
+fn walk<R: Reader>(
+    reader: &R,
+    first: u64,
+    last: LeafIndex,
+    size: TreeSize,
+    left: &mut usize,
+) -> Result<Option<Slots>, R> {
     let mut chain = Vec::new();
     let mut next = Some(last);
-    for _ in 0..MAX_WALKED_ENTRIES {
-        let Some(index) = next else { break };
+    while let Some(index) = next {
+        let Some(rest) = left.checked_sub(1) else { return Ok(None) };
+        *left = rest;
         let entry = entry_at(reader, index)?;
         next = entry.links.previous.filter(|previous| previous.0 >= first && *previous < index);
         if index.is_in(size) {
-            chain.push((index, entry));
+            let corrupt = |error| QueryError::Corrupt(format!("entry {index}: {error}"));
+            let claim = Claim::parse(&entry.payload).map_err(corrupt)?;
+            let id = ClaimId::of(&entry.payload_type, &entry.payload).0.0;
+            let target = claim.rel.target.as_ref().map(|target| target.id.0.0);
+            chain.push(Walked { index, id, kind: claim.rel.kind, target });
         }
     }
-    if next.is_some() {
-        return Ok(None);
-    }
     let mut slots = Slots::default();
-    for (index, entry) in chain.into_iter().rev() {
-        let corrupt = |error| QueryError::Corrupt(format!("entry {index}: {error}"));
-        let claim = Claim::parse(&entry.payload).map_err(corrupt)?;
-        let id = ClaimId::of(&entry.payload_type, &entry.payload);
-        let target = claim.rel.target.as_ref().map(|target| target.id.0.0);
-        slots.apply(index, id.0.0, Some(claim.rel.kind), target, Some(first));
+    for Walked { index, id, kind, target } in chain.into_iter().rev() {
+        slots.apply(index, id, Some(kind), target, Some(first));
     }
     Ok(Some(slots))
 }

@@ -4,13 +4,16 @@ use std::ops::ControlFlow;
 
 use super::claim::{Logged, without_standing};
 use super::standing::Slots;
-use super::{Direction, QueryError, Reader, Result};
+use super::{Direction, MAX_PAGE_BYTES, QueryError, Reader, Result, Room};
 use crate::claim::ProductKey;
 use crate::fold::{ProductItem, RowPrefix, TrailItem};
 use crate::num::{LeafIndex, TreeSize};
 
 /// Rows that one page looks at for a filter: a filter that fits nothing must not read a whole trail at once.
 pub const MAX_SCANNED_ROWS: usize = 10_000;
+
+/// Bytes of entries in each of a trail's two lists: together they make a page.
+const MAX_LIST_BYTES: usize = MAX_PAGE_BYTES / 2;
 
 /// Which claims of a product are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,13 +133,15 @@ fn current<R: Reader>(
     limit: usize,
 ) -> Result<(Vec<Logged>, Option<u64>), R> {
     let prefix = RowPrefix::trail(&product.manufacturer, &product.model_normalised);
-    let mut items = Vec::new();
+    let (mut items, mut room) = (Vec::new(), Room(MAX_LIST_BYTES));
     for (looked, index) in slots.current().into_iter().filter(|index| index.0 < below).enumerate() {
-        if items.len() == limit || looked == MAX_SCANNED_ROWS {
+        if items.len() == limit || looked == MAX_SCANNED_ROWS || room.is_used_up() {
             return Ok((items, Some(index.0 + 1)));
         }
         if fits(reader, &prefix.at(index), filter)? {
-            items.push(without_standing(reader, index)?);
+            let logged = without_standing(reader, index)?;
+            room.take(&logged);
+            items.push(logged);
         }
     }
     Ok((items, None))
@@ -167,7 +172,15 @@ fn history<R: Reader>(
     let found = listed(reader, &prefix, size, from, limit, &mut |value| {
         TrailItem::decode(value).map(|item| filter.fits(&item))
     })?;
-    let items = found.items.into_iter().map(|index| without_standing(reader, index)).collect::<Result<_, R>>()?;
+    let (mut items, mut room) = (Vec::new(), Room(MAX_LIST_BYTES));
+    for index in found.items {
+        if room.is_used_up() {
+            return Ok((items, Some(index.0)));
+        }
+        let logged = without_standing(reader, index)?;
+        room.take(&logged);
+        items.push(logged);
+    }
     Ok((items, found.next))
 }
 

@@ -28,6 +28,16 @@ pub enum TilePath {
     Entries(BundleId),
 }
 
+impl TilePath {
+    /// Whether it has all that it can ever have: then its bytes never change.
+    pub fn is_full(&self) -> bool {
+        match self {
+            TilePath::Tile(id) => id.is_full(),
+            TilePath::Entries(id) => id.is_full(),
+        }
+    }
+}
+
 impl fmt::Display for TilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

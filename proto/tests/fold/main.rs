@@ -5,6 +5,7 @@
 mod bytes;
 mod constitution;
 mod model;
+mod pages;
 mod random;
 mod receipts;
 mod recovery;

@@ -181,7 +181,7 @@ proptest! {
         let links = Links { constitution: Some(LeafIndex(0)), registry: Some(LeafIndex(1)), previous: None };
         let submission = Submission::from_envelope(World::envelope(&claim, &[SIGN])).unwrap();
         let checked = check_signatures(submission, &enrol(1).state).unwrap();
-        let length = checked.to_entry(Millis(timestamp), links).encode().unwrap().len();
+        let length = checked.encode_entry(Millis(timestamp), links).unwrap().len();
         enrol(length).ok(&claim, &[SIGN]);
         enrol(length - 1).refuse(&claim, &[SIGN], Code::SizeEntry, "-");
     }

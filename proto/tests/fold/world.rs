@@ -137,7 +137,7 @@ impl World {
         let checked = check_signatures(submission, &self.state).map_err(refused)?;
         let index = LeafIndex(self.entries.len() as u64);
         let decision = decide(index, Millis(self.now), &checked, &self.state).map_err(refused)?;
-        let bytes = checked.to_entry(Millis(self.now), decision.links).encode().unwrap();
+        let bytes = checked.encode_entry(Millis(self.now), decision.links).unwrap();
         assert!(bytes.len() <= decision.max_entry_bytes);
         let entry = Entry::decode(&bytes).unwrap();
         assert_eq!(fold::step(index, &entry, &self.state).map_err(refused)?, decision.changes);

@@ -134,12 +134,6 @@ impl Layers {
         self
     }
 
-    /// Adds this process's environment.
-    #[must_use]
-    pub fn process_environment(self, prefix: &str) -> Layers {
-        self.environment(prefix, std::env::vars_os())
-    }
-
     /// Sets a dotted key from a flag; `name` is the flag as the user wrote it, for messages. Flags that were not given
     /// (`None`) change nothing.
     #[must_use]

@@ -1,12 +1,14 @@
 //! First figures: a log on RocksDB with all its checks, loaded over loopback by the same process.
 //!
-//! `make bench` runs it. Three loads: one claim at a time on an idle log, one claim a request over many connections, and a
-//! bulk stream, all made by the library of `claimtrail hammer`. Nothing is verified here; the command does that.
+//! `make bench` runs it. Loads: one claim at a time on an idle log, one claim a request over many connections, a bulk
+//! stream, and readers of full tiles, all made by the library of `claimtrail hammer`. Nothing is verified here; the command
+//! does that. `ARGS="NAME [FACTOR]"` is one load alone (tool, idle, busy, stream, tiles), with so many times its claims.
 
 use std::error::Error;
 use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use claimtrail_log::clock::SystemTime;
 use claimtrail_log::http::{AddressLimit, HttpOptions, public_router};
@@ -16,7 +18,7 @@ use claimtrail_log::signer::FileSigner;
 use claimtrail_log::store::rocks::{RocksOptions, RocksStore};
 use claimtrail_log::testing;
 use client::api::Api;
-use client::hammer::{Claims, Form, Issuer, Kind, Maker, Options, Target, Work, enrol, run};
+use client::hammer::{Claims, Form, Issuer, Kind, Maker, Options, Read, Target, Work, enrol, run};
 use client::http::Http;
 use proto::claim::Role;
 use service::listen::{ServeOptions, Server};
@@ -38,6 +40,12 @@ const BUSY_CLAIMS: u64 = 60_000;
 const CONNECTIONS: usize = 256;
 /// Claims in one stream.
 const STREAM_CLAIMS: u64 = 100_000;
+/// Tiles that are there at least for readers, and connections that read them, for how long.
+const TILES: u64 = 40;
+const READERS: usize = 64;
+const READING: Duration = Duration::from_secs(5);
+/// Claims that fill these tiles have numbers from here on, beyond those of the loads before.
+const FILLER: u64 = 1 << 40;
 /// Requests to a server that only answers.
 const TOOL_REQUESTS: u64 = 200_000;
 /// Bytes of a payload.
@@ -45,8 +53,9 @@ const PAYLOAD_BYTES: usize = 1024;
 /// No limit of the bench's own machine should be measured.
 const UNLIMITED: NonZeroU32 = NonZeroU32::new(1_000_000).expect("not zero");
 
-/// A load: its name, how many claims, over how many connections, and whether in a stream.
+/// A load: its names, how many claims, over how many connections, and whether in a stream.
 struct Load {
+    short: &'static str,
     name: &'static str,
     claims: u64,
     connections: usize,
@@ -54,9 +63,9 @@ struct Load {
 }
 
 const LOADS: [Load; 3] = [
-    Load { name: "one at a time", claims: IDLE_CLAIMS, connections: 1, stream: false },
-    Load { name: "many connections", claims: BUSY_CLAIMS, connections: CONNECTIONS, stream: false },
-    Load { name: "one stream", claims: STREAM_CLAIMS, connections: 1, stream: true },
+    Load { short: "idle", name: "one at a time", claims: IDLE_CLAIMS, connections: 1, stream: false },
+    Load { short: "busy", name: "many connections", claims: BUSY_CLAIMS, connections: CONNECTIONS, stream: false },
+    Load { short: "stream", name: "one stream", claims: STREAM_CLAIMS, connections: 1, stream: true },
 ];
 
 fn say(line: &str) {
@@ -64,10 +73,51 @@ fn say(line: &str) {
     let _shown = writeln!(std::io::stdout(), "{line}");
 }
 
+/// What was asked for: one load by its short name, or all, and how many times its claims.
+#[derive(Clone)]
+struct Asked {
+    load: Option<String>,
+    factor: u64,
+}
+
+impl Asked {
+    fn read() -> Result<Asked> {
+        let mut arguments = std::env::args().skip(1);
+        let (load, factor) = (arguments.next(), arguments.next().map_or(Ok(1), |text| text.parse::<u64>())?);
+        let names = ["tool", "idle", "busy", "stream", "tiles"];
+        match load.as_deref() {
+            Some(load) if !names.contains(&load) => Err(format!("there is no load {load}; there are {names:?}").into()),
+            _ => Ok(Asked { load, factor: factor.max(1) }),
+        }
+    }
+
+    fn has(&self, short: &str) -> bool {
+        self.load.as_deref().is_none_or(|load| load == short)
+    }
+}
+
+/// Reads full tiles of what the loads before left; a log without a full tile is filled first.
+fn read_tiles(maker: &Maker, target: &Target) -> Result<()> {
+    let filler = Arc::new(Claims::sign(maker, FILLER..FILLER + TILES * 256, &Form::Lines, &|_| {}));
+    run(Options { work: Work::Streams(filler), connections: 1, ..Options::new(target.clone()) }, None)?;
+    let options = Options {
+        work: Work::Nothing,
+        readers: READERS,
+        reads: vec![Read::Tile],
+        duration: Some(READING),
+        ..Options::new(target.clone())
+    };
+    let outcome = run(options, None)?;
+    say(&format!("full tiles, {READERS} connections"));
+    outcome.lines().iter().for_each(|line| say(&format!("  {line}")));
+    Ok(())
+}
+
 /// Signs and sends everything. Waits for the network, so it needs a thread of its own.
-fn load(maker: &Maker, target: &Target) -> Result<()> {
+fn load(maker: &Maker, target: &Target, asked: &Asked) -> Result<()> {
     let mut first = 0;
-    for Load { name, claims, connections, stream } in LOADS {
+    for Load { name, claims, connections, stream, .. } in LOADS.into_iter().filter(|load| asked.has(load.short)) {
+        let claims = claims * asked.factor;
         let form = if stream { Form::Lines } else { Form::Requests(target.clone()) };
         let signed = Arc::new(Claims::sign(maker, first..first + claims, &form, &|_| {}));
         first += claims;
@@ -136,7 +186,10 @@ fn open(folder: &std::path::Path) -> Result<Arc<Log>> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tool_alone().await?;
+    let asked = Asked::read()?;
+    if asked.has("tool") {
+        tool_alone().await?;
+    }
     let folder = tempfile::tempdir()?;
     let log = open(folder.path())?;
     let limit = AddressLimit { per_second: UNLIMITED, burst: UNLIMITED, ..AddressLimit::default() };
@@ -149,7 +202,11 @@ async fn main() -> Result<()> {
     let registrar = testing::key(testing::number::REGISTRAR);
     enrol(&Api::new(Http::new(&target.base())?), testing::ORIGIN, &registrar, &issuers, &|| {}).await?;
     let maker = Maker::new(testing::ORIGIN, issuers, Role::Manufacturer, PRODUCTS, PAYLOAD_BYTES)?;
-    tokio::task::spawn_blocking(move || load(&maker, &target)).await??;
+    let loads = move || {
+        load(&maker, &target, &asked)?;
+        if asked.has("tiles") { read_tiles(&maker, &target) } else { Ok(()) }
+    };
+    tokio::task::spawn_blocking(loads).await??;
     let stats = log.store().stats()?;
     let size = log.published().head.size.0;
     say(&format!("{size} entries, {stats:?}"));

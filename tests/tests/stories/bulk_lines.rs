@@ -1,14 +1,17 @@
 //! Many claims at once, one envelope a line.
 
 use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
 
 use client::{compose, keyfile};
 use harness::cluster::{LogUnderTest, ORIGIN};
+use harness::process::until;
 use proto::claim::{ClaimType, PAYLOAD_TYPE};
 use proto::ed25519::SecretKey;
 use serde_json::Value;
 
-use crate::json;
+use crate::{json, log_with_acme};
 
 /// More than a tile and its bundle hold, and a part of the next.
 pub(crate) const LINES: usize = 330;
@@ -41,4 +44,27 @@ pub(crate) fn submit_many(log: &LogUnderTest, name: &str) -> Value {
     let summary = json(&log.client(&["--json", "submit", name]));
     assert_eq!((&summary["created"], &summary["rejected"]), (&LINES.into(), &0.into()), "{summary}");
     summary
+}
+
+#[test]
+fn a_receipt_does_not_wait_for_the_next_line_of_the_input() {
+    let log = log_with_acme();
+    let mut command = Command::new(&log.programs.client);
+    command.args(["--trust", "log/trust.policy", "--url", log.url(), "submit", "-"]);
+    command.current_dir(log.path()).env("CLAIMTRAIL_STATE", log.path().join("state"));
+    let mut client = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let (mut input, output) = (client.stdin.take().expect("piped"), client.stdout.take().expect("piped"));
+    let (said, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| _ = said.send(line));
+    });
+    for line in lines(&acme_key(&log), "PIPE", 2).lines() {
+        writeln!(input, "{line}").and_then(|()| input.flush()).expect("the client reads");
+        // The input stays open and silent.
+        let receipt = json(&until("a receipt while the input is silent", || hear.try_recv().ok()));
+        assert_eq!(receipt["origin"], ORIGIN, "{receipt}");
+    }
+    drop(input);
+    let status = until("the end of the client", || client.try_wait().expect("our own child"));
+    assert!(status.success(), "{status}");
 }

@@ -34,6 +34,55 @@ fn a_script_in_python_reads_the_same_tree() {
     assert!(read["signatures"].as_u64() > info["size"].as_u64(), "{read}");
 }
 
+/// Files that are judged by both: the known answers, and mutations of them that only our verifier has judged before.
+#[test]
+fn a_script_in_python_judges_misbehaviour_alike() {
+    let Some(python) = inputs::python("a_script_in_python_judges_misbehaviour_alike") else { return };
+    let vectors = workspace::root().join("proto/tests/vectors/misbehaviour-v1.json");
+    let kept = json(&std::fs::read_to_string(&vectors).expect("the vectors"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mutated = folder.path().join("mutated.json");
+    let cases = serde_json::json!({ "cases": mutations(kept["cases"].as_array().expect("cases")) });
+    std::fs::write(&mutated, cases.to_string()).expect("the mutations are written");
+    for file in [&vectors, &mutated] {
+        let mut command = Command::new(&python);
+        command.arg(workspace::root().join("tests/independent/check_misbehaviour.py")).arg("--vectors").arg(file);
+        let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().expect("the script starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let judged = json(&String::from_utf8_lossy(&output.stdout));
+        assert!(judged["cases"].as_u64() > Some(140) && judged["wrong"] == 0, "{judged}");
+    }
+}
+
+/// Every kept file once with a character changed, and once with the head, the entries or the kind of another.
+fn mutations(kept: &[serde_json::Value]) -> Vec<serde_json::Value> {
+    let mut cases = Vec::new();
+    for (n, case) in kept.iter().enumerate() {
+        let file = text(case, "file");
+        let at = file.char_indices().map(|(at, _)| at).nth(n * 7919 % file.chars().count().max(1)).unwrap_or(0);
+        cases.push(format!("{}0{}", &file[..at], file[at..].chars().skip(1).collect::<String>()));
+        let other = text(&kept[(n * 31 + 7) % kept.len()], "file");
+        let part = |file: &str, from: &str, to: &str| {
+            let (start, end) = (file.find(from)?, file.find(to)?);
+            (start < end).then(|| file[start..end].to_owned())
+        };
+        for (from, to) in [("\"heads\"", "\"entries\""), ("\"kind\"", "\"origin\""), ("\"accused\"", "\"heads\"")] {
+            if let (Some(own), Some(others)) = (part(file, from, to), part(other, from, to)) {
+                cases.push(file.replacen(&own, &others, 1));
+            }
+        }
+    }
+    let judged = |(n, file): (usize, String)| {
+        let result = match proto::misbehaviour::Misbehaviour::parse(file.as_bytes()).map(|file| file.verify()) {
+            Err(_) => "malformed",
+            Ok(Err(_)) => "not-proven",
+            Ok(Ok(_)) => "proven",
+        };
+        serde_json::json!({"name": format!("mutation {n}"), "file": file, "result": result})
+    };
+    cases.into_iter().enumerate().map(judged).collect()
+}
+
 #[test]
 fn the_published_crates_read_checkpoint_tiles_and_proof() {
     let log = log_with_acme();

@@ -7,9 +7,12 @@
     reason = "a test stops at the first surprise, and reads and writes files of its own"
 )]
 
+mod between;
 mod bulk;
 mod bulk_lines;
 mod end_to_end;
+mod evidence;
+mod forks;
 mod full_disk;
 mod hammer;
 mod import_cut;

@@ -90,6 +90,11 @@ fn refusals() {
 }
 
 #[test]
+fn operator() {
+    transcript("operator.md", acme);
+}
+
+#[test]
 fn frozen() {
     transcript("frozen.md", acme);
 }

@@ -132,6 +132,21 @@ fn standing(report: &Report, id: &str) -> Standing {
 }
 
 #[test]
+fn a_malformed_head_is_not_consistent_for_want_of_trust() {
+    let sample = sample();
+    let note = Receipt::parse(sample.receipt.as_bytes()).unwrap().checkpoint;
+    let text = note.split("\n\n").next().unwrap();
+    // The first two cannot be read as receipts already, or as notes at the latest; no text alone makes a head.
+    for broken in [format!("{text}\n\n"), format!("{text}\n\nno signature line\n"), format!("{note}rest")] {
+        let mut value: serde_json::Value = serde_json::from_str(&sample.receipt).unwrap();
+        value["checkpoint"] = broken.clone().into();
+        let receipt = value.to_string();
+        let report = report(sample.envelope.as_bytes(), Some(receipt.as_bytes()), None, None);
+        assert_eq!(report.verdict, Verdict::Malformed, "{broken:?}: {report:?}");
+    }
+}
+
+#[test]
 fn good_files_are_proven_sentence_by_sentence() {
     let (sample, trust) = (sample(), trust("none"));
     for (receipt, proof) in [(Some(sample.receipt.as_bytes()), None), (None, Some(sample.proof.as_bytes()))] {

@@ -3,6 +3,7 @@
 //! Stopping: no more connections → running requests are answered → submissions whose clients left are decided → the
 //! sequencer ends → the store is flushed and closed → the admin address goes last. A second signal ends at once.
 
+mod descriptors;
 mod metrics;
 mod watch;
 
@@ -13,6 +14,7 @@ use clap::Args;
 use prometheus_client::registry::Registry;
 use service::admin::{self, Readiness};
 use service::detached::Detached;
+use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
 use service::metrics::Metrics;
 use service::shutdown::Shutdown;
@@ -22,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, Failure, Place, open, say};
 use crate::clock::SystemTime;
 use crate::config::Config;
-use crate::http::{HttpOptions, public_router};
+use crate::http::{HttpOptions, StreamLimits, public_router};
 use crate::log::{Log, LogConfig, Mode};
 use crate::store::{Store, StoreError};
 
@@ -65,12 +67,13 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     // First of all: a signal that comes while the log recovers must not be lost.
     let stop = Shutdown::new();
     stop.on_signals().map_err(|error| Failure::new(Exit::Internal, format!("signals: {error}")))?;
+    let limits = descriptors::shared_out(config.limits.serve())?;
     // The addresses before the log: one that is taken is said at once, and nothing has been signed.
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let opened = config.clone();
     let (log, store) = blocking(move || open_log(&opened)).await??;
-    let parts = Parts::new(config, &log, &store, &stop);
+    let parts = Parts::new(config, limits, &log, &store, &stop);
     // The first look before the first claim: a full disk is known from the start.
     let first_look = parts.watch.clone();
     let low = blocking(move || first_look.look(false)).await?;
@@ -145,7 +148,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Config, log: &Arc<Log>, store: &Arc<dyn Store>, stop: &Shutdown) -> Parts {
+    fn new(config: &Config, limits: ServeLimits, log: &Arc<Log>, store: &Arc<dyn Store>, stop: &Shutdown) -> Parts {
         let mut registry = Registry::with_prefix("claimtrail");
         let requests = Metrics::register(&mut registry);
         let watch = watch::Watch::new(log.clone(), store.clone(), config.store.disk_reserve_bytes);
@@ -156,15 +159,15 @@ impl Parts {
             metrics: Some(requests.clone()),
             detached: detached.clone(),
             address_limit: config.limits.address(),
+            tile_cache_bytes: config.store.tile_cache_bytes,
+            stream: StreamLimits { line_timeout: config.limits.serve().body_total_timeout, ..StreamLimits::default() },
+            stop: stop.token(),
             ..HttpOptions::default()
         };
-        let options = ServeOptions {
-            limits: config.limits.serve(),
-            trusted_proxies: config.listen.trusted_proxies.clone(),
-            metrics: Some(requests),
-        };
+        let options =
+            ServeOptions { limits, trusted_proxies: config.listen.trusted_proxies.clone(), metrics: Some(requests) };
         let (asked, stopping) = (log.clone(), stop.token());
-        let ready = move || readiness(&asked.mode(), stopping.is_cancelled());
+        let ready = move || readiness(&asked.mode(), stopping.is_cancelled(), || asked.store().head().is_ok());
         Parts {
             public: public_router(log.clone(), http),
             admin: edge::wrap(admin::router(Arc::new(registry), ready), None),
@@ -175,27 +178,31 @@ impl Parts {
     }
 }
 
-/// A log that can be read is ready, whether it takes claims or not; one that recovers or stops is not.
-fn readiness(mode: &Mode, stopping: bool) -> Readiness {
+/// A log that can be read is ready, whether it takes claims or not; one that stops is not. While it recovers, reads mostly
+/// work; whether they do is asked.
+fn readiness(mode: &Mode, stopping: bool, is_readable: impl FnOnce() -> bool) -> Readiness {
     match mode {
         _ if stopping => Readiness::NotReady("stopping".to_owned()),
         Mode::Stopping => Readiness::NotReady("stopping".to_owned()),
-        Mode::Recovering(why) => Readiness::NotReady(format!("recovering: {why}")),
-        Mode::Normal | Mode::ReadOnly(_) | Mode::DiskLow | Mode::ClockJump(_) | Mode::Frozen(_) => Readiness::Ready,
+        Mode::Recovering(trouble) if !is_readable() => Readiness::NotReady(format!("recovering: {}", trouble.why)),
+        mode => Readiness::Ready { mode: mode.name() },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Trouble;
 
     #[test]
     fn readable_is_ready() {
-        assert_eq!(readiness(&Mode::Frozen(None), false), Readiness::Ready);
-        assert_eq!(readiness(&Mode::DiskLow, false), Readiness::Ready);
-        assert_eq!(readiness(&Mode::Normal, true), Readiness::NotReady("stopping".into()));
-        assert!(
-            matches!(readiness(&Mode::Recovering("a write failed".into()), false), Readiness::NotReady(why) if why.contains("a write failed"))
-        );
+        let ready = |mode| Readiness::Ready { mode };
+        assert_eq!(readiness(&Mode::Frozen(None), false, || true), ready("frozen"));
+        assert_eq!(readiness(&Mode::DiskLow, false, || true), ready("disk_low"));
+        assert_eq!(readiness(&Mode::Normal, true, || true), Readiness::NotReady("stopping".into()));
+        let recovering = Mode::Recovering(Trouble { why: "a write failed".into(), is_passing: true });
+        assert_eq!(readiness(&recovering, false, || true), ready("recovering"));
+        let unreadable = readiness(&recovering, false, || false);
+        assert_eq!(unreadable, Readiness::NotReady("recovering: a write failed".into()));
     }
 }

@@ -43,14 +43,22 @@ impl Lines {
         self.held.extend_from_slice(piece);
     }
 
-    /// Forgets a line that will not end.
+    /// Forgets a line that will not end; lines that did are still given out.
     pub(super) fn abandon(&mut self) {
-        *self = Lines::new(self.limit);
+        let end = self.held.iter().rposition(|byte| *byte == b'\n').map_or(self.begin, |at| self.begin.max(at + 1));
+        self.held.truncate(end);
+        self.searched = self.searched.min(end);
+        self.skipping &= end > self.begin; // the long line's end may still be there
+    }
+
+    /// Whether a line has begun and has not ended; said when [`Lines::next`] has no line left.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.skipping || self.held.len() > self.begin
     }
 
     /// The next line; with `ended` also the last one, if it has no line feed.
     pub(super) fn next(&mut self, ended: bool) -> Option<Line> {
-        let found = self.held[self.searched..].iter().position(|byte| *byte == b'\n').map(|at| self.searched + at);
+        let found = memchr::memchr(b'\n', &self.held[self.searched..]).map(|at| self.searched + at);
         let Some(end) = found else {
             self.searched = self.held.len();
             return match ended {
@@ -132,6 +140,21 @@ mod tests {
         assert_eq!(split(&[b"1234567890", b"\n"]), std::slice::from_ref(&long));
         assert_eq!(split(&[b"1234567890"]), [long]);
         assert_eq!(split(&[b""]), []);
+    }
+
+    #[test]
+    fn an_abandoned_line_takes_no_whole_one_with_it() {
+        for (text, left) in [("a\nbc", vec![whole("a")]), ("bc", vec![]), ("a\n\nbc\n", split(&[b"a\n\nbc\n"]))] {
+            let mut lines = Lines::new(LIMIT);
+            lines.push(text.as_bytes());
+            lines.abandon();
+            assert_eq!(std::iter::from_fn(|| lines.next(true)).collect::<Vec<_>>(), left, "{text:?}");
+        }
+        let mut lines = Lines::new(LIMIT);
+        lines.push(b"1234567890");
+        assert_eq!((lines.next(false), lines.is_unfinished()), (None, true));
+        lines.abandon();
+        assert_eq!((lines.next(true), lines.is_unfinished()), (None, false));
     }
 
     proptest! {

@@ -18,6 +18,8 @@ const NEW_LABEL: &str = "STORE.new";
 const LABEL_KIND: &str = "claimtrail-store/";
 const OWNER: &str = "OWNER";
 const DATABASE: &str = "db";
+/// RocksDB's file that names its newest manifest; every database has it.
+const CURRENT: &str = "CURRENT";
 
 /// Why a data folder was not opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +122,12 @@ impl Folder {
     /// Where RocksDB's files are.
     pub(super) fn database(&self) -> PathBuf {
         self.dir.join(DATABASE)
+    }
+
+    /// Whether RocksDB could open its files now: the folder may be listed and there is a descriptor to read a file with.
+    pub(super) fn can_be_read(&self) -> io::Result<()> {
+        fs::read_dir(self.database())?;
+        File::open(self.database().join(CURRENT)).map(drop)
     }
 
     /// The folder itself.

@@ -224,6 +224,8 @@ impl Store for RocksStore {
             return self.head();
         }
         tracing::warn!("recovering the store after a failed write");
+        // What is closed and cannot be opened again leaves nothing to read from: then it stays open, and in doubt.
+        folder.can_be_read().map_err(|error| StoreError::Io(error.to_string()))?;
         self.gate.take_down(Purpose::Recover)?;
         match open_database(folder, &self.settings, &self.options) {
             Ok(db) => self.gate.put_back(Some(db)),
@@ -295,6 +297,7 @@ impl Store for RocksStore {
     }
 
     fn put_report(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.check_reserve()?;
         self.write(&options::synced(), |db, write| write::report(db, write, key, value)).map_err(Failed::error)
     }
 

@@ -47,6 +47,8 @@ const LARGE_BLOCK_BYTES: usize = 16 << 10;
 const SMALL_BLOCK_BYTES: usize = 4 << 10;
 /// Bits per key in the filter of `state`: one look-up in a hundred of an absent key (a new claim's id) reads a block.
 const FILTER_BITS: f64 = 10.0;
+/// Share of a write buffer of `state` that its filter may take: ten bits for each of its records of some hundred bytes.
+const MEMTABLE_FILTER_SHARE: f64 = 0.02;
 /// Lets the kernel write back steadily and not in one burst that a synced commit would wait for.
 const WRITE_BACK_BYTES: u64 = 1 << 20;
 /// Files of RocksDB's own messages, and their size.
@@ -104,6 +106,9 @@ fn family(name: &str, cache: &Cache) -> Options {
         _ => SMALL_BLOCK_BYTES,
     });
     if name == STATE {
+        // The key of a new claim is looked up twice before it is there; what is not yet in a file has its filter, too.
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(MEMTABLE_FILTER_SHARE);
         table.set_bloom_filter(FILTER_BITS, false);
         table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
         table.set_partition_filters(true);

@@ -159,8 +159,8 @@ fn a_low_disk_refuses_commits_and_serves_reads() {
     assert!(matches!(outcome, Commit::DefinitelyNot(StoreError::DiskLow { .. })), "{outcome:?}");
     check_log(&store);
     assert!(store.disk_free().expect("known").is_some());
-    // Neither a report nor a signed head needs much room, and both are wanted most when something is wrong.
-    store.put_report(b"fork", b"seen").expect("kept");
+    // Others decide how many reports come.
+    assert!(matches!(store.put_report(b"fork", b"seen"), Err(StoreError::DiskLow { .. })));
 }
 
 #[test]
@@ -182,6 +182,26 @@ fn every_write_is_synced_but_that_of_a_signed_head() {
     // The next commit takes it along.
     log.grow(&store, 1);
     assert_eq!(synced(), before + 7);
+}
+
+/// Closing first left nothing to read from until the folder was back.
+#[test]
+fn a_recovery_that_could_not_open_the_database_again_leaves_it_open_to_read() {
+    let folders = Folders::new();
+    let store = open(&folders.path());
+    let mut log = GrowingLog::default();
+    log.grow(&store, 300);
+    store.doubt.store(true, Ordering::Release);
+    let (current, away) = (folders.path().join("db/CURRENT"), folders.path().join("away"));
+    std::fs::rename(&current, &away).expect("ours");
+    assert!(matches!(store.recover(), Err(StoreError::Io(_))));
+    check_log(&store);
+    let outcome = store.commit(log.head(), &log.clone().batch(1));
+    assert!(matches!(outcome, Commit::DefinitelyNot(StoreError::NeedsRecovery)), "{outcome:?}");
+    std::fs::rename(&away, &current).expect("ours");
+    assert_eq!(store.recover().as_ref().ok().and_then(Option::as_ref), log.head());
+    log.grow(&store, 300);
+    check_log(&store);
 }
 
 /// What a failed write leaves behind, set by hand: the device of a test does not fail when asked.

@@ -241,10 +241,8 @@ impl Machine {
             return self.end(End::Killed);
         };
         let queue = Queue::new(QueueLimits::default());
-        for item in items {
-            if queue.push(item).is_err() {
-                self.ledger.wrong("the queue is full of a few claims");
-            }
+        if queue.push(&mut items.into()).is_err() {
+            self.ledger.wrong("the queue is full of a few claims");
         }
         queue.close();
         run(*sequencer, &queue, &self.ledger.clone());

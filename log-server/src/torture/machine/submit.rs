@@ -8,11 +8,10 @@ use proto::dsse::Envelope;
 use proto::fold::{self, Stop, Submission, check_signatures};
 use proto::hash::Hash;
 use proto::num::LeafIndex;
-use tokio::sync::oneshot;
 
 use super::{Machine, Process};
 use crate::clock::{AHEAD_MS, HOLD_MS, TimeSource as _};
-use crate::sequencer::{Halt, Item, Outcome, Published, StoredState, Submitted};
+use crate::sequencer::{Answers, Halt, Item, Outcome, Published, Reply, StoredState, Submitted};
 use crate::store::{Direction, HeadKey, Store, StoreError};
 use crate::torture::claims;
 use crate::torture::store::WildStore;
@@ -22,7 +21,7 @@ pub(super) struct Asked {
     id: ClaimId,
     digest: Hash,
     payload: Vec<u8>,
-    answer: oneshot::Receiver<Outcome>,
+    answer: Answers,
     /// Its digest was spoilt in memory.
     spoilt: bool,
 }
@@ -107,7 +106,7 @@ impl Machine {
             self.sent.insert(claims::id(envelope), envelope);
             let Ok(submission) = Submission::from_envelope((*envelope).clone()) else { continue };
             let Some(submitted) = self.look(&store, submission) else { continue };
-            let (reply, answer) = oneshot::channel();
+            let (reply, answer) = Reply::single();
             let right = submitted.submission().digest();
             let mut digest = right;
             let spoilt = spoil_bit.filter(|_| std::ptr::eq(*envelope, *envelopes.last().unwrap_or(envelope)));
@@ -135,10 +134,8 @@ impl Machine {
             return None;
         }
         match check_signatures(submission.clone(), &state) {
-            Ok(checked) => Some(Submitted::Checked(Box::new(checked))),
-            Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => {
-                Some(Submitted::KeyUnknown(Box::new(submission)))
-            }
+            Ok(checked) => Some(Submitted::Checked(checked)),
+            Err(Stop::Refused(refused)) if refused.code == Code::KeyUnknown => Some(Submitted::KeyUnknown(submission)),
             Err(Stop::Refused(refused)) => {
                 self.ledger.see(|model| model.refused(id, digest, &refused));
                 None
@@ -150,21 +147,23 @@ impl Machine {
     /// Holds every answer against all that was said before.
     pub(super) fn hear(&mut self, asked: Vec<Asked>) {
         for Asked { id, digest, payload, mut answer, spoilt } in asked {
-            match answer.try_recv() {
-                Ok(Outcome::Accepted(accepted)) => {
+            match answer.try_recv().ok().and_then(|mut answers| answers.pop().flatten()) {
+                Some(Outcome::Accepted(accepted)) => {
                     if spoilt {
                         self.ledger.wrong(format!("{id} was accepted although its bytes were spoilt in memory"));
                     }
                     self.plan.count("· claims acknowledged");
                     self.ledger.see(|model| model.accepted(&accepted, digest, &payload));
                 }
-                Ok(Outcome::Known(index)) => self.ledger.see(|model| model.known(id, index)),
-                Ok(Outcome::Refused(refused)) if refused.code == Code::EntryTime => {
+                Some(Outcome::Known(index)) => self.ledger.see(|model| model.known(id, index)),
+                Some(Outcome::Refused { why: refused, .. }) if refused.code == Code::EntryTime => {
                     self.ledger.see(|_| Err(format!("the log's own time refuses {id}: {refused}")));
                 }
-                Ok(Outcome::Refused(refused)) => self.ledger.see(|model| model.refused(id, digest, &refused)),
-                Ok(Outcome::Undecided(_)) => self.plan.count("· claims told to ask again"),
-                Err(_) => self.ledger.wrong(format!("{id} was answered with silence")),
+                Some(Outcome::Refused { why: refused, .. }) => {
+                    self.ledger.see(|model| model.refused(id, digest, &refused))
+                }
+                Some(Outcome::Undecided(_)) => self.plan.count("· claims told to ask again"),
+                None => self.ledger.wrong(format!("{id} was answered with silence")),
             }
         }
     }

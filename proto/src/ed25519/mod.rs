@@ -6,9 +6,13 @@
 //! Strict means: canonical encodings of the key, of R and of s, no small-order key and no small-order R
 //! (ed25519-dalek `verify_strict`; RFC 8032 §5.1.7 without the cofactor).
 
+mod prepared;
+
 use std::fmt;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+
+pub use prepared::{PREPARED_BYTES, PreparedKey};
 
 use crate::hash::Hash;
 

@@ -9,11 +9,15 @@
 //! timestamp in milliseconds since 1970 UTC, three leaf indices or null, signatures sorted by key id and none twice.
 //! Exactly one encoding is valid: the decoder encodes again and compares. At most [`MAX_ENTRY_BYTES`].
 
+mod extra;
+
 use minicbor::{Decoder, Encoder};
 
 use crate::ed25519::{KeyId, Signature};
 use crate::hash::Hash;
 use crate::num::{LeafIndex, MAX_TREE_SIZE, Millis};
+
+pub use extra::EntryExtra;
 
 /// Entry bundles carry a 16-bit length before each entry (C2SP tlog-tiles).
 pub const MAX_ENTRY_BYTES: usize = 65_535;
@@ -88,10 +92,20 @@ impl From<minicbor::decode::Error> for BadEntry {
 /// Writing CBOR into a `Vec` cannot fail; the encoder's error type is uninhabited.
 type Infallible = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
-impl Entry {
-    /// The entry's bytes. Refuses what [`Entry::decode`] would refuse, so that nothing unreadable is ever stored.
-    pub fn encode(&self) -> Result<Vec<u8>, BadEntry> {
-        check_signatures(&self.signatures)?;
+/// The parts of an entry, held by others: what is encoded need not be copied before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EntryRef<'a> {
+    pub(crate) timestamp: Millis,
+    pub(crate) links: Links,
+    pub(crate) payload_type: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) signatures: &'a [SignatureBy],
+}
+
+impl EntryRef<'_> {
+    /// As [`Entry::encode`].
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, BadEntry> {
+        check_signatures(self.signatures)?;
         let links = [self.links.constitution, self.links.registry, self.links.previous];
         links.into_iter().flatten().try_for_each(check_link)?;
         let bytes = self.encode_unchecked();
@@ -112,8 +126,20 @@ impl Entry {
     fn write(&self, out: &mut Encoder<&mut Vec<u8>>) -> Infallible {
         out.array(6)?.u64(ENTRY_VERSION)?.u64(self.timestamp.0)?;
         write_links(out, &self.links)?;
-        out.str(&self.payload_type)?.bytes(&self.payload)?;
-        write_signatures(out, &self.signatures)
+        out.str(self.payload_type)?.bytes(self.payload)?;
+        write_signatures(out, self.signatures)
+    }
+}
+
+impl Entry {
+    fn parts(&self) -> EntryRef<'_> {
+        let Entry { timestamp, links, payload_type, payload, signatures } = self;
+        EntryRef { timestamp: *timestamp, links: *links, payload_type, payload, signatures }
+    }
+
+    /// The entry's bytes. Refuses what [`Entry::decode`] would refuse, so that nothing unreadable is ever stored.
+    pub fn encode(&self) -> Result<Vec<u8>, BadEntry> {
+        self.parts().encode()
     }
 
     /// Reads an entry; anything but its one valid encoding is an error.
@@ -135,7 +161,7 @@ impl Entry {
             signatures: read_signatures(&mut input)?,
         };
         check_signatures(&entry.signatures)?;
-        if entry.encode_unchecked() != bytes {
+        if entry.parts().encode_unchecked() != bytes {
             return Err(BadEntry::NotDeterministic);
         }
         Ok(entry)
@@ -144,71 +170,6 @@ impl Entry {
     /// The leaf hash of the entry's bytes.
     pub fn leaf_hash(bytes: &[u8]) -> Hash {
         Hash::leaf(bytes)
-    }
-}
-
-/// What rebuilds the entry from its envelope's payload: the `extra` of an offline proof, CBOR
-/// `[1, timestamp, links, [[key_id, signature]…]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntryExtra {
-    /// When the log took the entry.
-    pub timestamp: Millis,
-    /// What the log applied.
-    pub links: Links,
-    /// The signatures, ascending by key id.
-    pub signatures: Vec<SignatureBy>,
-}
-
-impl EntryExtra {
-    /// The part of `entry` that is neither payload type nor payload.
-    pub fn of(entry: &Entry) -> EntryExtra {
-        EntryExtra { timestamp: entry.timestamp, links: entry.links, signatures: entry.signatures.clone() }
-    }
-
-    /// The bytes of the `extra` line, before base64.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut out = Encoder::new(&mut bytes);
-        let written = self.write(&mut out);
-        debug_assert!(written.is_ok(), "a Vec takes every byte");
-        bytes
-    }
-
-    fn write(&self, out: &mut Encoder<&mut Vec<u8>>) -> Infallible {
-        out.array(4)?.u64(ENTRY_VERSION)?.u64(self.timestamp.0)?;
-        write_links(out, &self.links)?;
-        write_signatures(out, &self.signatures)
-    }
-
-    /// Reads the bytes of an `extra` line. It is not authenticated: only the rebuilt entry's inclusion proof is.
-    pub fn decode(bytes: &[u8]) -> Result<EntryExtra, BadEntry> {
-        let mut input = Decoder::new(bytes);
-        expect_array(&mut input, 4)?;
-        let version = input.u64()?;
-        if version != ENTRY_VERSION {
-            return Err(BadEntry::Version(version));
-        }
-        let extra = EntryExtra {
-            timestamp: Millis(input.u64()?),
-            links: read_links(&mut input)?,
-            signatures: read_signatures(&mut input)?,
-        };
-        check_signatures(&extra.signatures)?;
-        if extra.encode() != bytes {
-            return Err(BadEntry::NotDeterministic);
-        }
-        Ok(extra)
-    }
-
-    /// The whole entry, given what was signed.
-    pub fn with_payload(self, payload_type: impl Into<String>, payload: impl Into<Vec<u8>>) -> Entry {
-        Entry {
-            timestamp: self.timestamp,
-            links: self.links,
-            payload_type: payload_type.into(),
-            payload: payload.into(),
-            signatures: self.signatures,
-        }
     }
 }
 
