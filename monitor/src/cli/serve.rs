@@ -177,7 +177,7 @@ impl Parts {
         let stopping = stop.token();
         let ready = move || match stopping.is_cancelled() {
             true => Readiness::NotReady("stopping".to_owned()),
-            false => Readiness::Ready,
+            false => Readiness::Ready { mode: "following" },
         };
         let shown = logs.to_vec();
         let status = get(async move || {
