@@ -55,7 +55,7 @@ impl Drop for Served {
 /// A log with Acme and promises for these models.
 pub(super) fn log_of(models: &[&str]) -> TestLog {
     let test = TestLog::start();
-    wait(test.log.submit(body(&acme()), false)).expect("enrolled");
+    wait(test.log.submit(body(&acme()))).expect("enrolled");
     add(&test, models);
     test
 }
@@ -64,7 +64,7 @@ pub(super) fn log_of(models: &[&str]) -> TestLog {
 pub(super) fn add(test: &TestLog, models: &[&str]) {
     for model in models {
         test.time.pass(1000);
-        wait(test.log.submit(body(&support(model, "2031-03")), false)).expect("logged");
+        wait(test.log.submit(body(&support(model, "2031-03")))).expect("logged");
     }
 }
 
