@@ -24,7 +24,7 @@ pub(super) struct FollowArgs {
 pub(super) fn run(args: &FollowArgs) -> Result<(), Failure> {
     let config = args.place.load([])?;
     let log = configured(&config, &args.origin)?;
-    make(&logs_folder(&config), &records_folder(&config), &log.origin, args.again)?;
+    make(&config, &log.origin, args.again)?;
     say(&format!("{} is followed from entry 0 on, at {}.\n", log.origin, log.url))
 }
 
@@ -40,13 +40,15 @@ pub(super) fn configured(config: &Config, origin: &str) -> Result<LogToFollow, F
 }
 
 /// Makes database and record of a log.
-pub(super) fn make(logs: &Path, records: &Path, origin: &str, again: bool) -> Result<(), Failure> {
+pub(super) fn make(config: &Config, origin: &str, again: bool) -> Result<(), Failure> {
+    let (logs, records) = (&logs_folder(config), &records_folder(config));
     let lost = Witness::has_record(records, origin) && !LogStore::path_in(logs, origin).exists();
     if lost && !again {
         return Err(Failure::new(Exit::Io, lost_text(logs, origin)));
     }
+    let begins = !Witness::has_record(records, origin) && Witness::may_begin(&config.state, origin)?;
     LogStore::create(logs, origin)?;
-    if !Witness::has_record(records, origin) {
+    if begins {
         Witness::create_record(records, origin)?;
     }
     Ok(())

@@ -65,7 +65,7 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
     let config = Config::load(&file, [], [])?;
     let mut text = format!("The monitor {} is made in {}.\n  key  {vkey}\n", args.name, shown(&args.dir));
     for log in config.logs()? {
-        follow::make(&logs_folder(&config), &records_folder(&config), &log.origin, false)?;
+        follow::make(&config, &log.origin, false)?;
         let _ = writeln!(text, "  log  {} at {}", log.origin, log.url); // writing to a string cannot fail
     }
     let dir = shown(&args.dir);

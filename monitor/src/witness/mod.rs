@@ -7,6 +7,7 @@
 //! The record lies outside the database ([`service::record`]). After a database was restored from an old copy the record is
 //! newer than it, and the witness does not cosign for that log until its operator acts: `claimtrail-monitor resume-origin`.
 
+mod decide;
 mod key;
 mod open;
 mod request;
@@ -17,11 +18,11 @@ use std::sync::{Mutex, PoisonError};
 
 use proto::checkpoint::VerifiedCheckpoint;
 use proto::hash::Hash;
-use proto::merkle::verify_consistency;
 use proto::note::NoteSignature;
 use proto::num::{Seconds, TreeSize};
 use service::record::{SignedRecord, SignerRecord};
 
+pub use decide::{Asked, STEPS, Step, decide, higher, may_begin, newer};
 pub use key::WitnessKeys;
 pub use open::{Resume, Resumed};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
@@ -129,11 +130,11 @@ impl Witness {
         if let Some(why) = &slot.stopped {
             return Answer::Stopped(why.clone());
         }
-        if let Some(no) = refusal(slot, old, proof, head) {
-            return no;
-        }
-        let time = slot.last.as_ref().map_or(now, |last| last.time.max(now)).max(Seconds(1));
-        match self.store_and_sign(slot, head, time) {
+        let next = match decide(slot.last.as_ref(), &Asked { old, proof, size: head.size(), root: head.root() }, now) {
+            Ok(next) => next,
+            Err(no) => return no,
+        };
+        match self.store_and_sign(slot, head, next) {
             Ok(lines) => Answer::Cosigned(lines),
             Err(why) => {
                 // What the disk holds now is unknown: only a restart, which reads it, may go on.
@@ -145,20 +146,27 @@ impl Witness {
         }
     }
 
-    /// First what is durable, then the signature: a crash in between lowers nothing.
+    /// What is to be done about a head that may be cosigned, in the order of [`STEPS`].
     fn store_and_sign(
         &self,
         slot: &mut Slot,
         head: &VerifiedCheckpoint,
-        time: Seconds,
+        next: SignedRecord,
     ) -> Result<Vec<NoteSignature>, String> {
-        let record = slot.record.as_mut().ok_or("there is no record of what was cosigned")?;
-        let (size, root) = (head.size(), head.root());
+        let SignedRecord { size, root, time } = next;
         let last = Cosigned { size, root, time, note: signed_by_log(head).into_bytes() };
-        self.table.put(head.origin(), &last).map_err(|e| e.message)?;
-        record.write(&SignedRecord { size, root, time }).map_err(|e| e.to_string())?;
+        let mut lines = Vec::new();
+        for step in STEPS {
+            match step {
+                Step::Store => self.table.put(head.origin(), &last).map_err(|e| e.message)?,
+                Step::Record => {
+                    let record = slot.record.as_mut().ok_or("there is no record of what was cosigned")?;
+                    record.write(&next).map_err(|e| e.to_string())?;
+                }
+                Step::Sign => lines = self.keys.sign(head.text(), time)?,
+            }
+        }
         slot.last = Some(last);
-        let lines = self.keys.sign(head.text(), time)?;
         slot.shown = Some(with_lines(head, &lines));
         Ok(lines)
     }
@@ -168,26 +176,6 @@ impl Slot {
     fn size(&self) -> TreeSize {
         self.last.as_ref().map_or(TreeSize(0), |last| last.size)
     }
-}
-
-/// The first of the conditions of C2SP tlog-witness, "add-checkpoint", that the request does not meet.
-fn refusal(slot: &Slot, old: TreeSize, proof: &[Hash], head: &VerifiedCheckpoint) -> Option<Answer> {
-    let stored = slot.size();
-    if old > head.size() {
-        return Some(Answer::OldTooLarge);
-    }
-    if old != stored {
-        return Some(Answer::Conflict(stored));
-    }
-    if old == TreeSize(0) && !proof.is_empty() {
-        return Some(Answer::NotProven);
-    }
-    // Every tree extends the empty one, and a checkpoint of size 0 has its root.
-    let last = slot.last.as_ref().filter(|_| old > TreeSize(0))?;
-    if old == head.size() && last.root != head.root() {
-        return Some(Answer::OtherRoot);
-    }
-    verify_consistency(old, head.size(), &last.root, &head.root(), proof).err().map(|_| Answer::NotProven)
 }
 
 /// The head's note with the lines of the log alone: anybody can add others that say nothing.

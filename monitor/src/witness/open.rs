@@ -9,6 +9,7 @@ use client::trust::Trust;
 use proto::hash::Hash;
 use service::record::{RecordError, SignedRecord, SignerRecord};
 
+use super::decide::{higher, may_begin, newer};
 use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lines};
 
 /// Where the record of a log is.
@@ -46,6 +47,15 @@ impl Witness {
             slots.insert(origin.clone(), Mutex::new(slot));
         }
         Ok(Witness { keys, table, logs: slots })
+    }
+
+    /// Whether a log without a record may be taken for one that was never cosigned. Where the database knows a cosigned head,
+    /// the record was lost: an empty one would hide that something newer may have been cosigned.
+    pub fn may_begin(state: &Path, origin: &str) -> Result<bool, Error> {
+        match Table::is_in(state) {
+            true => Ok(may_begin(Table::open(state)?.get(origin)?.as_ref())),
+            false => Ok(true),
+        }
     }
 
     /// Makes the record of a log that was never cosigned.
@@ -102,26 +112,6 @@ fn anew(path: &Path, origin: &str, records: &Path, error: &RecordError) -> Resul
     SignerRecord::create(path, origin).map_err(|e| Error::local(e.to_string()))
 }
 
-/// What is not below either of both. Two roots for one size are no matter of order: one of them is wrong.
-fn higher(origin: &str, stored: Option<Cosigned>, record: Option<SignedRecord>) -> Result<Option<Cosigned>, Error> {
-    let of_record = |r: SignedRecord| Cosigned { size: r.size, root: r.root, time: r.time, note: Vec::new() };
-    match (stored, record) {
-        (stored, None) => Ok(stored),
-        (None, Some(record)) => Ok(Some(of_record(record))),
-        (Some(stored), Some(record)) if stored.size == record.size && stored.root != record.root => {
-            Err(Error::local(format!(
-                "the database and the record of {origin} have two roots for {} entries; this witness must not cosign again: \
-                 make one with a new key",
-                stored.size
-            )))
-        }
-        (Some(stored), Some(record)) if stored.size >= record.size => {
-            Ok(Some(Cosigned { time: stored.time.max(record.time), ..stored }))
-        }
-        (Some(stored), Some(record)) => Ok(Some(Cosigned { time: stored.time.max(record.time), ..of_record(record) })),
-    }
-}
-
 fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, trust: &Trust) -> Result<Slot, Error> {
     let last = table.get(origin)?;
     let stopped = |why: String, record| {
@@ -147,23 +137,6 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         shown = cosigned_again(keys, trust, last);
     }
     Ok(Slot { last, shown, record: Some(record), stopped: None })
-}
-
-/// Why the record is newer than the database, if it is.
-fn newer(record: Option<SignedRecord>, stored: Option<&Cosigned>) -> Option<String> {
-    let record = record?;
-    let Some(stored) = stored else {
-        return Some(format!("a head of {} entries was cosigned, and the database does not know it", record.size));
-    };
-    if (record.size, record.time) > (stored.size, stored.time) || record.time > stored.time {
-        return Some(format!(
-            "a head of {} entries was cosigned at {}, and the database knows only one of {} at {}: it was restored from an old \
-             copy, or is another's",
-            record.size, record.time, stored.size, stored.time
-        ));
-    }
-    (record.size == stored.size && record.root != stored.root)
-        .then(|| format!("the database and the record have two roots for {} entries", record.size))
 }
 
 /// The last head with cosignatures at its own time, which are the same bytes as before.

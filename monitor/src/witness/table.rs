@@ -37,6 +37,11 @@ pub struct Table {
 }
 
 impl Table {
+    /// Whether there is one in a folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Makes the database if there is none. Without it nothing is lost that the records do not have, and they decide.
     pub fn open(folder: &Path) -> Result<Table, Error> {
         client::files::make_folder(folder)?;

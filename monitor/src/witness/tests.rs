@@ -191,6 +191,8 @@ fn an_old_database_or_a_lost_record_stops_it_until_the_operator_acts() {
     let witness = open(folder.path());
     assert!(matches!(ask(&witness, &tree, 9, 9, 300), Answer::Stopped(_)));
     drop(witness);
+    assert!(!Witness::may_begin(&state, ORIGIN).unwrap(), "following it anew does not make up for a lost record");
+    assert!(Witness::may_begin(&state, "other.example").unwrap());
     let refused = Witness::resume(&state, &records, ORIGIN, Resume::FromRecord).unwrap_err();
     assert!(refused.message.contains("--nothing-newer"), "{refused}");
     Witness::resume(&state, &records, ORIGIN, Resume::NothingNewer).unwrap();

@@ -1,0 +1,49 @@
+//! Runs the checker over a model and says what came of it.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::time::Instant;
+
+use stateright::{Checker, Expectation, HasDiscoveries, Model};
+
+/// Threads of a check. Two: more than one shows that the model has no hidden state, and this machine may have no more.
+const THREADS: usize = 2;
+
+/// How much larger than in `make test` the bounds are: `MODEL_DEPTH=1` adds one to each of them.
+pub fn deeper() -> u8 {
+    std::env::var("MODEL_DEPTH").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// Tries every order of actions, and demands that every property holds and that what must be possible is.
+pub fn holds<M>(name: &str, model: M)
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq,
+{
+    let begun = Instant::now();
+    let checker = model.checker().threads(THREADS).spawn_bfs().join();
+    let (states, depth) = (checker.unique_state_count(), checker.max_depth());
+    println!("{name}: {states} states, {depth} actions deep, {:.1} s", begun.elapsed().as_secs_f64());
+    assert!(checker.is_done());
+    checker.assert_properties();
+}
+
+/// The shortest run that breaks the property of this name. There must be one.
+pub fn counterexample<M>(name: &str, property: &'static str, model: M) -> Vec<M::Action>
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq,
+{
+    assert_ne!(model.property(property).expectation, Expectation::Sometimes);
+    let wanted = HasDiscoveries::AnyOf([property].into());
+    let checker = model.checker().finish_when(wanted).spawn_bfs().join();
+    let Some(path) = checker.discovery(property) else {
+        panic!("{name}: nothing breaks {property:?} in {} states", checker.unique_state_count())
+    };
+    let actions = path.into_actions();
+    println!("{name}: {property:?} is broken by");
+    actions.iter().for_each(|action| println!("  {action:?}"));
+    actions
+}

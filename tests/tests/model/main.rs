@@ -1,0 +1,15 @@
+//! Models of the witness and of gossip, tried in every order up to a bound, and simulations of a network from seeds.
+//!
+//! They ask the very code that the monitor runs. Each model has mutants, in which one rule is broken: there the checker must
+//! find what goes wrong, or its silence about the real rules would say nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test stops at the first surprise, and reads and writes files of its own"
+)]
+
+mod check;
+mod history;
+mod witness;

@@ -1,0 +1,54 @@
+//! What the checker is asked about the witness.
+
+use super::{ALL_COSIGNED, Left, Mutant, NEVER_DOWN, ONE_HISTORY, WitnessModel};
+use crate::check::{counterexample, deeper, holds};
+use crate::history::Histories;
+
+/// Anybody asks, and everything goes wrong that can.
+fn hostile(mutant: Option<Mutant>, more: u8) -> WitnessModel {
+    WitnessModel {
+        histories: Histories::new(1, 3),
+        left: Left { asks: 3 + more, crashes: 3 + more, failures: 1, copies: 1, losses: 1, acts: 2 },
+        clients: Vec::new(),
+        mutant,
+    }
+}
+
+#[test]
+fn it_signs_one_history_and_lowers_nothing_whatever_happens() {
+    holds("witness", hostile(None, deeper()));
+}
+
+#[test]
+fn three_clients_at_once_are_answered_though_it_crashes() {
+    let left = Left { asks: 0, crashes: 2 + deeper(), failures: 0, copies: 0, losses: 0, acts: 0 };
+    let model = WitnessModel { histories: Histories::new(1, 3), left, clients: vec![1, 2, 3], mutant: None };
+    holds("witness with honest clients", model);
+}
+
+#[test]
+fn every_broken_rule_has_a_counterexample() {
+    for (mutant, property) in [
+        (Mutant::SignsFirst, ONE_HISTORY),
+        (Mutant::RecordsLast, ONE_HISTORY),
+        (Mutant::NoLock, ONE_HISTORY),
+        (Mutant::NoLock, NEVER_DOWN),
+        (Mutant::RecordNotCompared, NEVER_DOWN),
+        (Mutant::FailureIgnored, ONE_HISTORY),
+        (Mutant::RecordPutBack, ONE_HISTORY),
+        (Mutant::RecordMadeUp, ONE_HISTORY),
+        (Mutant::CarelessOperator, ONE_HISTORY),
+    ] {
+        let name = format!("witness, {mutant:?}");
+        assert!(!counterexample(&name, property, hostile(Some(mutant), 0)).is_empty());
+    }
+}
+
+#[test]
+fn a_client_is_left_waiting_if_it_is_never_started_again() {
+    // The checker sees an end without an answer: the last crash has no start behind it when nobody may start it.
+    let left = Left { asks: 0, crashes: 1, failures: 1, copies: 0, losses: 0, acts: 0 };
+    let model = WitnessModel { histories: Histories::new(1, 3), left, clients: vec![1, 2, 3], mutant: None };
+    // A write fails, it stops, and the one crash that would start it again was before.
+    assert!(!counterexample("witness that stays stopped", ALL_COSIGNED, model).is_empty());
+}
