@@ -5,6 +5,7 @@
 //! | [`finding`] | what is found, in which class, and the events that tell of it |
 //! | [`store`] | what is kept of one log, in one database: cursor, state, tiles, bundles, heads, findings, events |
 //! | [`follow`] | one log followed: its head judged, its entries hashed, its rules run again |
+//! | [`gossip`] | heads that others were shown, held against own leaf hashes and tied by proofs |
 //! | [`witness`] | heads cosigned, never below what was cosigned (C2SP tlog-witness) |
 //! | [`http`] | the public address: witness, mirror, heads |
 //! | [`config`], [`cli`] | the operator's side: configuration and the command |
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod finding;
 pub mod follow;
+pub mod gossip;
 pub mod http;
 pub mod store;
 pub mod witness;

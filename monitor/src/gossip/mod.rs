@@ -1,0 +1,3 @@
+//! Gossip: heads that others were shown, held against what this monitor was shown.
+
+pub mod core;
