@@ -8,7 +8,7 @@ use clap::Args;
 use client::files::{self, Access, Existing};
 use client::trust::Trust;
 
-use super::{Exit, Failure, follow, logs_folder, records_folder, say, shown};
+use super::{Exit, Failure, follow, say, shown};
 use crate::config::{Config, FILE_NAME};
 use crate::witness::WitnessKeys;
 

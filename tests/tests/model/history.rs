@@ -13,6 +13,8 @@ pub struct Head {
 
 /// The trees behind the names.
 pub struct Histories {
+    /// Whether the log signed heads of the fork at all.
+    pub forks: bool,
     common: u8,
     all: u8,
     trees: [MemoryTree; 2],
@@ -30,7 +32,7 @@ impl Histories {
         let roots = [0, 1].map(|tree: usize| {
             (0..=all).map(|size| root_at(&trees[tree], TreeSize(size.into())).unwrap()).collect::<Vec<_>>()
         });
-        Histories { common, all, trees, roots }
+        Histories { forks: true, common, all, trees, roots }
     }
 
     /// Every head but the empty one.
@@ -39,15 +41,24 @@ impl Histories {
         (1..=self.all).map(of(false)).chain((self.common + 1..=self.all).map(of(true))).collect()
     }
 
+    /// How many entries each has.
+    pub fn all(&self) -> u8 {
+        self.all
+    }
+
     pub fn root(&self, head: Head) -> Hash {
         self.roots[usize::from(head.fork)][usize::from(head.size)]
     }
 
-    /// The head with a root.
+    /// The head with a root, if it is of one of the two.
+    pub fn find(&self, size: TreeSize, root: Hash) -> Option<Head> {
+        let size = u8::try_from(size.0).ok().filter(|size| *size <= self.all)?;
+        [false, true].map(|fork| Head { size, fork }).into_iter().find(|head| self.root(*head) == root)
+    }
+
+    /// The head with a root; only roots of the two histories are about.
     pub fn head(&self, size: TreeSize, root: Hash) -> Head {
-        let size = u8::try_from(size.0).unwrap();
-        let found = [false, true].map(|fork| Head { size, fork }).into_iter().find(|head| self.root(*head) == root);
-        found.expect("only roots of the two histories are about")
+        self.find(size, root).expect("a root of one of the two histories")
     }
 
     /// The proof from a size to a head within the history of that head.

@@ -11,5 +11,6 @@
 )]
 
 mod check;
+mod gossip;
 mod history;
 mod witness;

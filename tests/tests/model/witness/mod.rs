@@ -183,26 +183,26 @@ impl Model for WitnessModel {
                 pairs.flat_map(|(at, a)| state.cosigned[..at].iter().map(move |b| (a.head, b.head)))
                     .all(|(a, b)| model.histories.agree(a, b))
             }),
-            Property::always(NEVER_DOWN, |_, state| {
+            Property::always(NEVER_DOWN, |_, state: &State| {
                 state.cosigned.windows(2).all(|two| two[0].head.size <= two[1].head.size && two[0].time <= two[1].time)
             }),
         ];
         if self.clients.is_empty() {
-            properties.push(Property::sometimes("heads of the fork alone are cosigned", |_, state| {
+            properties.push(Property::sometimes("heads of the fork alone are cosigned", |_, state: &State| {
                 state.cosigned.iter().any(|signed| signed.head.fork)
             }));
         } else {
-            properties.push(Property::eventually(ALL_COSIGNED, |model, state| {
+            properties.push(Property::eventually(ALL_COSIGNED, |model: &WitnessModel, state: &State| {
                 let largest = model.clients.iter().max();
                 state.cosigned.last().map(|signed| &signed.head.size) == largest && state.clients.iter().all(|c| c.done)
             }));
         }
         if self.left.acts > 0 {
-            properties.push(Property::sometimes("cosigns again after the operator's act", |model, state| {
+            properties.push(Property::sometimes("cosigns again after the operator's act", |model: &WitnessModel, state: &State| {
                 let acted = state.left.acts < model.left.acts && state.left.asks < model.left.asks;
                 acted && !state.work.is_empty() && state.work[0].done == 2
             }));
-            properties.push(Property::sometimes("a database from an old copy is noticed", |_, state| {
+            properties.push(Property::sometimes("a database from an old copy is noticed", |_, state: &State| {
                 let old = state.copy.is_some_and(|(table, _)| table == state.table && table.is_some());
                 old && matches!((state.process, state.record), (Process::Up { stopped: true, .. }, Record::Holds(_)))
             }));

@@ -1,0 +1,142 @@
+//! What the checker is asked about gossip.
+
+use std::sync::Arc;
+
+use monitor::gossip::core::{Fork, MOST_WAITING, Proof, Shown, Source, Told, Waiting};
+use proto::num::{Seconds, TreeSize};
+
+use super::net::{Mutant, Net};
+use super::node::{Node, What, signed};
+use super::{GossipModel, Left, NOT_FORGOTTEN, REACHES_ALL, TRUE_EVIDENCE, push};
+use crate::check::{self, counterexample, deeper};
+use crate::history::{Head, Histories};
+
+/// Monitors of one log, `shown` says to which of them it shows the fork; all know each other.
+fn net(shown: &[bool], silent: Option<u8>) -> Net {
+    let all: Vec<u8> = (0..u8::try_from(shown.len()).unwrap()).collect();
+    let node = |&me: &u8| {
+        let peers = all.iter().copied().filter(|peer| *peer != me).collect();
+        Node::new(me, peers, shown[usize::from(me)])
+    };
+    Net { nodes: all.iter().map(node).collect(), sent: Vec::new(), now: 1000, cut: Vec::new(), silent, mutant: None }
+}
+
+fn model(histories: Histories, net: Net, sizes: &[&[u8]], left: Left) -> GossipModel {
+    let sizes = sizes.iter().map(|sizes| sizes.to_vec()).collect();
+    GossipModel { histories, net, sizes, left, lies: Vec::new(), longest: Arc::default() }
+}
+
+fn holds(name: &str, model: GossipModel) {
+    let longest = model.longest.clone();
+    check::holds(name, model);
+    let (seconds, states) = *longest.lock().unwrap();
+    println!("{name}: from {states} states with a fork all had the evidence within {seconds} s without further faults");
+}
+
+/// Two monitors, to one of which a fork is shown, ahead of the other or behind it.
+fn pair(mutant: Option<Mutant>, more: u8) -> GossipModel {
+    let left = Left { losses: 1 + more, doubles: 1, crashes: 1 + more, alerts: 1, ..Left::default() };
+    let mut net = net(&[false, true], None);
+    net.mutant = mutant;
+    model(Histories::new(1, 4), net, &[&[1, 3], &[2, 4]], left)
+}
+
+#[test]
+fn of_two_monitors_both_have_the_evidence() {
+    holds("gossip, a pair", pair(None, deeper()));
+}
+
+/// Three monitors in a row: the first and the last one are not connected.
+fn row(mutant: Option<Mutant>, left: Left) -> GossipModel {
+    let mut net = net(&[false, false, true], None);
+    (net.cut, net.mutant) = (vec![(0, 2)], mutant);
+    model(Histories::new(1, 3), net, &[&[2], &[2], &[3]], left)
+}
+
+#[test]
+fn in_a_row_of_three_it_is_passed_on() {
+    let more = deeper();
+    holds("gossip, a row", row(None, Left { losses: 1 + more, crashes: 1, ..Left::default() }));
+}
+
+#[test]
+fn a_monitor_put_back_to_an_old_state_hears_of_it_again() {
+    holds("gossip, put back", row(None, Left { restores: 1, losses: deeper(), ..Left::default() }));
+}
+
+/// Two monitors and a peer that lies, about an honest log.
+fn framed(mutant: Option<Mutant>, more: u8) -> GossipModel {
+    let mut histories = Histories::new(1, 5);
+    histories.forks = false;
+    let mut net = net(&[false, false, false], Some(2));
+    net.mutant = mutant;
+    let left = Left { losses: 1, lies: 2 + more, ticks: 1, ..Left::default() };
+    let mut model = model(histories, net, &[&[2, 3], &[3, 4], &[]], left);
+    model.lies = lies(&model.histories);
+    model
+}
+
+/// Heads that the log signed with proofs of all sorts, a head in the wrong place, and evidence that is made up.
+fn lies(histories: &Histories) -> Vec<What> {
+    let (honest, forged) = (Head { size: 5, fork: false }, Head { size: 5, fork: true });
+    let root = |size, fork| histories.root(Head { size, fork });
+    let proof = |from: u8, root, of| Some(Proof { from: TreeSize(from.into()), root, hashes: histories.proof(from, of) });
+    let made_up = |smaller, shown| {
+        let (smaller, larger) = (signed(histories, smaller), signed(histories, honest));
+        What::Evidence { number: 1, fork: Fork { smaller, larger, shown } }
+    };
+    let proven = Shown::Proof { root: root(3, true), hashes: histories.proof(3, honest) };
+    vec![
+        push(histories, honest, None),
+        push(histories, honest, proof(3, None, honest)),
+        push(histories, honest, proof(3, None, forged)),
+        push(histories, honest, proof(2, Some(root(2, true)), honest)),
+        push(histories, honest, proof(4, Some(root(4, true)), honest)),
+        push(histories, Head { size: 1, fork: false }, None),
+        made_up(Head { size: 3, fork: false }, proven),
+        made_up(Head { size: 3, fork: true }, Shown::OwnTree),
+        made_up(forged, Shown::SameSize),
+    ]
+}
+
+#[test]
+fn an_honest_log_cannot_be_framed() {
+    holds("gossip, lies about an honest log", framed(None, deeper()));
+}
+
+/// The table of the first monitor is full of heads that the log signed and shows to nobody else; the second one has the fork.
+/// The sizes of the flood are below the fork's, so that it is not among the smallest.
+fn flooded(mutant: Option<Mutant>, left: Left) -> GossipModel {
+    let most = u8::try_from(MOST_WAITING).unwrap();
+    let histories = Histories::new(1, most + 6);
+    let mut net = net(&[false, true, true], Some(2));
+    net.mutant = mutant;
+    let first = &mut net.nodes[0];
+    let waits = (0..most).map(|n| signed(&histories, Head { size: n + 4, fork: false }));
+    let anyone = |head| (head, Waiting::new(head, Source::Anyone, Seconds(1000), Told::Nothing));
+    first.kept.waiting = waits.map(anyone).collect();
+    (first.is_up, first.proves) = (false, 3);
+    model(histories, net, &[&[3], &[2, most + 5], &[]], left)
+}
+
+#[test]
+fn a_flood_hides_no_fork() {
+    let left = Left { losses: 1 + deeper(), ..Left::default() };
+    holds("gossip, flooded", flooded(None, left));
+}
+
+#[test]
+fn every_broken_rule_has_a_counterexample() {
+    let once = Left { crashes: 1, losses: 1, alerts: 1, ..Left::default() };
+    let pair = |mutant| pair(Some(mutant), 0);
+    for (name, property, model) in [
+        ("framed, believes any evidence", TRUE_EVIDENCE, framed(Some(Mutant::TakesAnyEvidence), 0)),
+        ("framed, convicts who is silent", TRUE_EVIDENCE, framed(Some(Mutant::SilenceIsEvidence), 0)),
+        ("a row, evidence is kept too late", REACHES_ALL, row(Some(Mutant::KeptInMemory), once)),
+        ("a row, what is lost counts as taken", REACHES_ALL, row(Some(Mutant::LostIsTaken), once)),
+        ("a pair, an alert is struck off first", NOT_FORGOTTEN, pair(Mutant::AlertForgotten)),
+        ("flooded, a full table is deaf", REACHES_ALL, flooded(Some(Mutant::FullTableIsDeaf), Left::default())),
+    ] {
+        assert!(!counterexample(name, property, model).is_empty());
+    }
+}
