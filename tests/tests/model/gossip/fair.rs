@@ -41,6 +41,9 @@ impl GossipModel {
                 return false;
             }
             net.tick(&self.histories, TICK_SECONDS);
+            if net.pulls {
+                net.pull(&self.histories);
+            }
         }
     }
 

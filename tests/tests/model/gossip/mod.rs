@@ -7,7 +7,7 @@
 
 mod fair;
 mod net;
-mod node;
+pub mod node;
 mod tests;
 
 use std::collections::BTreeSet;

@@ -18,6 +18,8 @@ pub struct Net {
     pub cut: Vec<(u8, u8)>,
     /// A node that is no monitor of ours: it answers nothing, and says what it likes.
     pub silent: Option<u8>,
+    /// Whether monitors also ask each other for evidence, and do not only send it.
+    pub pulls: bool,
     pub mutant: Option<Mutant>,
 }
 
@@ -170,6 +172,22 @@ impl Net {
         self.now += seconds;
         for at in 0..u8::try_from(self.nodes.len()).unwrap() {
             self.input(histories, at, Input::Tick);
+        }
+    }
+
+    /// Every monitor asks every other one for its evidence, from the first piece on, as it does after a start.
+    pub fn pull(&mut self, histories: &Histories) {
+        let all = 0..u8::try_from(self.nodes.len()).unwrap();
+        for (at, from) in all.clone().flat_map(|at| all.clone().map(move |from| (at, from))) {
+            if at == from || !self.carries(at, from) || self.silent == Some(at) {
+                continue;
+            }
+            let shown = self.nodes[usize::from(from)].kept.evidence.clone();
+            for fork in shown.into_iter().filter(|fork| convinces(histories, fork)) {
+                if let Some(input) = self.nodes[usize::from(at)].keep(fork) {
+                    self.input(histories, at, input);
+                }
+            }
         }
     }
 

@@ -18,7 +18,7 @@ fn net(shown: &[bool], silent: Option<u8>) -> Net {
         let peers = all.iter().copied().filter(|peer| *peer != me).collect();
         Node::new(me, peers, shown[usize::from(me)])
     };
-    Net { nodes: all.iter().map(node).collect(), sent: Vec::new(), now: 1000, cut: Vec::new(), silent, mutant: None }
+    Net { nodes: all.iter().map(node).collect(), sent: Vec::new(), now: 1000, cut: Vec::new(), silent, pulls: false, mutant: None }
 }
 
 fn model(histories: Histories, net: Net, sizes: &[&[u8]], left: Left) -> GossipModel {
@@ -59,9 +59,16 @@ fn in_a_row_of_three_it_is_passed_on() {
     holds("gossip, a row", row(None, Left { losses: 1 + more, crashes: 1, ..Left::default() }));
 }
 
+/// The same, and one of them is put back to an old state. Whoever sent it the evidence does not send it again.
+fn put_back(pulls: bool, more: u8) -> GossipModel {
+    let mut model = row(None, Left { restores: 1, losses: more, ..Left::default() });
+    model.net.pulls = pulls;
+    model
+}
+
 #[test]
 fn a_monitor_put_back_to_an_old_state_hears_of_it_again() {
-    holds("gossip, put back", row(None, Left { restores: 1, losses: deeper(), ..Left::default() }));
+    holds("gossip, put back", put_back(true, deeper()));
 }
 
 /// Two monitors and a peer that lies, about an honest log.
@@ -134,6 +141,7 @@ fn every_broken_rule_has_a_counterexample() {
         ("framed, convicts who is silent", TRUE_EVIDENCE, framed(Some(Mutant::SilenceIsEvidence), 0)),
         ("a row, evidence is kept too late", REACHES_ALL, row(Some(Mutant::KeptInMemory), once)),
         ("a row, what is lost counts as taken", REACHES_ALL, row(Some(Mutant::LostIsTaken), once)),
+        ("a row, put back, and nobody asks for evidence", REACHES_ALL, put_back(false, 0)),
         ("a pair, an alert is struck off first", NOT_FORGOTTEN, pair(Mutant::AlertForgotten)),
         ("flooded, a full table is deaf", REACHES_ALL, flooded(Some(Mutant::FullTableIsDeaf), Left::default())),
     ] {
