@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use client::Error;
 use client::trust::Trust;
 use proto::hash::Hash;
-use service::record::{RecordError, SignedRecord, SignerRecord};
+use service::record::{RecordError, SignerRecord};
 
 use super::decide::{higher, may_begin, newer};
 use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lines};
@@ -85,31 +85,43 @@ impl Witness {
                      --nothing-newer; if you do not, make a witness with a new key"
                 )));
             }
-            (Err(error), Resume::NothingNewer) => anew(&path, origin, records, &error)?,
+            (Err(error), Resume::NothingNewer) => anew(&path, origin, stored.as_ref(), &error)?,
         };
         let last = higher(origin, stored, record.last())?;
         if let Some(last) = &last {
             table.put(origin, last)?;
-            let written = record.write(&SignedRecord { size: last.size, root: last.root, time: last.time });
-            written.map_err(|e| Error::local(e.to_string()))?;
+            record.write(&last.record()).map_err(|e| Error::local(e.to_string()))?;
         }
         Ok(Resumed { last })
     }
 }
 
-/// A new record in the place of one that is missing or damaged; a damaged one is kept beside it.
-fn anew(path: &Path, origin: &str, records: &Path, error: &RecordError) -> Result<SignerRecord, Error> {
+/// A new record in the place of one that is missing or damaged; a damaged one is kept beside it. It comes to its place with what
+/// the database says: an empty one, left by a crash, would not tell if that database is put back to an older state.
+fn anew(path: &Path, origin: &str, stored: Option<&Cosigned>, error: &RecordError) -> Result<SignerRecord, Error> {
+    let io = |file: &Path, e: std::io::Error| Error::local(format!("{} cannot be made or moved: {e}", file.display()));
     match error {
         RecordError::Damaged { .. } => {
             let aside = path.with_extension(format!("damaged-{}", client::clock::now()));
-            std::fs::rename(path, &aside)
-                .map_err(|e| Error::local(format!("{} cannot be moved away: {e}", path.display())))?;
+            std::fs::rename(path, &aside).map_err(|e| io(path, e))?;
         }
         RecordError::Io { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {}
         other => return Err(Error::local(other.to_string())),
     }
-    client::files::make_folder(records)?;
-    SignerRecord::create(path, origin).map_err(|e| Error::local(e.to_string()))
+    let folder = path.parent().unwrap_or(Path::new("."));
+    client::files::make_folder(folder)?;
+    let begun = path.with_extension("new");
+    match std::fs::remove_file(&begun) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&begun, error)),
+        _ => {} // one that was begun before a crash
+    }
+    let mut record = SignerRecord::create(&begun, origin).map_err(|e| Error::local(e.to_string()))?;
+    if let Some(stored) = stored {
+        record.write(&stored.record()).map_err(|e| Error::local(e.to_string()))?;
+    }
+    std::fs::rename(&begun, path).map_err(|e| io(path, e))?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| io(folder, e))?;
+    SignerRecord::open(path, origin).map_err(|e| Error::local(e.to_string()))
 }
 
 fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, trust: &Trust) -> Result<Slot, Error> {
@@ -130,7 +142,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
     let mut shown = None;
     if let Some(last) = &last {
         // A crash may have come between the two; from here on they agree, and the same head may be signed again.
-        let agreed = record.write(&SignedRecord { size: last.size, root: last.root, time: last.time });
+        let agreed = record.write(&last.record());
         if let Err(error) = agreed {
             return stopped(error.to_string(), None);
         }

@@ -7,6 +7,7 @@ use client::Error;
 use proto::hash::{HASH_BYTES, Hash};
 use proto::num::{Seconds, TreeSize};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
+use service::record::SignedRecord;
 
 /// origin → size, time, root, note
 const COSIGNED: TableDefinition<&str, &[u8]> = TableDefinition::new("cosigned");
@@ -28,6 +29,13 @@ pub struct Cosigned {
     pub time: Seconds,
     /// The note as its log signed it. Empty when only size, root and time are known.
     pub note: Vec<u8>,
+}
+
+impl Cosigned {
+    /// The same without the note.
+    pub fn record(&self) -> SignedRecord {
+        SignedRecord { size: self.size, root: self.root, time: self.time }
+    }
 }
 
 /// The database.

@@ -10,12 +10,12 @@ use stateright::{Checker, Expectation, HasDiscoveries, Model};
 const THREADS: usize = 2;
 
 /// How much larger than in `make test` the bounds are: `MODEL_DEPTH=1` adds one to each of them.
-pub fn deeper() -> u8 {
+pub(crate) fn deeper() -> u8 {
     std::env::var("MODEL_DEPTH").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// Tries every order of actions, and demands that every property holds and that what must be possible is.
-pub fn holds<M>(name: &str, model: M)
+pub(crate) fn holds<M>(name: &str, model: M)
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
@@ -30,7 +30,7 @@ where
 }
 
 /// The shortest run that breaks the property of this name. There must be one.
-pub fn counterexample<M>(name: &str, property: &'static str, model: M) -> Vec<M::Action>
+pub(crate) fn counterexample<M>(name: &str, property: &'static str, model: M) -> Vec<M::Action>
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,

@@ -6,15 +6,15 @@ use proto::num::TreeSize;
 
 /// A head by name: of the honest history or of the fork, and its size. Where both are alike, it is the honest one's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Head {
-    pub size: u8,
-    pub fork: bool,
+pub(crate) struct Head {
+    pub(crate) size: u8,
+    pub(crate) fork: bool,
 }
 
 /// The trees behind the names.
-pub struct Histories {
+pub(crate) struct Histories {
     /// Whether the log signed heads of the fork at all.
-    pub forks: bool,
+    pub(crate) forks: bool,
     common: u8,
     all: u8,
     trees: [MemoryTree; 2],
@@ -23,7 +23,7 @@ pub struct Histories {
 
 impl Histories {
     /// Two histories of `all` entries, the first `common` of them alike.
-    pub fn new(common: u8, all: u8) -> Histories {
+    pub(crate) fn new(common: u8, all: u8) -> Histories {
         let mut trees = [MemoryTree::new(), MemoryTree::new()];
         for entry in 0..all {
             trees[0].append(Hash::leaf(&[entry]));
@@ -36,33 +36,33 @@ impl Histories {
     }
 
     /// Every head but the empty one.
-    pub fn heads(&self) -> Vec<Head> {
+    pub(crate) fn heads(&self) -> Vec<Head> {
         let of = |fork| move |size| Head { size, fork };
         (1..=self.all).map(of(false)).chain((self.common + 1..=self.all).map(of(true))).collect()
     }
 
     /// How many entries each has.
-    pub fn all(&self) -> u8 {
+    pub(crate) fn all(&self) -> u8 {
         self.all
     }
 
-    pub fn root(&self, head: Head) -> Hash {
+    pub(crate) fn root(&self, head: Head) -> Hash {
         self.roots[usize::from(head.fork)][usize::from(head.size)]
     }
 
     /// The head with a root, if it is of one of the two.
-    pub fn find(&self, size: TreeSize, root: Hash) -> Option<Head> {
+    pub(crate) fn find(&self, size: TreeSize, root: Hash) -> Option<Head> {
         let size = u8::try_from(size.0).ok().filter(|size| *size <= self.all)?;
         [false, true].map(|fork| Head { size, fork }).into_iter().find(|head| self.root(*head) == root)
     }
 
     /// The head with a root; only roots of the two histories are about.
-    pub fn head(&self, size: TreeSize, root: Hash) -> Head {
+    pub(crate) fn head(&self, size: TreeSize, root: Hash) -> Head {
         self.find(size, root).expect("a root of one of the two histories")
     }
 
     /// The proof from a size to a head within the history of that head.
-    pub fn proof(&self, old: u8, head: Head) -> Vec<Hash> {
+    pub(crate) fn proof(&self, old: u8, head: Head) -> Vec<Hash> {
         if old == 0 || old > head.size {
             return Vec::new();
         }
@@ -70,7 +70,7 @@ impl Histories {
     }
 
     /// Whether one log could have had both.
-    pub fn agree(&self, a: Head, b: Head) -> bool {
+    pub(crate) fn agree(&self, a: Head, b: Head) -> bool {
         a.fork == b.fork || a.size.min(b.size) <= self.common
     }
 }

@@ -7,10 +7,10 @@ use super::{GossipModel, State};
 use crate::history::Head;
 
 /// Seconds between two looks at what is due.
-pub const TICK_SECONDS: u64 = 5;
+pub(crate) const TICK_SECONDS: u64 = 5;
 
 /// Within which everybody must have the evidence: twice the longest time between two tries.
-pub const LIMIT_SECONDS: u64 = 2 * monitor::gossip::core::LONGEST_PUSH_WAIT_SECONDS;
+pub(crate) const LIMIT_SECONDS: u64 = 2 * monitor::gossip::core::LONGEST_PUSH_WAIT_SECONDS;
 
 /// Messages within one round. No exchange of a few monitors has so many, unless it never ends.
 const MOST_MESSAGES: usize = 20_000;

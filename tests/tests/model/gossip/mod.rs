@@ -7,7 +7,7 @@
 
 mod fair;
 mod net;
-pub mod node;
+pub(crate) mod node;
 mod tests;
 
 use std::collections::BTreeSet;
@@ -17,26 +17,26 @@ use monitor::gossip::core::{MOST_WAITING, Proof};
 use stateright::{Model, Property};
 
 use crate::history::{Head, Histories};
-use net::{Mutant, Net};
+use net::Net;
 use node::{Kept, Message, What, convinces};
 
 /// How often what may still happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Left {
-    pub losses: u8,
-    pub doubles: u8,
-    pub crashes: u8,
-    pub lies: u8,
+pub(crate) struct Left {
+    pub(crate) losses: u8,
+    pub(crate) doubles: u8,
+    pub(crate) crashes: u8,
+    pub(crate) lies: u8,
     /// A node is put back to an old state.
-    pub restores: u8,
+    pub(crate) restores: u8,
     /// Rounds of the outbox that come out of turn.
-    pub alerts: u8,
+    pub(crate) alerts: u8,
     /// Times that five seconds pass before everything has come.
-    pub ticks: u8,
+    pub(crate) ticks: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct State {
+pub(crate) struct State {
     net: Net,
     /// An old copy of what a node keeps.
     copy: Option<(u8, Kept)>,
@@ -44,7 +44,7 @@ pub struct State {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// The log shows a node its next head.
     Grow(u8),
     /// A message comes, by its place; it may come again. What is drawn matters only where the table is full.
@@ -61,19 +61,19 @@ pub enum Action {
 }
 
 /// The model with its bounds.
-pub struct GossipModel {
-    pub histories: Histories,
-    pub net: Net,
+pub(crate) struct GossipModel {
+    pub(crate) histories: Histories,
+    pub(crate) net: Net,
     /// The sizes that the log shows to each node, in turn.
-    pub sizes: Vec<Vec<u8>>,
-    pub left: Left,
-    pub lies: Vec<What>,
+    pub(crate) sizes: Vec<Vec<u8>>,
+    pub(crate) left: Left,
+    pub(crate) lies: Vec<What>,
     /// The longest time that it took until everybody had the evidence, and from how many states it was looked at.
-    pub longest: Arc<Mutex<(u64, u64)>>,
+    pub(crate) longest: Arc<Mutex<(u64, u64)>>,
 }
 
 /// A peer shows a head that the log signed, with this proof.
-pub fn push(histories: &Histories, head: Head, proof: Option<Proof>) -> What {
+pub(crate) fn push(histories: &Histories, head: Head, proof: Option<Proof>) -> What {
     What::Push { head: node::signed(histories, head), proof }
 }
 
@@ -233,7 +233,7 @@ impl Model for GossipModel {
 }
 
 /// What the properties are called.
-pub const TRUE_EVIDENCE: &str = "all evidence convinces a third party; there is none against an honest log";
-pub const REACHES_ALL: &str = "evidence reaches all who are connected, and each of them tells it";
-pub const NOT_FORGOTTEN: &str = "of every piece of evidence an alert was delivered or is due";
-pub const BOUNDED: &str = "no more heads wait than may, and the same ones on disk";
+pub(crate) const TRUE_EVIDENCE: &str = "all evidence convinces a third party; there is none against an honest log";
+pub(crate) const REACHES_ALL: &str = "evidence reaches all who are connected, and each of them tells it";
+pub(crate) const NOT_FORGOTTEN: &str = "of every piece of evidence an alert was delivered or is due";
+pub(crate) const BOUNDED: &str = "no more heads wait than may, and the same ones on disk";

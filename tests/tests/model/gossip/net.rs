@@ -10,22 +10,22 @@ use crate::history::Histories;
 
 /// Monitors and what is on its way between them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Net {
-    pub nodes: Vec<Node>,
-    pub sent: Vec<Message>,
-    pub now: u64,
+pub(crate) struct Net {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) sent: Vec<Message>,
+    pub(crate) now: u64,
     /// Links that carry nothing.
-    pub cut: Vec<(u8, u8)>,
+    pub(crate) cut: Vec<(u8, u8)>,
     /// A node that is no monitor of ours: it answers nothing, and says what it likes.
-    pub silent: Option<u8>,
+    pub(crate) silent: Option<u8>,
     /// Whether monitors also ask each other for evidence, and do not only send it.
-    pub pulls: bool,
-    pub mutant: Option<Mutant>,
+    pub(crate) pulls: bool,
+    pub(crate) mutant: Option<Mutant>,
 }
 
 /// One rule broken, to see that the checker notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mutant {
+pub(crate) enum Mutant {
     /// Evidence from a peer is believed.
     TakesAnyEvidence,
     /// Who cannot prove is convicted.
@@ -42,7 +42,7 @@ pub enum Mutant {
 
 impl Net {
     /// A node takes an input, and what follows from it. Whatever does not get through fails at once.
-    pub fn input(&mut self, histories: &Histories, at: u8, input: Input) {
+    pub(crate) fn input(&mut self, histories: &Histories, at: u8, input: Input) {
         let mut inputs = VecDeque::from([(at, input)]);
         while let Some((at, input)) = inputs.pop_front() {
             let node = &mut self.nodes[usize::from(at)];
@@ -94,7 +94,7 @@ impl Net {
     }
 
     /// A message comes. `random` is what the receiver draws.
-    pub fn deliver(&mut self, histories: &Histories, message: Message, random: u64) {
+    pub(crate) fn deliver(&mut self, histories: &Histories, message: Message, random: u64) {
         let Message { from, to, what } = message;
         if self.silent == Some(to) {
             return;
@@ -135,14 +135,14 @@ impl Net {
     }
 
     /// It does not come.
-    pub fn lose(&mut self, histories: &Histories, message: &Message) {
+    pub(crate) fn lose(&mut self, histories: &Histories, message: &Message) {
         if let Some((asker, input)) = self.failed(message) {
             self.input(histories, asker, input);
         }
     }
 
     /// A process ends. Connections to it and from it end, too.
-    pub fn crash(&mut self, histories: &Histories, at: u8) {
+    pub(crate) fn crash(&mut self, histories: &Histories, at: u8) {
         let node = &mut self.nodes[usize::from(at)];
         node.is_up = false;
         if self.mutant == Some(Mutant::KeptInMemory) {
@@ -154,21 +154,21 @@ impl Net {
         gone.iter().for_each(|message| self.lose(histories, message));
     }
 
-    pub fn restart(&mut self, histories: &Histories, at: u8) {
+    pub(crate) fn restart(&mut self, histories: &Histories, at: u8) {
         for input in self.nodes[usize::from(at)].restart(histories) {
             self.input(histories, at, input);
         }
     }
 
     /// The log shows a node that it has grown; the node follows.
-    pub fn grow(&mut self, histories: &Histories, at: u8, size: u8) {
+    pub(crate) fn grow(&mut self, histories: &Histories, at: u8, size: u8) {
         let node = &mut self.nodes[usize::from(at)];
         node.kept.size = size;
         let own = node.own(histories).head(size);
         self.input(histories, at, Input::Grew { own });
     }
 
-    pub fn tick(&mut self, histories: &Histories, seconds: u64) {
+    pub(crate) fn tick(&mut self, histories: &Histories, seconds: u64) {
         self.now += seconds;
         for at in 0..u8::try_from(self.nodes.len()).unwrap() {
             self.input(histories, at, Input::Tick);
@@ -176,7 +176,7 @@ impl Net {
     }
 
     /// Every monitor asks every other one for its evidence, from the first piece on, as it does after a start.
-    pub fn pull(&mut self, histories: &Histories) {
+    pub(crate) fn pull(&mut self, histories: &Histories) {
         let all = 0..u8::try_from(self.nodes.len()).unwrap();
         for (at, from) in all.clone().flat_map(|at| all.clone().map(move |from| (at, from))) {
             if at == from || !self.carries(at, from) || self.silent == Some(at) {
@@ -192,7 +192,7 @@ impl Net {
     }
 
     /// The outbox of a node delivers its first alert, and then strikes it off. The process may die in between.
-    pub fn alert(&mut self, histories: &Histories, at: u8, dies: bool) {
+    pub(crate) fn alert(&mut self, histories: &Histories, at: u8, dies: bool) {
         let is_struck_first = self.mutant == Some(Mutant::AlertForgotten);
         let node = &mut self.nodes[usize::from(at)];
         node.alerted += u64::from(!(dies && is_struck_first));

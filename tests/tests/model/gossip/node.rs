@@ -11,7 +11,7 @@ use crate::history::{self, Histories};
 
 /// What travels between two monitors: a request, or the answer to one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum What {
+pub(crate) enum What {
     Push { head: Head, proof: Option<Proof> },
     PushAnswer { pushed: Head, theirs: Option<Head> },
     Ask { head: Head, from: TreeSize },
@@ -21,47 +21,47 @@ pub enum What {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Message {
-    pub from: u8,
-    pub to: u8,
-    pub what: What,
+pub(crate) struct Message {
+    pub(crate) from: u8,
+    pub(crate) to: u8,
+    pub(crate) what: What,
 }
 
 /// What survives a crash. All that one input changes is committed at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Kept {
-    pub size: u8,
-    pub waiting: BTreeMap<Head, Waiting>,
-    pub discarded: u64,
-    pub evidence: Vec<Fork>,
+pub(crate) struct Kept {
+    pub(crate) size: u8,
+    pub(crate) waiting: BTreeMap<Head, Waiting>,
+    pub(crate) discarded: u64,
+    pub(crate) evidence: Vec<Fork>,
     /// Up to which number a node has the evidence.
-    pub taken: BTreeMap<u8, u64>,
+    pub(crate) taken: BTreeMap<u8, u64>,
     /// Alerts in the outbox: of evidence, and of what is discarded.
-    pub due: u64,
+    pub(crate) due: u64,
 }
 
 /// A monitor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Node {
-    pub me: u8,
+pub(crate) struct Node {
+    pub(crate) me: u8,
     /// Every other monitor; their places are their numbers for the machine.
-    pub peers: Vec<u8>,
+    pub(crate) peers: Vec<u8>,
     /// Which history the log shows to it.
-    pub fork: bool,
+    pub(crate) fork: bool,
     /// Up to which size the log answers questions about that history.
-    pub proves: u8,
-    pub core: Core,
-    pub is_up: bool,
-    pub kept: Kept,
+    pub(crate) proves: u8,
+    pub(crate) core: Core,
+    pub(crate) is_up: bool,
+    pub(crate) kept: Kept,
     /// How many alerts were delivered, counted by whoever gets them.
-    pub alerted: u64,
+    pub(crate) alerted: u64,
 }
 
 /// The own tree as far as it was followed.
-pub struct Own<'a> {
-    pub histories: &'a Histories,
-    pub fork: bool,
-    pub size: u8,
+pub(crate) struct Own<'a> {
+    pub(crate) histories: &'a Histories,
+    pub(crate) fork: bool,
+    pub(crate) size: u8,
 }
 
 impl Own<'_> {
@@ -70,12 +70,12 @@ impl Own<'_> {
         Some(history::Head { size, fork: self.fork })
     }
 
-    pub fn head(&self, size: u8) -> Head {
+    pub(crate) fn head(&self, size: u8) -> Head {
         signed(self.histories, history::Head { size, fork: self.fork })
     }
 
     /// The proof that a node gives for a head of its own tree.
-    pub fn proof(&self, from: TreeSize, head: Head) -> Option<Proof> {
+    pub(crate) fn proof(&self, from: TreeSize, head: Head) -> Option<Proof> {
         let (old, new) = (self.name(from)?, self.name(head.size)?);
         if old.size == 0 || old.size >= new.size || self.histories.root(new) != head.root {
             return None;
@@ -91,22 +91,22 @@ impl OwnTree for Own<'_> {
 }
 
 impl Node {
-    pub fn new(me: u8, peers: Vec<u8>, fork: bool) -> Node {
+    pub(crate) fn new(me: u8, peers: Vec<u8>, fork: bool) -> Node {
         let core = Core::new(ids(&peers));
         Node { me, peers, fork, proves: u8::MAX, core, is_up: true, kept: Kept::default(), alerted: 0 }
     }
 
-    pub fn id(&self, node: u8) -> PeerId {
+    pub(crate) fn id(&self, node: u8) -> PeerId {
         let place = self.peers.iter().position(|peer| *peer == node).expect("only peers are asked");
         PeerId(u16::try_from(place).unwrap())
     }
 
-    pub fn own<'a>(&self, histories: &'a Histories) -> Own<'a> {
+    pub(crate) fn own<'a>(&self, histories: &'a Histories) -> Own<'a> {
         Own { histories, fork: self.fork, size: self.kept.size }
     }
 
     /// The process begins again with what was kept. What it has to take in next.
-    pub fn restart(&mut self, histories: &Histories) -> Vec<Input> {
+    pub(crate) fn restart(&mut self, histories: &Histories) -> Vec<Input> {
         let again = self.kept.waiting.values();
         let again = again.map(|one| Waiting::new(one.head, one.source, one.since, one.told));
         let taken = self.peers.iter().zip(ids(&self.peers));
@@ -124,7 +124,7 @@ impl Node {
     }
 
     /// Takes an input and commits what it changes. What is to be sent, and what follows for the machine itself.
-    pub fn step(&mut self, histories: &Histories, now: u64, input: Input) -> (Vec<Message>, Vec<Input>) {
+    pub(crate) fn step(&mut self, histories: &Histories, now: u64, input: Input) -> (Vec<Message>, Vec<Input>) {
         let own = self.own(histories);
         if let Input::EvidenceTaken { peer, number } = &input {
             let taken = self.kept.taken.entry(self.peers[usize::from(peer.0)]).or_default();
@@ -175,7 +175,7 @@ impl Node {
     }
 
     /// Evidence and its alert are committed together. One piece convicts the log; more of it is not kept.
-    pub fn keep(&mut self, fork: Fork) -> Option<Input> {
+    pub(crate) fn keep(&mut self, fork: Fork) -> Option<Input> {
         if !self.kept.evidence.is_empty() {
             return None;
         }
@@ -190,7 +190,7 @@ impl Node {
 }
 
 /// A head as the log signs it.
-pub fn signed(histories: &Histories, head: history::Head) -> Head {
+pub(crate) fn signed(histories: &Histories, head: history::Head) -> Head {
     Head { size: TreeSize(head.size.into()), root: histories.root(head) }
 }
 
@@ -200,7 +200,7 @@ fn ids(peers: &[u8]) -> impl Iterator<Item = PeerId> {
 
 /// Whether a third party is convinced, which knows no tree: two heads of the log that exclude each other, and what shows it.
 /// What a monitor shows from its own tree goes out as a proof of it.
-pub fn convinces(histories: &Histories, fork: &Fork) -> bool {
+pub(crate) fn convinces(histories: &Histories, fork: &Fork) -> bool {
     let name = |head: Head| histories.find(head.size, head.root);
     let (Some(smaller), Some(larger)) = (name(fork.smaller), name(fork.larger)) else { return false };
     let are_signed = histories.forks || !(smaller.fork || larger.fork);

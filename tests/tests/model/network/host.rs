@@ -15,43 +15,43 @@ use turmoil::net::{TcpListener, TcpStream};
 use super::wire::{self, Log};
 use crate::gossip::node::{Message, Node, What};
 
-pub const PORT: u16 = 80;
+pub(crate) const PORT: u16 = 80;
 /// Within which a request must be answered: as `gossip.answer` of a monitor.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How often a monitor looks at the log.
-pub const POLL: Duration = Duration::from_secs(5);
+pub(crate) const POLL: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
 /// What clocks say when the simulation begins.
 const BEGIN_SECONDS: u64 = 1_000_000;
 
 /// What the log shows at this moment, to a monitor that is shown this history.
-pub type Shows = dyn Fn(bool, Duration) -> u8 + Send + Sync;
+pub(crate) type Shows = dyn Fn(bool, Duration) -> u8 + Send + Sync;
 
 /// A monitor and what it stands on.
-pub struct Host {
-    pub log: Arc<Log>,
-    pub shows: Arc<Shows>,
+pub(crate) struct Host {
+    pub(crate) log: Arc<Log>,
+    pub(crate) shows: Arc<Shows>,
     /// When in a round it looks at the log.
-    pub phase: Duration,
-    pub disk: Mutex<Disk>,
+    pub(crate) phase: Duration,
+    pub(crate) disk: Mutex<Disk>,
 }
 
 /// What outlives the process. The machine in it is made anew at each start.
-pub struct Disk {
-    pub node: Node,
+pub(crate) struct Disk {
+    pub(crate) node: Node,
     /// The files of the evidence, in its order.
-    pub files: Vec<Vec<u8>>,
+    pub(crate) files: Vec<Vec<u8>>,
     /// Since when it has evidence.
-    pub since: Option<Duration>,
+    pub(crate) since: Option<Duration>,
 }
 
-pub fn name(node: u8) -> String {
+pub(crate) fn name(node: u8) -> String {
     format!("monitor-{node}")
 }
 
 impl Host {
     /// Runs until it crashes.
-    pub async fn run(self: Arc<Self>) -> turmoil::Result {
+    pub(crate) async fn run(self: Arc<Self>) -> turmoil::Result {
         let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
         let inputs = {
             let mut disk = self.disk.lock().unwrap();

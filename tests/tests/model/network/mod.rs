@@ -33,20 +33,20 @@ const STEP: Duration = Duration::from_millis(10);
 
 /// What is wrong with the world.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Trouble {
-    pub monitors: u8,
+pub(crate) struct Trouble {
+    pub(crate) monitors: u8,
     /// Peers of everybody that accept connections and never answer.
-    pub silent: u8,
+    pub(crate) silent: u8,
     /// Monitors that are down from the beginning.
-    pub down: u8,
+    pub(crate) down: u8,
     /// Of a hundred links so many are cut; who is left connected is found by the fork.
-    pub cut_percent: u8,
+    pub(crate) cut_percent: u8,
     /// The probability that a link breaks with a message; it comes back after some more.
-    pub loss: f64,
+    pub(crate) loss: f64,
     /// One monitor crashes when the log shows two histories, and is back after a while.
-    pub crash: bool,
+    pub(crate) crash: bool,
     /// The log is honest.
-    pub honest: bool,
+    pub(crate) honest: bool,
 }
 
 /// Numbers from a seed.
@@ -61,7 +61,7 @@ impl Draw {
 }
 
 /// One world.
-pub struct World {
+pub(crate) struct World {
     sim: Sim<'static>,
     hosts: Vec<Arc<Host>>,
     /// Who is down from the beginning.
@@ -86,7 +86,7 @@ fn shows(honest: bool) -> Arc<Shows> {
 }
 
 impl World {
-    pub fn new(log: &Arc<Log>, trouble: Trouble, seed: u64) -> World {
+    pub(crate) fn new(log: &Arc<Log>, trouble: Trouble, seed: u64) -> World {
         let mut draw = Draw(seed);
         let mut builder = Builder::new();
         let slowest = Duration::from_millis(5 + draw.below(60));
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// Runs until everybody who can knows, or for so long behind the fork; how long it took.
-    pub fn run(&mut self, longest: Duration) -> Option<Duration> {
+    pub(crate) fn run(&mut self, longest: Duration) -> Option<Duration> {
         let can = self.can_know();
         let mut is_crashed = false;
         loop {
@@ -185,7 +185,7 @@ impl World {
         }
     }
 
-    pub fn evidence(&self) -> usize {
+    pub(crate) fn evidence(&self) -> usize {
         self.hosts.iter().filter(|host| host.since().is_some()).count()
     }
 }
@@ -210,6 +210,6 @@ async fn silent() -> turmoil::Result {
 }
 
 /// The log of all worlds: its heads are signed once.
-pub fn log() -> Arc<Log> {
+pub(crate) fn log() -> Arc<Log> {
     Arc::new(Log::new(Histories::new(COMMON, ALL)))
 }

@@ -18,12 +18,10 @@ use crate::history::{self, Histories};
 
 const ORIGIN: &str = "log.example/simulated";
 
-/// Proof lines of a body at most; as in `monitor::witness`.
-const OLD: &str = "old ";
 
 /// The log: its key, and its heads as it signs them.
-pub struct Log {
-    pub histories: Histories,
+pub(crate) struct Log {
+    pub(crate) histories: Histories,
     signer: NoteSigner,
     notes: BTreeMap<Head, Vec<u8>>,
 }
@@ -37,7 +35,7 @@ struct ProofAnswer {
 }
 
 impl Log {
-    pub fn new(histories: Histories) -> Log {
+    pub(crate) fn new(histories: Histories) -> Log {
         // A test key.
         let signer = NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), SecretKey::from_seed(&[7; 32]));
         let mut notes = BTreeMap::new();
@@ -56,28 +54,28 @@ impl Log {
         Some(Head { size: head.size(), root: head.root() })
     }
 
-    pub fn note(&self, head: Head) -> Vec<u8> {
+    pub(crate) fn note(&self, head: Head) -> Vec<u8> {
         self.notes[&head].clone()
     }
 
-    pub fn head(&self, note: &[u8]) -> Option<Head> {
+    pub(crate) fn head(&self, note: &[u8]) -> Option<Head> {
         self.verified(Note::parse(note).ok()?)
     }
 
-    pub fn push(&self, head: Head, proof: Option<&Proof>) -> Vec<u8> {
+    pub(crate) fn push(&self, head: Head, proof: Option<&Proof>) -> Vec<u8> {
         let (old, hashes) = proof.map_or((TreeSize(0), &[][..]), |proof| (proof.from, &proof.hashes[..]));
         let lines: String = hashes.iter().map(|hash| format!("{}\n", hash.to_base64())).collect();
-        [format!("{OLD}{old}\n{lines}\n").as_bytes(), &self.note(head)].concat()
+        [format!("old {old}\n{lines}\n").as_bytes(), &self.note(head)].concat()
     }
 
-    pub fn pushed(&self, body: &[u8]) -> Option<(Head, Option<Proof>)> {
+    pub(crate) fn pushed(&self, body: &[u8]) -> Option<(Head, Option<Proof>)> {
         let Request { old, proof, note } = Request::parse(body).ok()?;
         let proof = (old > TreeSize(0)).then_some(Proof { from: old, root: None, hashes: proof });
         Some((self.verified(note)?, proof))
     }
 
     /// The file that convicts the log. `own` is the tree of whoever found it.
-    pub fn file(&self, own: &Own<'_>, fork: &Fork) -> Vec<u8> {
+    pub(crate) fn file(&self, own: &Own<'_>, fork: &Fork) -> Vec<u8> {
         let note = |head: Head| Note::parse(&self.note(head)).unwrap();
         let (small, large, key) = (note(fork.smaller), note(fork.larger), self.signer.vkey());
         let inconsistent = |root, proof| {
@@ -95,7 +93,7 @@ impl Log {
     }
 
     /// A file that was sent, if it convicts this log by its bytes alone.
-    pub fn convicts(&self, file: &[u8]) -> Option<Fork> {
+    pub(crate) fn convicts(&self, file: &[u8]) -> Option<Fork> {
         let file = Misbehaviour::parse(file).ok()?;
         let proven = file.verify().ok().filter(|proven| proven.accused == *self.signer.vkey())?;
         assert_eq!(proven.origin, ORIGIN);
@@ -107,12 +105,12 @@ impl Log {
 }
 
 /// A proof as it is asked for.
-pub fn question(head: Head, from: TreeSize) -> String {
+pub(crate) fn question(head: Head, from: TreeSize) -> String {
     format!("/v1/proof?from={from}&to={}&root={}", head.size, head.root)
 }
 
 /// The same read.
-pub fn asked(histories: &Histories, query: &str) -> Option<(Head, TreeSize)> {
+pub(crate) fn asked(histories: &Histories, query: &str) -> Option<(Head, TreeSize)> {
     let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let number = |name| proto::num::parse_decimal(value(name)?).ok().map(TreeSize);
     let (size, root) = (number("to")?, value("root")?);
@@ -121,13 +119,13 @@ pub fn asked(histories: &Histories, query: &str) -> Option<(Head, TreeSize)> {
     Some((found.into_iter().find(|head| head.root.to_string() == root)?, number("from")?))
 }
 
-pub fn proof_text(proof: &Proof, to: TreeSize) -> Vec<u8> {
+pub(crate) fn proof_text(proof: &Proof, to: TreeSize) -> Vec<u8> {
     let hashes = proof.hashes.iter().map(Hash::to_base64).collect();
     let root = proof.root.unwrap().to_base64();
     serde_json::to_vec(&ProofAnswer { from: proof.from, to, root, proof: hashes }).unwrap()
 }
 
-pub fn proof_of(text: &[u8]) -> Option<Proof> {
+pub(crate) fn proof_of(text: &[u8]) -> Option<Proof> {
     let ProofAnswer { from, root, proof, .. } = serde_json::from_slice(text).ok()?;
     let hashes = proof.iter().map(|hash| Hash::from_base64(hash).ok()).collect::<Option<_>>()?;
     Some(Proof { from, root: Some(Hash::from_base64(&root).ok()?), hashes })

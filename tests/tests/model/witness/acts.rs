@@ -214,8 +214,12 @@ impl WitnessModel {
             Record::Missing if nothing_newer && self.may_say_so(state) => None,
             Record::Missing => return false,
         };
+        let is_made = state.record == Record::Missing;
         let stored = state.table.map(|table| self.cosigned_of(table));
         let Ok(last) = higher("the log", stored, record.map(|signed| self.record_of(signed))) else { return false };
+        if is_made && !finished && !self.is(Mutant::RecordBegunEmpty) {
+            return true; // a new record comes to its place with all that it says
+        }
         state.record = Record::Holds(record);
         if let Some(last) = last {
             let Cosigned { size, root, time, note } = last;

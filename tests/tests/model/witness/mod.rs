@@ -14,14 +14,14 @@ use crate::history::{Head, Histories};
 
 /// A head with the time of its cosignature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Signed {
+pub(crate) struct Signed {
     head: Head,
     time: u8,
 }
 
 /// What the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Stored {
+pub(crate) struct Stored {
     signed: Signed,
     /// Whether the log's note is there, too: not when it comes from the record.
     note: bool,
@@ -29,7 +29,7 @@ pub struct Stored {
 
 /// The record outside of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Record {
+pub(crate) enum Record {
     /// Gone or damaged.
     Missing,
     /// Whole; nothing may have been cosigned yet.
@@ -38,7 +38,7 @@ pub enum Record {
 
 /// The process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Process {
+pub(crate) enum Process {
     Down,
     Up {
         last: Option<Stored>,
@@ -48,7 +48,7 @@ pub enum Process {
 
 /// A request that may be cosigned, on its way through the steps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Work {
+pub(crate) struct Work {
     next: Signed,
     /// How many of the steps are done.
     done: usize,
@@ -56,7 +56,7 @@ pub struct Work {
 
 /// A client that keeps to the protocol: it asks again with the size that it was told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Client {
+pub(crate) struct Client {
     size: u8,
     old: u8,
     done: bool,
@@ -64,17 +64,17 @@ pub struct Client {
 
 /// How often what may still happen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Left {
-    pub asks: u8,
-    pub crashes: u8,
-    pub failures: u8,
-    pub copies: u8,
-    pub losses: u8,
-    pub acts: u8,
+pub(crate) struct Left {
+    pub(crate) asks: u8,
+    pub(crate) crashes: u8,
+    pub(crate) failures: u8,
+    pub(crate) copies: u8,
+    pub(crate) losses: u8,
+    pub(crate) acts: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct State {
+pub(crate) struct State {
     table: Option<Stored>,
     record: Record,
     /// An old copy of the database, and of the record beside it.
@@ -90,7 +90,7 @@ pub struct State {
 
 /// One rule broken, to see that the checker notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutant {
+pub(crate) enum Mutant {
     SignsFirst,
     RecordsLast,
     NoLock,
@@ -100,21 +100,23 @@ pub enum Mutant {
     RecordPutBack,
     /// A log whose state is followed anew gets an empty record, whatever the database says.
     RecordMadeUp,
+    /// `--nothing-newer` makes an empty record first and writes into it then.
+    RecordBegunEmpty,
     /// The operator, not the witness: says that nothing newer was cosigned without knowing it.
     CarelessOperator,
 }
 
 /// The model with its bounds.
-pub struct WitnessModel {
-    pub histories: Histories,
-    pub left: Left,
+pub(crate) struct WitnessModel {
+    pub(crate) histories: Histories,
+    pub(crate) left: Left,
     /// With clients that keep to the protocol nobody else asks.
-    pub clients: Vec<u8>,
-    pub mutant: Option<Mutant>,
+    pub(crate) clients: Vec<u8>,
+    pub(crate) mutant: Option<Mutant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     Start,
     /// Somebody asks for a head from this size on, with the proof of one of the histories, at this time of the machine.
     Ask { head: Head, old: u8, proof_of_fork: bool, now: u8 },
@@ -212,6 +214,6 @@ impl Model for WitnessModel {
 }
 
 /// What the properties are called.
-pub const ONE_HISTORY: &str = "all cosignatures are of one history";
-pub const NEVER_DOWN: &str = "no cosignature is smaller or earlier than one before";
-pub const ALL_COSIGNED: &str = "the largest head is cosigned and every client has its answer";
+pub(crate) const ONE_HISTORY: &str = "all cosignatures are of one history";
+pub(crate) const NEVER_DOWN: &str = "no cosignature is smaller or earlier than one before";
+pub(crate) const ALL_COSIGNED: &str = "the largest head is cosigned and every client has its answer";

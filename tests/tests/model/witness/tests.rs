@@ -37,6 +37,7 @@ fn every_broken_rule_has_a_counterexample() {
         (Mutant::FailureIgnored, ONE_HISTORY),
         (Mutant::RecordPutBack, ONE_HISTORY),
         (Mutant::RecordMadeUp, ONE_HISTORY),
+        (Mutant::RecordBegunEmpty, ONE_HISTORY),
         (Mutant::CarelessOperator, ONE_HISTORY),
     ] {
         let name = format!("witness, {mutant:?}");
