@@ -93,11 +93,7 @@ pub fn newer(record: Option<SignedRecord>, stored: Option<&Cosigned>) -> Option<
 }
 
 /// What is not below either of both. Two roots for one size are no matter of order: one of them is wrong.
-pub fn higher(
-    origin: &str,
-    stored: Option<Cosigned>,
-    record: Option<SignedRecord>,
-) -> Result<Option<Cosigned>, Error> {
+pub fn higher(origin: &str, stored: Option<Cosigned>, record: Option<SignedRecord>) -> Result<Option<Cosigned>, Error> {
     let of_record = |r: SignedRecord| Cosigned { size: r.size, root: r.root, time: r.time, note: Vec::new() };
     match (stored, record) {
         (stored, None) => Ok(stored),

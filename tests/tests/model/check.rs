@@ -9,22 +9,23 @@ use stateright::{Checker, Expectation, HasDiscoveries, Model};
 /// Threads of a check. Two: more than one shows that the model has no hidden state, and this machine may have no more.
 const THREADS: usize = 2;
 
-/// How much larger than in `make test` the bounds are: `MODEL_DEPTH=1` adds one to each of them.
+/// How much further than in `make test`: `MODEL_DEPTH=1` adds one to each bound.
 pub(crate) fn deeper() -> u8 {
     std::env::var("MODEL_DEPTH").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// Tries every order of actions, and demands that every property holds and that what must be possible is.
-pub(crate) fn holds<M>(name: &str, model: M)
+/// Tries every order of at most so many actions, and demands that every property holds and that what must be possible is.
+pub(crate) fn holds<M>(name: &str, model: M, most: usize)
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
     M::Action: Clone + Debug + PartialEq,
 {
     let begun = Instant::now();
-    let checker = model.checker().threads(THREADS).spawn_bfs().join();
+    let checker = model.checker().threads(THREADS).target_max_depth(most).spawn_bfs().join();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());
-    println!("{name}: {states} states, {depth} actions deep, {:.1} s", begun.elapsed().as_secs_f64());
+    let all = if depth < most { "all" } else { "those at most" };
+    println!("{name}: {states} states, {all} {depth} deep, {:.1} s", begun.elapsed().as_secs_f64());
     assert!(checker.is_done());
     checker.assert_properties();
 }
@@ -47,3 +48,6 @@ where
     actions.iter().for_each(|action| println!("  {action:?}"));
     actions
 }
+
+/// For models that end by themselves.
+pub(crate) const TO_THE_END: usize = 1000;

@@ -66,7 +66,8 @@ impl Histories {
         if old == 0 || old > head.size {
             return Vec::new();
         }
-        consistency_proof(&self.trees[usize::from(head.fork)], TreeSize(old.into()), TreeSize(head.size.into())).unwrap()
+        consistency_proof(&self.trees[usize::from(head.fork)], TreeSize(old.into()), TreeSize(head.size.into()))
+            .unwrap()
     }
 
     /// Whether one log could have had both.

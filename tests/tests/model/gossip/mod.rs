@@ -48,15 +48,25 @@ pub(crate) enum Action {
     /// The log shows a node its next head.
     Grow(u8),
     /// A message comes, by its place; it may come again. What is drawn matters only where the table is full.
-    Deliver { message: usize, again: bool, random: u64 },
+    Deliver {
+        message: usize,
+        again: bool,
+        random: u64,
+    },
     Lose(usize),
     /// The peer that lies says something, by its place among the lies.
-    Lie { to: u8, lie: usize },
+    Lie {
+        to: u8,
+        lie: usize,
+    },
     Crash(u8),
     Restart(u8),
     Copy(u8),
     Restore,
-    Alert { node: u8, dies: bool },
+    Alert {
+        node: u8,
+        dies: bool,
+    },
     Tick,
 }
 

@@ -69,7 +69,8 @@ impl Host {
                 async move { Ok::<_, Infallible>(host.answer(peer, request).await) }
             });
             tokio::spawn(async move {
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
         }
     }

@@ -151,7 +151,8 @@ impl World {
                 part.extend(&joined);
                 next.extend(joined);
             }
-            let shown: BTreeSet<bool> = part.iter().map(|node| self.hosts[usize::from(*node)].is_shown_fork()).collect();
+            let shown: BTreeSet<bool> =
+                part.iter().map(|node| self.hosts[usize::from(*node)].is_shown_fork()).collect();
             if shown.len() == 2 {
                 can.extend(part);
             }

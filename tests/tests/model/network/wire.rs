@@ -18,7 +18,6 @@ use crate::history::{self, Histories};
 
 const ORIGIN: &str = "log.example/simulated";
 
-
 /// The log: its key, and its heads as it signs them.
 pub(crate) struct Log {
     pub(crate) histories: Histories,
@@ -78,9 +77,8 @@ impl Log {
     pub(crate) fn file(&self, own: &Own<'_>, fork: &Fork) -> Vec<u8> {
         let note = |head: Head| Note::parse(&self.note(head)).unwrap();
         let (small, large, key) = (note(fork.smaller), note(fork.larger), self.signer.vkey());
-        let inconsistent = |root, proof| {
-            Misbehaviour::inconsistent(ORIGIN, key, &small, &large, Alternative { root, proof })
-        };
+        let inconsistent =
+            |root, proof| Misbehaviour::inconsistent(ORIGIN, key, &small, &large, Alternative { root, proof });
         let file = match &fork.shown {
             Shown::SameSize => Misbehaviour::same_size(ORIGIN, key, [&small, &large]),
             Shown::Proof { root, hashes } => inconsistent(*root, hashes.clone()),

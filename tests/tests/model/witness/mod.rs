@@ -40,10 +40,7 @@ pub(crate) enum Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Process {
     Down,
-    Up {
-        last: Option<Stored>,
-        stopped: bool,
-    },
+    Up { last: Option<Stored>, stopped: bool },
 }
 
 /// A request that may be cosigned, on its way through the steps.
@@ -119,19 +116,30 @@ pub(crate) struct WitnessModel {
 pub(crate) enum Action {
     Start,
     /// Somebody asks for a head from this size on, with the proof of one of the histories, at this time of the machine.
-    Ask { head: Head, old: u8, proof_of_fork: bool, now: u8 },
+    Ask {
+        head: Head,
+        old: u8,
+        proof_of_fork: bool,
+        now: u8,
+    },
     /// A client that keeps to the protocol asks.
     ClientAsks(usize),
     /// The next step of a request.
     Proceed(usize),
     /// It fails; what it wrote may be there all the same.
-    Fails { work: usize, written: bool },
+    Fails {
+        work: usize,
+        written: bool,
+    },
     Crash,
     Copy,
     Restore,
     LoseRecord,
     /// `resume-origin`, as far as it comes.
-    Resume { nothing_newer: bool, finished: bool },
+    Resume {
+        nothing_newer: bool,
+        finished: bool,
+    },
     /// `follow`, for a log whose state is to be made anew.
     Follow,
 }
@@ -182,7 +190,8 @@ impl Model for WitnessModel {
         let mut properties = vec![
             Property::always(ONE_HISTORY, |model: &WitnessModel, state: &State| {
                 let pairs = state.cosigned.iter().enumerate();
-                pairs.flat_map(|(at, a)| state.cosigned[..at].iter().map(move |b| (a.head, b.head)))
+                pairs
+                    .flat_map(|(at, a)| state.cosigned[..at].iter().map(move |b| (a.head, b.head)))
                     .all(|(a, b)| model.histories.agree(a, b))
             }),
             Property::always(NEVER_DOWN, |_, state: &State| {
@@ -200,10 +209,13 @@ impl Model for WitnessModel {
             }));
         }
         if self.left.acts > 0 {
-            properties.push(Property::sometimes("cosigns again after the operator's act", |model: &WitnessModel, state: &State| {
-                let acted = state.left.acts < model.left.acts && state.left.asks < model.left.asks;
-                acted && !state.work.is_empty() && state.work[0].done == 2
-            }));
+            properties.push(Property::sometimes(
+                "cosigns again after the operator's act",
+                |model: &WitnessModel, state: &State| {
+                    let acted = state.left.acts < model.left.acts && state.left.asks < model.left.asks;
+                    acted && !state.work.is_empty() && state.work[0].done == 2
+                },
+            ));
             properties.push(Property::sometimes("a database from an old copy is noticed", |_, state: &State| {
                 let old = state.copy.is_some_and(|(table, _)| table == state.table && table.is_some());
                 old && matches!((state.process, state.record), (Process::Up { stopped: true, .. }, Record::Holds(_)))
