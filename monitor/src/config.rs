@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::Error;
+use client::egress::Egress;
 use client::trust::Trust;
 use serde::Deserialize;
 use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::logging::LogConfig as Logging;
+
+use crate::gossip::config::{GossipConfig, PeerConfig};
 
 /// What the names of environment variables begin with: `listen.address` is `CLAIMTRAIL_MONITOR_LISTEN__ADDRESS`.
 pub const ENVIRONMENT_PREFIX: &str = "CLAIMTRAIL_MONITOR";
@@ -52,6 +55,12 @@ pub struct Config {
     /// The witness; absent: nothing is cosigned.
     #[serde(default)]
     pub witness: Option<WitnessConfig>,
+    /// Other monitors, `[[peer]]` each: what each was shown is held against what the others were.
+    #[serde(default, rename = "peer")]
+    pub peers: Vec<PeerConfig>,
+    /// How peers and logs are asked for what others were shown.
+    #[serde(default)]
+    pub gossip: GossipConfig,
     /// The addresses.
     #[serde(default)]
     pub listen: Listen,
@@ -186,6 +195,8 @@ pub struct LogToFollow {
     pub origin: String,
     /// Its address.
     pub url: String,
+    /// The way out to it.
+    pub egress: Egress,
     /// Whose signatures are believed.
     pub trust: Trust,
     /// Whether entries are kept and served.
@@ -227,7 +238,7 @@ impl Config {
         let mut logs: Vec<LogToFollow> = Vec::new();
         for (number, entry) in self.follow.iter().enumerate() {
             let log = entry
-                .read()
+                .read(self.gossip.first_way())
                 .map_err(|e| Error { message: format!("[[follow]] number {}: {}", number + 1, e.message), ..e })?;
             if logs.iter().any(|known| known.origin == log.origin) {
                 return Err(Error::malformed(format!("{} stands in two [[follow]] entries; keep one", log.origin)));
@@ -239,7 +250,7 @@ impl Config {
 }
 
 impl FollowConfig {
-    fn read(&self) -> Result<LogToFollow, Error> {
+    fn read(&self, egress: Egress) -> Result<LogToFollow, Error> {
         let trust = match (&self.trust, &self.policy) {
             (Some(path), None) => Trust::load(path)?,
             (None, Some(text)) => Trust::parse(text.as_bytes())?,
@@ -251,7 +262,7 @@ impl FollowConfig {
             Error::malformed(format!("the address of {origin} is missing: set `url`, or write it into the log line"))
         })?;
         let max_head_age = Duration::from_secs(self.max_head_age_seconds.get());
-        Ok(LogToFollow { origin, url, trust, mirror: self.mirror, max_head_age })
+        Ok(LogToFollow { origin, url, egress, trust, mirror: self.mirror, max_head_age })
     }
 }
 

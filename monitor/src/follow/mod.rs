@@ -24,12 +24,14 @@ use client::tiles::HttpTiles;
 use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::Checked;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::config::{LogToFollow, Poll};
 use crate::finding::{Class, Open};
 use crate::store::LogStore;
 
 pub use judge::Verdict;
+pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
 pub use run::follow_until;
 
@@ -44,6 +46,8 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
+    /// Told whenever what is known has changed; gossip waits for it.
+    pub(crate) changed: Notify,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -80,12 +84,12 @@ impl FollowedLog {
         runtime: Handle,
     ) -> Result<Arc<FollowedLog>, Error> {
         let store = LogStore::open(folder, &config.origin, config.mirror)?;
-        let http = Http::new(&config.url)?
+        let http = Http::via(&config.url, &config.egress)?
             .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen: ArcSwap::default() };
+        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen: ArcSwap::default(), changed: Notify::new() };
         log.newest()?;
         log.look(None)?;
         Ok(Arc::new(log))
@@ -116,13 +120,17 @@ impl FollowedLog {
 
     /// The newest head whose entries were all read, byte for byte: what is shown where nothing is cosigned.
     pub fn followed_head(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.followed()?.map(|head| head.checkpoint.to_bytes()))
+    }
+
+    /// The newest head that was taken, if its entries were all read.
+    pub(crate) fn followed(&self) -> Result<Option<Checked>, Error> {
         let followed = self.store.cursor()?.range.size();
-        let newest = self.newest()?.filter(|head| head.checkpoint.size() <= followed);
-        Ok(newest.map(|head| head.checkpoint.to_bytes()))
+        Ok(self.newest()?.filter(|head| head.checkpoint.size() <= followed))
     }
 
     /// Reads anew what is shown.
-    fn look(&self, success: Option<Millis>) -> Result<(), Error> {
+    pub(crate) fn look(&self, success: Option<Millis>) -> Result<(), Error> {
         let (cursor, newest) = (self.store.cursor()?, self.newest()?);
         self.seen.store(Arc::new(Seen {
             size: cursor.range.size(),
@@ -131,6 +139,7 @@ impl FollowedLog {
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,
         }));
+        self.changed.notify_one();
         Ok(())
     }
 }

@@ -10,11 +10,13 @@
 //! | `heads` | every signed head with all its signatures, thinned after a day |
 //! | `open` | findings that are open |
 //! | `events` | their beginnings and ends, numbered |
+//! | `gossip-…` | heads that wait, statements, what peers have |
 //!
 //! A database is made by an explicit act only. One that is missing is never made anew on the way: what it knew of the log's
 //! past would be gone without a word.
 
 mod findings;
+mod gossip;
 mod heads;
 mod tiles;
 
@@ -32,6 +34,7 @@ use service::thinning::thin_before;
 use crate::finding::{Class, Finding, code};
 
 pub use findings::Findings;
+pub use gossip::{GossipStep, KeptStatement, KeptWaiting};
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
 
@@ -72,6 +75,8 @@ pub struct Batch<'a> {
     pub newest: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
     pub heads_from: Option<u64>,
+    /// What changes in gossip.
+    pub gossip: GossipStep,
 }
 
 /// The name of an origin in file names and paths: the first half of its hash in hex.
@@ -105,6 +110,7 @@ impl LogStore {
                 tiles::make(&transaction)?;
                 heads::make(&transaction)?;
                 findings::make(&transaction)?;
+                gossip::make(&transaction)?;
             }
             Ok(transaction.commit()?)
         };
@@ -121,6 +127,10 @@ impl LogStore {
         }
         let database = Arc::new(client::state::open_database(&path, LOCK_WAIT)?);
         let check = || -> Result<(Vec<u8>, Reading), redb::Error> {
+            // One that was made before there was gossip has no tables for it.
+            let transaction = database.begin_write()?;
+            gossip::make(&transaction)?;
+            transaction.commit()?;
             let table = database.begin_read()?.open_table(META)?;
             let found = table.get(ORIGIN)?.map(|value| value.value().to_vec()).unwrap_or_default();
             Ok((found, Reading::open(Arc::clone(&database), STATE)?))
@@ -173,6 +183,7 @@ impl LogStore {
         self.write(|transaction| {
             findings::apply(transaction, &self.origin, &batch.findings, now)?;
             heads::insert(transaction, &batch.heads)?;
+            gossip::apply(transaction, &batch.gossip)?;
             let mut meta = transaction.open_table(META)?;
             if let Some(note) = batch.newest {
                 meta.insert(HEAD, note)?;
