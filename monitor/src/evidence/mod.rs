@@ -22,3 +22,6 @@ pub use file::{EvidenceId, NotEvidence, ProvenFile};
 pub use kept::{Kept, NewEvidence, Source, Stored};
 pub use stop::Stop;
 pub use take::{Refused, Taken, take_evidence};
+
+#[cfg(test)]
+mod tests;

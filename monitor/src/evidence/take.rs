@@ -9,7 +9,7 @@ use proto::misbehaviour::{BadMisbehaviour, MAX_FILE_BYTES, Misbehaviour, NotProv
 use proto::note::Vkey;
 use proto::num::Millis;
 
-use super::{EvidenceId, NewEvidence, ProvenFile, Source, Stored};
+use super::{NewEvidence, ProvenFile, Source, Stored};
 use crate::follow::FollowedLog;
 use crate::store::Batch;
 

@@ -29,8 +29,16 @@ pub(super) struct NotTaken(pub(super) String);
 
 /// Where evidence is.
 pub(super) enum Access {
-    Stopped(Vec<Arc<FollowedLog>>, Runtime),
-    Running { http: Http, runtime: Runtime, origins: Vec<String> },
+    /// Its tiles hold on to a runtime, which must outlive them.
+    Stopped {
+        logs: Vec<Arc<FollowedLog>>,
+        _runtime: Runtime,
+    },
+    Running {
+        http: Http,
+        runtime: Runtime,
+        origins: Vec<String>,
+    },
 }
 
 impl Access {
@@ -53,7 +61,7 @@ impl Access {
             Ok(opened)
         };
         match open() {
-            Ok(opened) => Ok(Access::Stopped(opened, runtime)),
+            Ok(logs) => Ok(Access::Stopped { logs, _runtime: runtime }),
             Err(held) => {
                 let access = running(&format!("http://{}", config.listen.admin), runtime)?;
                 access.list(None).map_err(|error| {
@@ -68,7 +76,7 @@ impl Access {
     /// Everything that is kept, log by log.
     pub(super) fn list(&self, only: Option<&str>) -> Result<Vec<(String, Kept)>, Failure> {
         let origins: Vec<&str> = match self {
-            Access::Stopped(logs, _) => logs.iter().map(|log| log.origin()).collect(),
+            Access::Stopped { logs, .. } => logs.iter().map(|log| log.origin()).collect(),
             Access::Running { origins, .. } => origins.iter().map(String::as_str).collect(),
         };
         let mut all = Vec::new();
@@ -85,7 +93,7 @@ impl Access {
 
     fn page(&self, origin: &str, from: u64) -> Result<EvidencePage, Failure> {
         match self {
-            Access::Stopped(logs, _) => {
+            Access::Stopped { logs, .. } => {
                 let of_it = logs.iter().find(|log| log.origin() == origin);
                 let evidence = of_it.map_or(Ok(Vec::new()), |log| log.store.evidence_from(from, PAGE))?;
                 let next = evidence.last().map(|last| last.number + 1).filter(|_| evidence.len() == PAGE);
@@ -103,7 +111,7 @@ impl Access {
     /// The bytes of a file.
     pub(super) fn file(&self, id: EvidenceId) -> Result<Vec<u8>, Failure> {
         let found = match self {
-            Access::Stopped(logs, _) => {
+            Access::Stopped { logs, .. } => {
                 logs.iter().find_map(|log| log.store.evidence(id).transpose()).transpose()?.map(|(_, bytes)| bytes)
             }
             Access::Running { http, runtime, .. } => {
@@ -123,7 +131,7 @@ impl Access {
     /// Hands in a file that was verified; the inner error says why it is not for this monitor.
     pub(super) fn take(&self, bytes: &[u8]) -> Result<Result<TakenAnswer, NotTaken>, Failure> {
         match self {
-            Access::Stopped(logs, _) => match take_evidence(logs, bytes, Source::Report, clock::now()) {
+            Access::Stopped { logs, .. } => match take_evidence(logs, bytes, Source::Report, clock::now()) {
                 Ok(stored) => Ok(Ok(TakenAnswer::new(stored))),
                 Err(Refused::Own(error)) => Err(error.into()),
                 Err(why) => Ok(Err(NotTaken(why.to_string()))),
