@@ -9,6 +9,7 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod branch;
 mod judge;
 mod round;
 mod run;
