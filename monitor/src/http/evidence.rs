@@ -19,7 +19,7 @@ use crate::store::Branch;
 
 /// Files in a page unless asked for otherwise.
 const DEFAULT_LIMIT: usize = 50;
-/// Files in a page at most: what is said of one stays below 2 KiB.
+/// Files in a page at most: what is said of one stays below 16 KiB.
 const MAX_LIMIT: usize = 200;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -276,6 +276,7 @@ fn two_histories_end_cosigning_until_the_operator_acts() {
     assert!(code == 0 && said.contains("recorded"), "{said}");
     monitor.serve();
     assert_eq!(again(&monitor).0, 200);
+    assert_eq!(monitor.status()["cosigned_despite"][0], id.as_str());
     assert!(std::fs::read_dir(monitor.path("record")).unwrap().any(|file| {
         std::fs::read_to_string(file.unwrap().path()).is_ok_and(|text| text.contains(&format!("{id} resumed")))
     }));

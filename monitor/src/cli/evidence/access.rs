@@ -15,7 +15,7 @@ use crate::evidence::{EvidenceId, Kept, Refused, Source, take_evidence};
 use crate::follow::FollowedLog;
 use crate::http::{Branches, EvidencePage, TakenAnswer};
 
-/// A page of 200 files, each described in below 2 KiB, stays below this.
+/// A page of 200 files, each described in below 16 KiB, stays below this.
 const MAX_PAGE_BYTES: usize = 4 << 20;
 /// Files read at once from a stopped monitor.
 const PAGE: usize = 200;
