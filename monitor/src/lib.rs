@@ -6,6 +6,7 @@
 //! | [`store`] | what is kept of one log, in one database: cursor, state, tiles, bundles, heads, findings, events |
 //! | [`follow`] | one log followed: its head judged, its entries hashed, its rules run again |
 //! | [`gossip`] | heads that others were shown, held against own leaf hashes and tied by proofs |
+//! | [`evidence`] | misbehaviour files: made, taken, kept, and what follows from them |
 //! | [`witness`] | heads cosigned, never below what was cosigned (C2SP tlog-witness) |
 //! | [`http`] | the public address: witness, mirror, heads |
 //! | [`config`], [`cli`] | the operator's side: configuration and the command |
@@ -14,6 +15,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod evidence;
 pub mod finding;
 pub mod follow;
 pub mod gossip;
