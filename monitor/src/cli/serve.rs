@@ -3,6 +3,7 @@
 //! Stopping: no more connections → running requests are answered → heads that are being cosigned are decided → rounds end
 //! where they can go on later → the admin address goes last. A second signal ends at once.
 
+mod gossip_metrics;
 mod metrics;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use super::status::LogStatus;
 use super::{Exit, Failure, Place, follow, logs_folder, once, open_stop_files, say};
 use crate::config::Config;
 use crate::follow::{FollowedLog, follow_until};
+use crate::gossip::Gossip;
 use crate::http::{Answers, Shared, admin_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
 
@@ -110,7 +112,8 @@ async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let witness = open_witness(config, &logs).await?;
-    let parts = Parts::new(config, &logs, witness, stop);
+    let gossip = open_gossip(config, &logs, witness.as_ref(), stop).await?;
+    let parts = Parts::new(config, &logs, witness, gossip.clone(), stop);
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));
@@ -120,6 +123,7 @@ async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -
     for log in &logs {
         rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, stop.token()));
     }
+    rounds.spawn(gossip.run());
     rounds.close();
     say(&format!("listening http://{} admin http://{}\n", addresses.0, addresses.1))?;
 
@@ -142,6 +146,18 @@ async fn bind(address: SocketAddr, key: &str) -> Result<Server, Failure> {
         let message = format!("{address} cannot be listened on: {error}; free it, or set {key} to another address");
         Failure::new(Exit::Unavailable, message)
     })
+}
+
+async fn open_gossip(
+    config: &Config,
+    logs: &[Arc<FollowedLog>],
+    witness: Option<&Arc<Witness>>,
+    stop: &Shutdown,
+) -> Result<Arc<Gossip>, Failure> {
+    let (config, logs, witness, stop) = (config.clone(), logs.to_vec(), witness.cloned(), stop.token());
+    let runtime = Handle::current();
+    let open = move || Gossip::open(&config, &logs, witness.as_ref(), &runtime, stop);
+    Ok(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)
 }
 
 async fn open_witness(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<Option<Arc<Witness>>, Failure> {
@@ -168,11 +184,18 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Config, logs: &[Arc<FollowedLog>], witness: Option<Arc<Witness>>, stop: &Shutdown) -> Parts {
+    fn new(
+        config: &Config,
+        logs: &[Arc<FollowedLog>],
+        witness: Option<Arc<Witness>>,
+        gossip: Arc<Gossip>,
+        stop: &Shutdown,
+    ) -> Parts {
         let mut registry = Registry::with_prefix("claimtrail_monitor");
         let requests = Metrics::register(&mut registry);
         let answers = Answers::register(&mut registry);
         registry.register_collector(Box::new(metrics::LogsCollector::new(logs.to_vec(), witness.clone())));
+        registry.register_collector(Box::new(gossip_metrics::GossipCollector::new(gossip.clone())));
         let detached = Detached::new();
         let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers);
         let options = ServeOptions {
@@ -185,13 +208,14 @@ impl Parts {
             true => Readiness::NotReady("stopping".to_owned()),
             false => Readiness::Ready { mode: "following" },
         };
-        let shown = logs.to_vec();
+        let (shown, shown_gossip) = (logs.to_vec(), gossip.clone());
         let status = get(async move || {
-            let statuses: Vec<LogStatus> = shown.iter().map(|log| LogStatus::of(log, witness.as_deref())).collect();
+            let of = |log: &Arc<FollowedLog>| LogStatus::of(log, witness.as_deref()).with_gossip(&shown_gossip);
+            let statuses: Vec<LogStatus> = shown.iter().map(of).collect();
             axum::Json(statuses)
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
         let admin = admin.merge(admin_router(shared.clone()));
-        Parts { public: public_router(shared, Some(requests)), admin: edge::wrap(admin, None), options, detached }
+        Parts { public: public_router(shared, gossip, Some(requests)), admin: edge::wrap(admin, None), options, detached }
     }
 }

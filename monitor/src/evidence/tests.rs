@@ -92,6 +92,7 @@ impl Followed {
         let config = LogToFollow {
             origin: ORIGIN.to_owned(),
             url: "http://127.0.0.1:1".to_owned(),
+            egress: client::egress::Egress::Direct,
             trust: Trust::parse(policy.as_bytes()).unwrap(),
             mirror: true,
             max_head_age: std::time::Duration::from_secs(60),

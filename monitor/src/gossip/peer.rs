@@ -200,7 +200,7 @@ impl Peer {
 
     /// Its evidence behind this number.
     pub(super) async fn evidence(&self, origin: &str, after: u64) -> Result<EvidencePage, Error> {
-        let path = format!("/v1/evidence?origin={}&after={after}", encode_segment(origin));
+        let path = format!("/v1/evidence?origin={}&from={}", encode_segment(origin), after.saturating_add(1));
         let answer = self.note(self.http.get(&path, MAX_PAGE_BYTES).await)?;
         serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(&e))
     }

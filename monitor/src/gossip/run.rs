@@ -66,13 +66,12 @@ impl Gossip {
         stop: CancellationToken,
     ) -> Result<Arc<Gossip>, Error> {
         super::config::check(&config.peers)?;
-        let me = config.gossip.name.clone().or_else(|| witness.and_then(|witness| witness.name())).unwrap_or_default();
+        let me = config.gossip.name.clone().or_else(|| witness.and_then(|witness| witness.keys().name())).unwrap_or_default();
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
         let open = |log: &Arc<FollowedLog>| {
-            let signer = witness.map(|witness| witness.stater());
-            LogGossip::open(log.clone(), names.clone(), signer).map(Arc::new)
+            LogGossip::open(log.clone(), names.clone(), witness.cloned()).map(Arc::new)
         };
         Ok(Arc::new(Gossip {
             logs: logs.iter().map(open).collect::<Result<_, _>>()?,

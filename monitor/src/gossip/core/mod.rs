@@ -293,6 +293,11 @@ impl Core {
         self.discarded
     }
 
+    /// The number up to which evidence is kept.
+    pub fn evidence(&self) -> u64 {
+        self.evidence
+    }
+
     /// What is known of a peer.
     pub fn peer(&self, peer: PeerId) -> Option<&Peer> {
         self.peers.get(&peer)
