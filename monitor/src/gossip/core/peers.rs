@@ -2,7 +2,7 @@
 
 use proto::num::{Seconds, TreeSize};
 
-use super::{Core, Head, Output, PeerId};
+use super::{Core, Head, Output, PeerId, Source};
 
 /// After which something is sent again that a peer did not take. Doubled each time.
 pub const PUSH_AGAIN_SECONDS: u64 = 5;
@@ -98,6 +98,15 @@ impl Core {
             // It is back: what it missed is sent now.
             peer.next = now;
             self.push_due(now, out);
+        }
+    }
+
+    /// Something came from a peer that did not answer: it is back, and is sent what it missed at the next tick.
+    pub(super) fn heard(&mut self, now: Seconds, source: Source) {
+        let Source::Peer(id) = source else { return };
+        if let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.failures > 0) {
+            peer.failures = 0;
+            peer.next = now;
         }
     }
 
