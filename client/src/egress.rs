@@ -53,7 +53,9 @@ mod tests {
         for text in ["direct", "socks5://127.0.0.1:9050", "socks5://[::1]:9050", "socks5://proxy.example:1080"] {
             assert_eq!(text.parse::<Egress>().unwrap().to_string(), text);
         }
-        for bad in ["", "Direct", "http://a:1", "socks5://a", "socks5://:1", "socks5://a:0", "socks5://a:b", "socks5://u@a:1"] {
+        for bad in
+            ["", "Direct", "http://a:1", "socks5://a", "socks5://:1", "socks5://a:0", "socks5://a:b", "socks5://u@a:1"]
+        {
             assert!(bad.parse::<Egress>().unwrap_err().contains("socks5://host:port"), "{bad}");
         }
     }

@@ -125,7 +125,8 @@ mod tests {
             assert!(Unavailable::verify(signed.replace(from, to).as_bytes(), &verifier).is_err(), "{from:?}");
         }
         let text = format!("{}more\n", statement("log.example").text());
-        let long = note_of(&text, &[monitor().sign_statement(&text, Seconds(90_000)).expect("signed")]).expect("a note");
+        let long =
+            note_of(&text, &[monitor().sign_statement(&text, Seconds(90_000)).expect("signed")]).expect("a note");
         assert_eq!(Unavailable::verify(long.as_bytes(), &verifier), Err(BadUnavailable::Malformed));
         let text = statement("log.example").text();
         let early = note_of(&text, &[monitor().sign_statement(&text, Seconds(5)).expect("signed")]).expect("a note");

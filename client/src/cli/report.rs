@@ -63,9 +63,7 @@ pub(super) fn run(context: &Context, command: &Report) -> Result<u8, Error> {
     }
     let code = u8::from(answers.iter().any(|(_, _, answer)| answer.contradicts()));
     if context.json() {
-        let shown = |(from, item, answer): &(&String, &Item, Answer)| {
-            json!({ "from": from, "what": what(item), "verdict": answer.verdict, "explanation": answer.explanation })
-        };
+        let shown = |(from, item, answer): &(&String, &Item, Answer)| json!({ "from": from, "what": what(item), "verdict": answer.verdict, "explanation": answer.explanation });
         out::json(&json!({
             "monitor": command.monitor, "exit_code": code, "reported": answers.iter().map(shown).collect::<Vec<_>>(),
         }));

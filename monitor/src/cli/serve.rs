@@ -216,6 +216,11 @@ impl Parts {
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
         let admin = admin.merge(admin_router(shared.clone()));
-        Parts { public: public_router(shared, gossip, Some(requests)), admin: edge::wrap(admin, None), options, detached }
+        Parts {
+            public: public_router(shared, gossip, Some(requests)),
+            admin: edge::wrap(admin, None),
+            options,
+            detached,
+        }
     }
 }

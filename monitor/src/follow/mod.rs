@@ -99,7 +99,8 @@ impl FollowedLog {
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
         let (seen, given_up) = (ArcSwap::default(), Mutex::default());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen, changed: Notify::new(), given_up };
+        let log =
+            FollowedLog { config, store, api, tiles, threads, listed_heads, seen, changed: Notify::new(), given_up };
         log.newest()?;
         log.look(None)?;
         Ok(Arc::new(log))

@@ -51,9 +51,8 @@ pub fn check(policy: &Policy, origin: &str, note: Note) -> Result<Checked, NotTa
 fn stripped(policy: &Policy, origin: &str, note: Note) -> Option<Note> {
     let is_of = |line: &NoteSignature, vkey: &Vkey| line.name() == vkey.name() && line.key_hash() == vkey.key_hash();
     let time_keys = policy.witnesses().iter().filter(|witness| witness.time_key_of() == Some(origin));
-    let times: Vec<NoteSignature> = time_keys
-        .filter_map(|key| note.signatures().iter().find(|line| is_of(line, key.vkey())).cloned())
-        .collect();
+    let times: Vec<NoteSignature> =
+        time_keys.filter_map(|key| note.signatures().iter().find(|line| is_of(line, key.vkey())).cloned()).collect();
     let mut keys = policy.logs().iter().filter(|log| log.origin() == origin);
     let signed = keys.find_map(|log| note.clone().only_signed_by(log.vkey()).ok())?;
     signed.with_signatures(times).ok()

@@ -29,3 +29,6 @@ mod tell;
 pub use log::{Act, Became, LogGossip};
 pub use own::own_proof;
 pub use run::Gossip;
+
+#[cfg(test)]
+mod tests;

@@ -190,7 +190,9 @@ impl Peer {
         match sent {
             Ok(_) => Ok(()),
             // It does not follow this log, trusts other keys, or knows another form: sending it again changes nothing.
-            Err(error) if error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422)) => {
+            Err(error)
+                if error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422)) =>
+            {
                 tracing::warn!(peer = self.config.name, error = error.message, "evidence is refused");
                 Ok(())
             }

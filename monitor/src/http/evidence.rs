@@ -143,7 +143,11 @@ pub(super) async fn take(State(shared): State<Shared>, body: Body) -> Result<Res
 }
 
 /// Takes a file of whomever.
-pub(super) async fn take_from(shared: &Shared, file: Bytes, source: Source) -> Result<Result<Stored, Refused>, Problem> {
+pub(super) async fn take_from(
+    shared: &Shared,
+    file: Bytes,
+    source: Source,
+) -> Result<Result<Stored, Refused>, Problem> {
     let asked = shared.clone();
     // What is stored has its consequences, whether or not the client waits.
     let taken = shared.0.detached.run(async move {

@@ -118,8 +118,8 @@ pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
 impl Sharing {
     /// Charges a request, and says which peer it names.
     fn charge(&self, uri: &Uri, address: IpAddr, cost: NonZeroU32) -> Result<Option<Arc<Peer>>, Problem> {
-        let Query(sender) =
-            Query::<Sender>::try_from_uri(uri).map_err(|_| invalid("The only parameter is `from`, the sender's name."))?;
+        let Query(sender) = Query::<Sender>::try_from_uri(uri)
+            .map_err(|_| invalid("The only parameter is `from`, the sender's name."))?;
         let name = sender.from.as_deref().unwrap_or_default();
         let at_its_place = self.gossip.peer_at(name, address);
         self.rates.charge(at_its_place.map(|peer| peer.config.name.as_str()), address, cost)?;
@@ -141,9 +141,9 @@ impl Sharing {
     fn judge(&self, peer: Option<&Peer>, body: &[u8]) -> Result<(Became, TreeSize, Arc<LogGossip>), Problem> {
         let request = Request::parse(body).map_err(|why: BadRequest| invalid(why.to_string()))?;
         let log = self.gossip.log(request.note.claimed_origin()).ok_or_else(unknown_log)?;
-        let shown = log.check(request.note).map_err(|why| {
-            Problem::new(Code::CheckpointSignature, format!("The head is not taken: {why}."))
-        })?;
+        let shown = log
+            .check(request.note)
+            .map_err(|why| Problem::new(Code::CheckpointSignature, format!("The head is not taken: {why}.")))?;
         let source = peer.and_then(|peer| log.peer(&peer.config.name)).map_or(Source::Anyone, Source::Peer);
         let proof = (request.old > TreeSize(0) && !request.proof.is_empty()).then(|| Proof {
             from: request.old,
@@ -255,7 +255,8 @@ async fn take_evidence(
 
 /// `GET /v1/statements`
 async fn statements(State(state): State<Sharing>, uri: Uri) -> Result<Response, Problem> {
-    let Query(asked) = Query::<AskedStatements>::try_from_uri(&uri).map_err(|_| invalid("The parameter is `origin`."))?;
+    let Query(asked) =
+        Query::<AskedStatements>::try_from_uri(&uri).map_err(|_| invalid("The parameter is `origin`."))?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let found = state.shared.blocking(move || log.store.statements()).await?;
     let statements = found.map_err(|e| Problem::internal(&e.message))?;
@@ -286,7 +287,8 @@ impl Sharing {
         let by = message.statement.lines().last().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
         let is_it = |peer: &&Arc<Peer>| peer.verifier.as_ref().is_some_and(|key| key.vkey().name().as_str() == by);
         let peer = self.gossip.peers().iter().find(is_it);
-        let no_peer = || Problem::new(Code::CheckpointSignature, "No peer whose key is known here made this statement.");
+        let no_peer =
+            || Problem::new(Code::CheckpointSignature, "No peer whose key is known here made this statement.");
         let (peer, key) = peer.and_then(|peer| Some((peer, peer.verifier.as_ref()?))).ok_or_else(no_peer)?;
         let taken = log.take_statement(message, (by, key), clock::now());
         let shown = taken.map_err(|why| match why {

@@ -65,12 +65,13 @@ fn answer(mut connection: TcpStream, answers: Answers, sent: &AtomicU64) {
                 goes = send(b"x");
             }
         }
-        Answers::Silent => {
-            while connection.read(&mut request).is_ok_and(|count| count > 0) {}
-        }
+        Answers::Silent => while connection.read(&mut request).is_ok_and(|count| count > 0) {},
         Answers::Wrong => {
             let page = "<html>Please log in</html>";
-            send(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len()).as_bytes());
+            send(
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}", page.len())
+                    .as_bytes(),
+            );
         }
         Answers::Huge => {
             send(b"HTTP/1.1 200 OK\r\ncontent-length: 9000000000000\r\n\r\nold 0\n\n");

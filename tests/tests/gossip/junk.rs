@@ -47,7 +47,10 @@ fn every_bad_push_has_its_answer() {
         ("/v1/proof", 400),
         ("/v1/proof?origin=other.example&from=1&to=2&root=x", 404),
         (&format!("/v1/proof?origin={ORIGIN}&from=0&to=2&root=x"), 400),
-        (&format!("/v1/proof?origin={ORIGIN}&from=1&to=3&root=47DEQpj8HBSa%2B%2FTImW%2B5JCeuQeRkm5NMpJWZG3hSuFU%3D"), 404),
+        (
+            &format!("/v1/proof?origin={ORIGIN}&from=1&to=3&root=47DEQpj8HBSa%2B%2FTImW%2B5JCeuQeRkm5NMpJWZG3hSuFU%3D"),
+            404,
+        ),
         ("/v1/statements", 400),
         ("/v1/evidence/nonsense", 404),
     ] {
@@ -80,7 +83,10 @@ fn a_flood_of_signed_heads_is_bounded_told_and_survives_a_power_cut() {
     let status = monitor.status();
     let waiting = |status: &serde_json::Value| status["gossip"]["waiting"].as_array().unwrap().clone();
     assert_eq!((waiting(&status).len(), &status["gossip"]["discarded"]), (64, &36.into()));
-    assert!(waiting(&status).iter().take(48).map(|one| one["size"].as_u64().unwrap()).eq(1000..1048), "the smallest stay");
+    assert!(
+        waiting(&status).iter().take(48).map(|one| one["size"].as_u64().unwrap()).eq(1000..1048),
+        "the smallest stay"
+    );
     assert!(open(&status).contains(&"head.discarded".to_owned()), "{status:#}");
     let grown = monitor.resident_bytes().saturating_sub(before);
     println!("100 heads that wait cost {grown} bytes of memory");

@@ -63,7 +63,8 @@ impl Watchers {
         let monitor = |(number, url): (usize, &&str)| {
             let monitor = MonitorUnderTest::named(&name(number), programs(), &served::trust(), url, false);
             for (other, port) in ports.iter().enumerate().filter(|(other, _)| *other != number) {
-                monitor.configure(&format!("[[peer]]\nname = \"{}\"\nurl = \"http://127.0.0.1:{port}\"\n", name(other)));
+                monitor
+                    .configure(&format!("[[peer]]\nname = \"{}\"\nurl = \"http://127.0.0.1:{port}\"\n", name(other)));
             }
             monitor
         };

@@ -39,10 +39,16 @@ fn each(
 impl Collector for GossipCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let (out, gossip) = (&mut encoder, &self.0);
-        let waiting = gossip.logs().iter().map(|log| {
-            (log.log().origin().to_owned(), log.look(|core| core.waiting().count() as u64))
-        });
-        each(out, ("heads_waiting", "Heads that others were shown and that nothing ties to the tree yet"), "origin", waiting)?;
+        let waiting = gossip
+            .logs()
+            .iter()
+            .map(|log| (log.log().origin().to_owned(), log.look(|core| core.waiting().count() as u64)));
+        each(
+            out,
+            ("heads_waiting", "Heads that others were shown and that nothing ties to the tree yet"),
+            "origin",
+            waiting,
+        )?;
         let discarded =
             gossip.logs().iter().map(|log| (log.log().origin().to_owned(), log.look(|core| core.discarded())));
         each(out, ("heads_discarded", "Such heads that had no room, so far"), "origin", discarded)?;

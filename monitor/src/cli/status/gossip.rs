@@ -43,31 +43,33 @@ impl GossipStatus {
     /// As it is now; nothing when gossip does not know the log.
     pub(super) fn of(gossip: &Gossip, origin: &str) -> Option<GossipStatus> {
         let log = gossip.log(origin)?;
-        Some(log.look(|core| GossipStatus {
-            waiting: core
-                .waiting()
-                .map(|one| WaitingStatus {
-                    size: one.head.size,
-                    root: one.head.root.to_base64(),
-                    since: one.since,
-                    extends: one.tied.is_some(),
-                })
-                .collect(),
-            discarded: core.discarded(),
-            peers: gossip
-                .peers()
-                .iter()
-                .map(|peer| {
-                    let known = log.peer(&peer.config.name).and_then(|id| core.peer(id));
-                    PeerStatus {
-                        name: peer.config.name.clone(),
-                        url: peer.config.url.clone(),
-                        head_size: known.and_then(|known| known.theirs()).map(|head| head.size),
-                        evidence: known.map_or(0, |known| known.evidence()),
-                        seen: peer.seen(),
-                    }
-                })
-                .collect(),
+        Some(log.look(|core| {
+            GossipStatus {
+                waiting: core
+                    .waiting()
+                    .map(|one| WaitingStatus {
+                        size: one.head.size,
+                        root: one.head.root.to_base64(),
+                        since: one.since,
+                        extends: one.tied.is_some(),
+                    })
+                    .collect(),
+                discarded: core.discarded(),
+                peers: gossip
+                    .peers()
+                    .iter()
+                    .map(|peer| {
+                        let known = log.peer(&peer.config.name).and_then(|id| core.peer(id));
+                        PeerStatus {
+                            name: peer.config.name.clone(),
+                            url: peer.config.url.clone(),
+                            head_size: known.and_then(|known| known.theirs()).map(|head| head.size),
+                            evidence: known.map_or(0, |known| known.evidence()),
+                            seen: peer.seen(),
+                        }
+                    })
+                    .collect(),
+            }
         }))
     }
 

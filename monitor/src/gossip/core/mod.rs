@@ -249,7 +249,7 @@ impl Core {
         let mut out = Vec::new();
         match input {
             Input::Received { head, source, proof, random } => {
-                self.heard(now, source);
+                self.heard(now, source, head);
                 self.receive(now, head, source, proof.as_ref(), random, tree, &mut out);
             }
             Input::Grew { own } => self.grow(now, own, tree, &mut out),

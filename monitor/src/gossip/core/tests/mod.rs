@@ -135,7 +135,9 @@ fn a_peer_that_was_away_gets_what_it_missed() {
     let taken = Input::Answered { peer: PEER, pushed: mine.head(10), theirs, random: 0 };
     core.step(Seconds(70), taken, &mine.at(10));
     let out = core.step(Seconds(1000), Input::Tick, &mine.at(10));
-    assert!(!out.iter().any(|o| matches!(o, Output::Push { peer: PEER, .. } | Output::SendEvidence { peer: PEER, .. })));
+    assert!(
+        !out.iter().any(|o| matches!(o, Output::Push { peer: PEER, .. } | Output::SendEvidence { peer: PEER, .. }))
+    );
     let out = core.step(Seconds(1000), Input::Grew { own: mine.head(11) }, &mine.at(11));
     assert!(out.contains(&Output::Push { peer: PEER, head: mine.head(11), old: TreeSize(4) }), "{out:?}");
 }
