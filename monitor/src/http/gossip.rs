@@ -145,11 +145,8 @@ impl Sharing {
             .check(request.note)
             .map_err(|why| Problem::new(Code::CheckpointSignature, format!("The head is not taken: {why}.")))?;
         let source = peer.and_then(|peer| log.peer(&peer.config.name)).map_or(Source::Anyone, Source::Peer);
-        let proof = (request.old > TreeSize(0) && !request.proof.is_empty()).then(|| Proof {
-            from: request.old,
-            root: None,
-            hashes: request.proof,
-        });
+        let proof = Proof { from: request.old, root: None, hashes: request.proof };
+        let proof = Some(proof).filter(|proof| proof.from > TreeSize(0) && !proof.hashes.is_empty());
         let size = shown.checkpoint.size();
         let input = |head, random| Input::Received { head, source, proof, random };
         let (became, acts) = log.take(&shown, input, clock::now()).map_err(|e| Problem::internal(&e.message))?;
