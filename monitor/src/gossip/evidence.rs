@@ -5,8 +5,9 @@ use proto::note::{Note, Verifier};
 use proto::num::Millis;
 use proto::unavailable::Unavailable;
 
+use super::act::Act;
 use super::core::{Head, Input};
-use super::log::{Act, LogGossip};
+use super::log::LogGossip;
 use super::peer::StatementMessage;
 use crate::evidence::{EvidenceId, Refused, Source};
 use crate::store::{Batch, GossipStep, KeptStatement};

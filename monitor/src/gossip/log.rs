@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::{Error, clock};
 use proto::note::Note;
-use proto::num::{Millis, TreeSize};
+use proto::num::Millis;
 use proto::policy::Checked;
 use proto::unavailable::Unavailable;
 
-use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting, Whom};
+use super::act::{Act, Became};
+use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting};
 use super::head;
 use super::own::Own;
 use super::tell;
@@ -24,58 +25,6 @@ use crate::witness::Witness;
 
 /// How long heads are all kept (`service::thinning`): one that is older and known says nothing new.
 const KEPT_SECONDS: u64 = 24 * 3600;
-
-/// What is to be done outside of this process.
-#[derive(Debug, Clone)]
-pub enum Act {
-    /// Ask for the proof from so many entries to this head.
-    Ask {
-        /// Whom.
-        whom: Whom,
-        /// The head.
-        head: Head,
-        /// Where the proof begins.
-        from: TreeSize,
-    },
-    /// Send a peer this head.
-    Push {
-        /// Which peer.
-        peer: PeerId,
-        /// The head.
-        head: Head,
-        /// The note.
-        note: Vec<u8>,
-        /// The size that the peer has.
-        old: TreeSize,
-    },
-    /// Send a peer this piece of evidence.
-    SendEvidence {
-        /// Which peer.
-        peer: PeerId,
-        /// Its number.
-        number: u64,
-    },
-    /// Send every peer this statement.
-    SendStatement {
-        /// The signed note.
-        statement: String,
-        /// The head that it is about.
-        checkpoint: String,
-    },
-}
-
-/// What became of a head that was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Became {
-    /// It is a state of the tree that was followed.
-    Known,
-    /// The log signed what contradicts it.
-    Contradicts,
-    /// It is larger than what was followed; it waits, and is asked for.
-    Waits,
-    /// It is larger, and more heads wait than have room.
-    Discarded,
-}
 
 /// The gossip of one log.
 pub struct LogGossip {

@@ -16,6 +16,7 @@
 //! | [`run`] | what is done: asking, pushing, pulling |
 //! | [`config`] | peers and ways out |
 
+mod act;
 pub mod config;
 pub mod core;
 mod evidence;
@@ -26,7 +27,8 @@ pub mod peer;
 pub mod run;
 mod tell;
 
-pub use log::{Act, Became, LogGossip};
+pub use act::{Act, Became};
+pub use log::LogGossip;
 pub use own::own_proof;
 pub use run::Gossip;
 

@@ -19,8 +19,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::act::Act;
 use super::core::{Head, Input, PeerId, Proof, Source, Whom};
-use super::log::{Act, LogGossip, now};
+use super::log::{LogGossip, now};
 use super::peer::{Peer, StatementMessage};
 use crate::config::Config;
 use crate::follow::FollowedLog;
