@@ -6,9 +6,11 @@
 //! | `GET /{hash}/checkpoint` | the last head cosigned for a log; `{hash}` is SHA-256 of its origin in hex |
 //! | `GET /{hash}/tile/…` | the mirror: tiles and entry bundles of that log (C2SP tlog-tiles) |
 //! | `GET /v1/heads` | every signed head of a log that was seen |
+//! | `GET /`, `GET /log/{hash}` | the same for people: how every log is, and what was found |
 
 mod heads;
 mod mirror;
+mod page;
 mod witness;
 
 use std::sync::Arc;
@@ -82,6 +84,9 @@ pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
         .route("/{hash}/checkpoint", get(witness::checkpoint))
         .route("/{hash}/tile/{*path}", get(mirror::tile))
         .route("/v1/heads", get(heads::list))
+        .route("/", get(page::overview))
+        .route("/log/{hash}", get(page::one))
+        .route("/page.css", get(page::style))
         .with_state(shared);
     edge::wrap(cors::public_reads(router), metrics)
 }

@@ -124,6 +124,14 @@ impl LogStore {
         Ok(all)
     }
 
+    /// The number of the newest event; 0 when there is none.
+    pub fn last_event(&self) -> Result<u64, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(EVENTS)?;
+            Ok(table.last()?.map_or(0, |(number, _)| number.value()))
+        })
+    }
+
     /// Events behind this number, the oldest first, at most so many.
     pub fn events_after(&self, number: u64, limit: usize) -> Result<Vec<Event>, Error> {
         self.read(|transaction| {
