@@ -16,6 +16,8 @@ use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::logging::LogConfig as Logging;
 
+use crate::alert::config::{AlertConfig, AlertsConfig};
+
 /// What the names of environment variables begin with: `listen.address` is `CLAIMTRAIL_MONITOR_LISTEN__ADDRESS`.
 pub const ENVIRONMENT_PREFIX: &str = "CLAIMTRAIL_MONITOR";
 
@@ -58,6 +60,12 @@ pub struct Config {
     /// How logs are asked.
     #[serde(default)]
     pub poll: Poll,
+    /// What all channels of alerts share.
+    #[serde(default)]
+    pub alerts: AlertsConfig,
+    /// The channels, `[[alert]]` each.
+    #[serde(default)]
+    pub alert: Vec<AlertConfig>,
     /// What the monitor says on standard error: `level` and `format` (`text` or `json`).
     #[serde(default)]
     pub log: Logging,
@@ -219,6 +227,7 @@ impl Config {
             witness.keys.iter_mut().for_each(|path| *path = folder.join(&*path));
             witness.record = folder.join(&witness.record);
         }
+        config.alerts.key = folder.join(&config.alerts.key);
         Ok(config)
     }
 
