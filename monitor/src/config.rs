@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
@@ -17,6 +18,8 @@ use service::config::{ConfigError, Layers};
 use service::logging::LogConfig as Logging;
 
 use crate::alert::config::{AlertConfig, AlertsConfig};
+use crate::watch::WatchList;
+use crate::watch::config::{WatchConfig, watches};
 
 /// What the names of environment variables begin with: `listen.address` is `CLAIMTRAIL_MONITOR_LISTEN__ADDRESS`.
 pub const ENVIRONMENT_PREFIX: &str = "CLAIMTRAIL_MONITOR";
@@ -66,6 +69,9 @@ pub struct Config {
     /// The channels, `[[alert]]` each.
     #[serde(default)]
     pub alert: Vec<AlertConfig>,
+    /// What is watched, `[[watch]]` each.
+    #[serde(default)]
+    pub watch: Vec<WatchConfig>,
     /// What the monitor says on standard error: `level` and `format` (`text` or `json`).
     #[serde(default)]
     pub log: Logging,
@@ -200,6 +206,8 @@ pub struct LogToFollow {
     pub mirror: bool,
     /// After which the newest head is too old.
     pub max_head_age: Duration,
+    /// What is watched.
+    pub watches: Arc<WatchList>,
 }
 
 /// A flag that overrides a key: as the user wrote it, the dotted key, the value.
@@ -234,6 +242,7 @@ impl Config {
     /// The logs, with their trust files read; no two of one origin.
     pub fn logs(&self) -> Result<Vec<LogToFollow>, Error> {
         let mut logs: Vec<LogToFollow> = Vec::new();
+        let watches = Arc::new(self.watches()?);
         for (number, entry) in self.follow.iter().enumerate() {
             let log = entry
                 .read()
@@ -241,9 +250,20 @@ impl Config {
             if logs.iter().any(|known| known.origin == log.origin) {
                 return Err(Error::malformed(format!("{} stands in two [[follow]] entries; keep one", log.origin)));
             }
-            logs.push(log);
+            logs.push(LogToFollow { watches: watches.clone(), ..log });
+        }
+        if let Some(watch) = self.watch.iter().find(|watch| {
+            watch.log.as_ref().is_some_and(|wanted| logs.iter().all(|log| log.origin != *wanted))
+        }) {
+            let message = format!("the watch {:?} is for a log that is not followed; see [[follow]]", watch.name);
+            return Err(Error::malformed(message));
         }
         Ok(logs)
+    }
+
+    /// What is watched.
+    pub fn watches(&self) -> Result<WatchList, Error> {
+        Ok(WatchList::new(watches(&self.watch)?))
     }
 }
 
@@ -260,7 +280,7 @@ impl FollowConfig {
             Error::malformed(format!("the address of {origin} is missing: set `url`, or write it into the log line"))
         })?;
         let max_head_age = Duration::from_secs(self.max_head_age_seconds.get());
-        Ok(LogToFollow { origin, url, trust, mirror: self.mirror, max_head_age })
+        Ok(LogToFollow { origin, url, trust, mirror: self.mirror, max_head_age, watches: Arc::default() })
     }
 }
 

@@ -8,6 +8,10 @@ use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::{Deserialize, Serialize};
 
+use crate::watch::Match;
+
+pub use proto::query::finding::Severity;
+
 /// What a finding means for those who rely on the log. The first is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,32 +67,6 @@ impl Class {
     }
 }
 
-/// How bad something is. The last is the worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Worth a look.
-    Notice,
-    /// Somebody should look at it.
-    Warning,
-    /// Somebody must look at it now.
-    Alarm,
-}
-
-impl Severity {
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Notice => "notice",
-            Severity::Warning => "warning",
-            Severity::Alarm => "alarm",
-        }
-    }
-}
-
 /// The kinds of findings that are not rules broken by an entry.
 pub mod code {
     /// The log signed two trees that cannot both be true.
@@ -111,6 +89,10 @@ pub mod code {
     pub const MANY: &str = "findings.many";
     /// This monitor itself failed.
     pub const OWN: &str = "monitor.failed";
+    /// The log grows faster than it can be followed.
+    pub const BACKLOG: &str = "log.backlog";
+    /// A witness that cosigned the log's heads does so no more.
+    pub const WITNESS: &str = "witness.silent";
     /// A channel has not taken alerts for a while.
     pub const STUCK: &str = "alert.stuck";
 }
@@ -200,6 +182,8 @@ pub enum What {
     Began(Finding),
     /// It is over.
     Ended(Finding),
+    /// A claim that a watch list matched.
+    Matched(Box<Match>),
 }
 
 impl What {
@@ -208,6 +192,7 @@ impl What {
         match self {
             What::Began(_) => "began",
             What::Ended(_) => "ended",
+            What::Matched(_) => "matched",
         }
     }
 }

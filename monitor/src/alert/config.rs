@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
@@ -10,7 +11,8 @@ use serde::Deserialize;
 use super::channel::command::Command;
 use super::channel::webhook::Webhook;
 use super::channel::{Channel, Way};
-use crate::finding::{Class, Event, What};
+use crate::finding::{Class, Event, Finding, What};
+use crate::watch::{Hit, WatchList};
 
 /// How long a receiver may take for one alert unless configured otherwise: a queue or a database behind it has answered by
 /// then, and a hanging one costs its own channel only.
@@ -68,6 +70,9 @@ pub struct AlertConfig {
     /// The classes that it is told; all of them unless set.
     #[serde(default = "all_classes")]
     pub classes: Vec<Class>,
+    /// The names of the watches that it is told; all of them unless set.
+    #[serde(default)]
+    pub watches: Option<Vec<String>>,
     /// Hours between canaries; none unless set.
     #[serde(default)]
     pub canary_hours: Option<NonZeroU64>,
@@ -93,34 +98,53 @@ fn default_timeout() -> NonZeroU64 {
     DEFAULT_TIMEOUT
 }
 
-/// What a channel is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a channel is told: findings of these classes, and whatever these watches match.
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
     classes: Vec<Class>,
+    /// Names of watches; nothing means all.
+    watches: Option<Vec<String>>,
+    list: Arc<WatchList>,
 }
 
 impl Filter {
-    /// These classes.
-    pub fn new(classes: Vec<Class>) -> Filter {
-        Filter { classes }
+    /// These classes, and these watches of the list.
+    pub fn new(classes: Vec<Class>, watches: Option<Vec<String>>, list: Arc<WatchList>) -> Filter {
+        Filter { classes, watches, list }
     }
 
     /// Whether the channel is told of this.
     pub fn wants(&self, event: &Event) -> bool {
         match &event.what {
-            What::Began(finding) | What::Ended(finding) => self.classes.contains(&finding.class),
+            What::Matched(found) => found.watches.iter().any(|hit| self.tells(hit)),
+            What::Began(finding) | What::Ended(finding) => {
+                self.classes.contains(&finding.class) || !self.hits(&event.origin, finding).is_empty()
+            }
         }
+    }
+
+    /// The watches of this channel that a finding matches.
+    pub fn hits(&self, origin: &str, finding: &Finding) -> Vec<Hit> {
+        self.list.of_finding(origin, finding).into_iter().filter(|hit| self.tells(hit)).collect()
+    }
+
+    /// Whether the channel is told of this watch.
+    pub fn tells(&self, hit: &Hit) -> bool {
+        self.watches.as_ref().is_none_or(|names| names.contains(&hit.watch))
     }
 }
 
 impl AlertConfig {
     /// The channel that is meant. `key` signs webhooks.
-    fn read(&self, key: &Path) -> Result<Channel, Error> {
+    fn read(&self, key: &Path, list: &Arc<WatchList>) -> Result<Channel, Error> {
         let name = self.name.clone().unwrap_or_else(|| self.kind.name().to_owned());
         if name.is_empty() || name.len() > MAX_NAME_BYTES {
             return Err(Error::malformed(format!("`name` has 1 to {MAX_NAME_BYTES} bytes")));
         }
         self.check_members()?;
+        if let Some(unknown) = self.watches.iter().flatten().find(|name| !list.has(name)) {
+            return Err(Error::malformed(format!("`watches`: no [[watch]] is named {unknown:?}")));
+        }
         let timeout = Duration::from_secs(self.timeout_seconds.get());
         let way = match self.kind {
             Kind::Log => Way::Log,
@@ -128,7 +152,8 @@ impl AlertConfig {
             Kind::Command => Way::Command(Command::new(&self.command, timeout)?),
         };
         let canary = self.canary_hours.map(|hours| Duration::from_secs(hours.get().saturating_mul(3600)));
-        Ok(Channel { name, filter: Filter::new(self.classes.clone()), canary, way })
+        let filter = Filter::new(self.classes.clone(), self.watches.clone(), list.clone());
+        Ok(Channel { name, filter, canary, way })
     }
 
     /// Refuses what belongs to another kind: it would be without effect, and the operator believes it has one.
@@ -151,11 +176,15 @@ impl AlertConfig {
 const MAX_NAME_BYTES: usize = 100;
 
 /// The channels that are configured, no two of one name.
-pub fn channels(entries: &[AlertConfig], shared: &AlertsConfig) -> Result<Vec<Channel>, Error> {
+pub fn channels(
+    entries: &[AlertConfig],
+    shared: &AlertsConfig,
+    list: &Arc<WatchList>,
+) -> Result<Vec<Channel>, Error> {
     let mut channels: Vec<Channel> = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
         let place = |e: Error| Error { message: format!("[[alert]] number {}: {}", number + 1, e.message), ..e };
-        let channel = entry.read(&shared.key).map_err(place)?;
+        let channel = entry.read(&shared.key, list).map_err(place)?;
         if channels.iter().any(|known| known.name == channel.name) {
             let message = format!("two [[alert]] entries are named {}; give each a `name` of its own", channel.name);
             return Err(Error::malformed(message));

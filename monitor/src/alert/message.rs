@@ -7,7 +7,9 @@ use proto::num::{LeafIndex, Millis};
 use serde::Serialize;
 
 use super::Source;
+use super::config::Filter;
 use crate::finding::{Alternative, Class, Event, Finding, Severity, What};
+use crate::watch::{Hit, Match};
 
 /// What the JSON form calls itself. Members may be added under this name; what is there keeps its meaning.
 pub const FORMAT: &str = "claimtrail-alert/1";
@@ -20,13 +22,15 @@ const MAX_HEAD_BYTES: usize = 128 * 1024;
 const LATE_MS: u64 = 5 * 60 * 1000;
 
 /// Why an alert is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Something was found.
     Began,
     /// Something is over.
     Ended,
+    /// A claim matched a watch.
+    Matched,
     /// There was too much to tell one by one.
     Summary,
     /// The operator asked for it.
@@ -68,6 +72,12 @@ pub struct Alert {
     /// The entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<LeafIndex>,
+    /// Which watches matched, and on what.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub watches: Vec<Hit>,
+    /// The claim that matched, and what it changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Box<Match>>,
     /// Where the entry can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -111,9 +121,9 @@ pub struct Count {
     /// The class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<Class>,
-    /// The code.
+    /// The code; of claims that show nothing, the watch that they matched.
     pub code: String,
-    /// Whether they began or ended.
+    /// Whether they began, ended or matched.
     pub kind: Kind,
     /// How many.
     pub count: u64,
@@ -156,6 +166,8 @@ impl Alert {
             code: None,
             finding: None,
             index: None,
+            watches: Vec::new(),
+            claim: None,
             link: None,
             heads: Vec::new(),
             heads_left_out: None,
@@ -165,15 +177,21 @@ impl Alert {
         }
     }
 
-    /// The alert for an event.
-    pub fn of(event: &Event, source: &dyn Source, monitor: &str) -> Alert {
-        match &event.what {
-            What::Began(finding) => Alert::of_finding(event, finding, Kind::Began, source, monitor),
-            What::Ended(finding) => Alert::of_finding(event, finding, Kind::Ended, source, monitor),
+    /// The alert for an event, as a channel with this filter is told it.
+    pub fn of(event: &Event, filter: &Filter, source: &dyn Source, monitor: &str) -> Alert {
+        let mut alert = match &event.what {
+            What::Began(finding) => Alert::of_finding(event, finding, Kind::Began, monitor),
+            What::Ended(finding) => Alert::of_finding(event, finding, Kind::Ended, monitor),
+            What::Matched(found) => Alert::of_match(event, found, filter, monitor),
+        };
+        if let What::Began(finding) | What::Ended(finding) = &event.what {
+            alert.watches = filter.hits(&event.origin, finding);
         }
+        alert.link = alert.index.and_then(|index| source.link(index.0));
+        alert
     }
 
-    fn of_finding(event: &Event, finding: &Finding, kind: Kind, source: &dyn Source, monitor: &str) -> Alert {
+    fn of_finding(event: &Event, finding: &Finding, kind: Kind, monitor: &str) -> Alert {
         let over = kind == Kind::Ended;
         let severity = if over { Severity::Info } else { finding.class.severity() };
         let mut alert = Alert::new(id_of(event), monitor, kind, severity, &event.origin, event.at);
@@ -184,20 +202,35 @@ impl Alert {
         alert.code = Some(finding.code.clone());
         alert.finding = Some(finding.id.clone());
         alert.index = finding.index;
-        alert.link = finding.index.and_then(|index| source.link(index.0));
-        if !over {
-            let mut room = MAX_HEAD_BYTES;
-            for head in &finding.heads {
-                match room.checked_sub(head.len()) {
-                    Some(rest) => {
-                        room = rest;
-                        alert.heads.push(head.clone());
-                    }
-                    None => alert.heads_left_out = Some(alert.heads_left_out.unwrap_or(0) + 1),
-                }
-            }
-            alert.alternative = finding.alternative.clone();
+        if over {
+            return alert;
         }
+        let mut room = MAX_HEAD_BYTES;
+        for head in &finding.heads {
+            match room.checked_sub(head.len()) {
+                Some(rest) => {
+                    room = rest;
+                    alert.heads.push(head.clone());
+                }
+                None => alert.heads_left_out = Some(alert.heads_left_out.unwrap_or(0) + 1),
+            }
+        }
+        alert.alternative = finding.alternative.clone();
+        alert
+    }
+
+    fn of_match(event: &Event, found: &Match, filter: &Filter, monitor: &str) -> Alert {
+        let mut found = found.clone();
+        found.watches.retain(|hit| filter.tells(hit));
+        let mut alert =
+            Alert::new(id_of(event), monitor, Kind::Matched, found.severity, &event.origin, event.at);
+        let names: Vec<&str> = found.watches.iter().map(|hit| hit.watch.as_str()).collect();
+        alert.subject = format!("{}: {} {} by {}", names.join(", "), found.rel, found.claim_type, found.issuer);
+        alert.message = found.message();
+        alert.code = found.findings.first().map(|shown| shown.code.clone());
+        alert.index = Some(found.index);
+        alert.watches = found.watches.clone();
+        alert.claim = Some(Box::new(found));
         alert
     }
 
@@ -243,6 +276,12 @@ impl Alert {
         }
         if let Some(link) = &self.link {
             line("link", link);
+        }
+        if self.claim.is_none() {
+            self.watches.iter().for_each(|hit| line("watch", hit));
+        }
+        if let Some(claim) = &self.claim {
+            line("claim", &claim.id);
         }
         line("monitor", &self.monitor);
         line("id", &self.id);

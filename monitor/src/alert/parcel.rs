@@ -8,7 +8,7 @@ use proto::num::Millis;
 use super::message::{Alert, Count, Kind, Line, Summary, id_of};
 use super::{Outbox, Source};
 use crate::alert::config::Filter;
-use crate::finding::{Class, Event, Severity, What};
+use crate::finding::{Class, Event, Severity};
 
 /// Events that are read at once.
 const PAGE: usize = 100;
@@ -78,7 +78,7 @@ impl Look<'_> {
             return Ok(Next::Nothing);
         }
         if waiting <= room {
-            let alert = Alert::of(&first, self.source, self.monitor);
+            let alert = Alert::of(&first, self.filter, self.source, self.monitor);
             return Ok(Next::Send(Box::new(Parcel { alert, through: first.number, found: first.at })));
         }
         self.outbox.plan(self.channel, self.source.name(), newest)?;
@@ -125,7 +125,7 @@ impl Look<'_> {
     fn summary(&self, from: u64, to: u64) -> Result<Next, Error> {
         let mut all = Summing::default();
         let through = self.scan(from, to, &mut |event| {
-            all.add(&event, self.source, self.monitor);
+            all.add(&event, self);
             true
         })?;
         let origin = self.source.name();
@@ -136,6 +136,15 @@ impl Look<'_> {
     }
 }
 
+/// What is counted together; the worst first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Counted {
+    severity: std::cmp::Reverse<Severity>,
+    class: Option<Class>,
+    code: String,
+    kind: Kind,
+}
+
 /// A summary under way.
 #[derive(Default)]
 struct Summing {
@@ -143,27 +152,30 @@ struct Summing {
     last: u64,
     last_at: Millis,
     events: u64,
-    counts: BTreeMap<(Class, String, bool), u64>,
+    counts: BTreeMap<Counted, u64>,
     others: u64,
     worst: Vec<Line>,
 }
 
 impl Summing {
-    fn add(&mut self, event: &Event, source: &dyn Source, monitor: &str) {
+    fn add(&mut self, event: &Event, look: &Look<'_>) {
         self.first.get_or_insert((event.number, event.at));
         (self.last, self.last_at) = (event.number, event.at);
         self.events += 1;
-        let (finding, over) = match &event.what {
-            What::Began(finding) => (finding, false),
-            What::Ended(finding) => (finding, true),
+        let alert = Alert::of(event, look.filter, look.source, look.monitor);
+        // A claim that shows nothing is counted by the first watch that it matched.
+        let code = alert.code.clone().or_else(|| alert.watches.first().map(|hit| hit.watch.clone()));
+        let key = Counted {
+            severity: std::cmp::Reverse(alert.severity),
+            class: alert.class,
+            code: code.unwrap_or_default(),
+            kind: alert.kind,
         };
-        let key = (finding.class, finding.code.clone(), over);
         if self.counts.len() < MOST_COUNTS || self.counts.contains_key(&key) {
             *self.counts.entry(key).or_insert(0) += 1;
         } else {
             self.others += 1;
         }
-        let alert = Alert::of(event, source, monitor);
         // The first ones of a severity stay: what came first explains the rest.
         let place = self.worst.partition_point(|line| line.severity >= alert.severity);
         if place < MOST_LINES {
@@ -175,11 +187,10 @@ impl Summing {
 
     fn alert(self, monitor: &str, origin: &str) -> Option<(Alert, Millis)> {
         let (first, found) = self.first?;
-        let kind = |over| if over { Kind::Ended } else { Kind::Began };
         let counts: Vec<Count> = self
             .counts
             .into_iter()
-            .map(|((class, code, over), count)| Count { class: Some(class), code, kind: kind(over), count })
+            .map(|(Counted { class, code, kind, .. }, count)| Count { class, code, kind, count })
             .collect();
         let severity = self.worst.first().map_or(Severity::Info, |line| line.severity);
         // Both ends: what is summed up is the same for every try.

@@ -89,7 +89,7 @@ pub(super) async fn open(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<O
     }
     let (config, logs) = (config.clone(), logs.to_vec());
     let open = move || -> Result<Alerts, Error> {
-        let channels = channels(&config.alert, &config.alerts)?;
+        let channels = channels(&config.alert, &config.alerts, &Arc::new(config.watches()?))?;
         Alerts::open(&config.state, &name(&config)?, channels, &logs)
     };
     Ok(Some(Arc::new(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)))

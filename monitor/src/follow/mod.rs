@@ -79,7 +79,8 @@ impl FollowedLog {
         poll: &Poll,
         runtime: Handle,
     ) -> Result<Arc<FollowedLog>, Error> {
-        let store = LogStore::open(folder, &config.origin, config.mirror)?;
+        let mut store = LogStore::open(folder, &config.origin, config.mirror)?;
+        store.watch(config.watches.clone())?;
         let http = Http::new(&config.url)?
             .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));

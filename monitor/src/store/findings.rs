@@ -6,6 +6,7 @@ use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, Tabl
 
 use super::LogStore;
 use crate::finding::{Class, Event, Finding, Open, What, code};
+use crate::watch::Match;
 
 /// the finding's name → the finding, since when
 const OPEN: TableDefinition<&str, &[u8]> = TableDefinition::new("open");
@@ -65,6 +66,33 @@ fn text(value: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(value).map_err(|e| redb::Error::Io(std::io::Error::other(e)))
 }
 
+/// Adds an event.
+fn tell(
+    events: &mut redb::Table<'_, u64, &'static [u8]>,
+    origin: &str,
+    what: What,
+    now: Millis,
+) -> Result<(), redb::Error> {
+    let number = events.last()?.map_or(0, |(number, _)| number.value()) + 1;
+    let event = Event { number, at: now, origin: origin.to_owned(), what };
+    events.insert(number, text(&event)?.as_slice())?;
+    Ok(())
+}
+
+/// Writes what watch lists matched.
+pub(super) fn matched(
+    transaction: &WriteTransaction,
+    origin: &str,
+    matches: Vec<Match>,
+    now: Millis,
+) -> Result<(), redb::Error> {
+    if matches.is_empty() {
+        return Ok(());
+    }
+    let mut events = transaction.open_table(EVENTS)?;
+    matches.into_iter().try_for_each(|found| tell(&mut events, origin, What::Matched(Box::new(found)), now))
+}
+
 /// Writes what changes; what is open already, or not open, writes nothing.
 pub(crate) fn apply(
     transaction: &WriteTransaction,
@@ -77,12 +105,7 @@ pub(crate) fn apply(
     }
     let mut open = transaction.open_table(OPEN)?;
     let mut events = transaction.open_table(EVENTS)?;
-    let mut tell = |what: What| -> Result<(), redb::Error> {
-        let number = events.last()?.map_or(0, |(number, _)| number.value()) + 1;
-        let event = Event { number, at: now, origin: origin.to_owned(), what };
-        events.insert(number, text(&event)?.as_slice())?;
-        Ok(())
-    };
+    let mut tell = |what: What| tell(&mut events, origin, what, now);
     let ended = findings.end.iter().filter(|name| !findings.begin.iter().any(|finding| finding.id == **name));
     for name in ended {
         let was = open.remove(name.as_str())?.map(|value| value.value().to_vec());

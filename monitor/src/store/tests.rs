@@ -34,7 +34,7 @@ fn step(store: &LogStore, cursor: &mut Cursor, to: u32) {
             Taken { bundle: bundle.into(), times: vec![Millis(1); 256], entries }
         })
         .collect();
-    store.commit(&Step { cursor, state: vec![(b"k", b"v")], bundles: &bundles, nodes: &nodes }).unwrap();
+    store.commit(&Step { cursor, state: vec![(b"k", b"v")], bundles: &bundles, nodes: &nodes, remarks: &[] }).unwrap();
 }
 
 #[test]
