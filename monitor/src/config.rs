@@ -37,6 +37,8 @@ const DEFAULT_POLL: NonZeroU64 = NonZeroU64::new(5).expect("not zero");
 const DEFAULT_MAX_HEAD_AGE: NonZeroU64 = NonZeroU64::new(300).expect("not zero");
 /// A log that is restarted is back within seconds; a minute without it is worth a word.
 const DEFAULT_OUTAGE_AFTER: u64 = 60;
+/// Witnesses cosign every head, one every half minute also of an idle log; one that is updated or moved is back within this.
+const DEFAULT_SILENT_AFTER: NonZeroU64 = NonZeroU64::new(900).expect("not zero");
 /// How long one request is tried again before a round is given up; the next round begins after the poll interval anyway.
 const DEFAULT_RETRY: NonZeroU64 = NonZeroU64::new(10).expect("not zero");
 /// A bundle of 16 MiB within this is 1.1 Mbit/s; a log that is slower than that cannot be followed.
@@ -159,6 +161,8 @@ pub struct Poll {
     pub answer_seconds: NonZeroU64,
     /// Seconds after which a log that does not answer is an outage; a single run says it at once.
     pub outage_after_seconds: u64,
+    /// Seconds after which a witness that cosigned the log's heads, or a peer, has fallen silent.
+    pub silent_after_seconds: NonZeroU64,
     /// Threads that fetch and check signatures, for each log; 0: twice the processors.
     pub threads: usize,
     /// Heads of the log's own list that are checked in one round.
@@ -172,6 +176,7 @@ impl Default for Poll {
             retry_seconds: DEFAULT_RETRY,
             answer_seconds: DEFAULT_ANSWER,
             outage_after_seconds: DEFAULT_OUTAGE_AFTER,
+            silent_after_seconds: DEFAULT_SILENT_AFTER,
             threads: 0,
             listed_heads: NonZeroUsize::new(DEFAULT_MAX_LISTED).unwrap_or(NonZeroUsize::MIN),
         }
@@ -236,6 +241,8 @@ impl Config {
             witness.record = folder.join(&witness.record);
         }
         config.alerts.key = folder.join(&config.alerts.key);
+        let smtp = config.alert.iter_mut().filter_map(|channel| channel.smtp.as_mut());
+        smtp.filter_map(|smtp| smtp.password_file.as_mut()).for_each(|path| *path = folder.join(&*path));
         Ok(config)
     }
 

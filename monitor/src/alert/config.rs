@@ -9,6 +9,7 @@ use client::Error;
 use serde::Deserialize;
 
 use super::channel::command::Command;
+use super::channel::mail::{Mail, SmtpConfig};
 use super::channel::webhook::Webhook;
 use super::channel::{Channel, Way};
 use crate::finding::{Class, Event, Finding, What};
@@ -44,6 +45,10 @@ pub enum Kind {
     Webhook,
     /// A program of the operator.
     Command,
+    /// Mail.
+    Mail,
+    /// A feed at the monitor's public address.
+    Atom,
 }
 
 impl Kind {
@@ -53,6 +58,8 @@ impl Kind {
             Kind::Log => "log",
             Kind::Webhook => "webhook",
             Kind::Command => "command",
+            Kind::Mail => "mail",
+            Kind::Atom => "atom",
         }
     }
 }
@@ -61,7 +68,7 @@ impl Kind {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertConfig {
-    /// By which way: `log`, `webhook` or `command`.
+    /// By which way: `log`, `webhook`, `command`, `mail` or `atom`.
     pub kind: Kind,
     /// What names the channel; its kind unless set. What it has acknowledged is kept under this name: under a new one it gets a
     /// summary of all that was found so far.
@@ -88,6 +95,9 @@ pub struct AlertConfig {
     /// Command: the program and its arguments; no shell is between.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Mail: server, addresses and credentials.
+    #[serde(default)]
+    pub smtp: Option<SmtpConfig>,
 }
 
 fn all_classes() -> Vec<Class> {
@@ -150,6 +160,8 @@ impl AlertConfig {
             Kind::Log => Way::Log,
             Kind::Webhook => Way::Webhook(Webhook::new(self.url.as_deref(), key, self.allow_private, timeout)?),
             Kind::Command => Way::Command(Command::new(&self.command, timeout)?),
+            Kind::Mail => Way::Mail(Mail::new(self.smtp.as_ref(), self.allow_private, timeout)?),
+            Kind::Atom => Way::Atom,
         };
         let canary = self.canary_hours.map(|hours| Duration::from_secs(hours.get().saturating_mul(3600)));
         let filter = Filter::new(self.classes.clone(), self.watches.clone(), list.clone());
@@ -160,7 +172,8 @@ impl AlertConfig {
     fn check_members(&self) -> Result<(), Error> {
         let given = [
             ("url", self.url.is_some(), [Kind::Webhook].as_slice()),
-            ("allow_private", self.allow_private, &[Kind::Webhook]),
+            ("allow_private", self.allow_private, &[Kind::Webhook, Kind::Mail]),
+            ("smtp", self.smtp.is_some(), &[Kind::Mail]),
             ("command", !self.command.is_empty(), &[Kind::Command]),
         ];
         match given.into_iter().find(|(_, given, kinds)| *given && !kinds.contains(&self.kind)) {
@@ -188,6 +201,10 @@ pub fn channels(
         if channels.iter().any(|known| known.name == channel.name) {
             let message = format!("two [[alert]] entries are named {}; give each a `name` of its own", channel.name);
             return Err(Error::malformed(message));
+        }
+        let feeds = channels.iter().chain([&channel]).filter(|known| matches!(known.way, Way::Atom)).count();
+        if feeds > 1 {
+            return Err(Error::malformed("there is one feed, at /v1/alerts.atom; keep one [[alert]] entry of kind \"atom\""));
         }
         channels.push(channel);
     }

@@ -151,7 +151,7 @@ impl Delivery {
     /// One try.
     async fn try_send(self: Arc<Delivery>, alert: &Alert, found: Millis) -> Result<(), NotTaken> {
         let now = clock::now();
-        let sent = self.channel.send(&alert.clone().sent_at(found, now), now).await;
+        let sent = self.channel.send(&alert.clone().sent_at(found, now), &self.outbox, now).await;
         let noted = sent.clone();
         self.off_thread(move |this| this.note(&noted, clock::now())).await?;
         sent

@@ -20,12 +20,14 @@
 //! | [`parcel`] | what a channel is to get next |
 //! | [`deliver`] | one channel's task: pace, back-off, acknowledgement, canary |
 //! | [`channel`] | log line, webhook, command |
+//! | [`last_seen`] | who was heard of when: peers and witnesses that fall silent |
 //! | [`address`] | addresses that a webhook may go to |
 
 pub mod address;
 pub mod channel;
 pub mod config;
 pub mod deliver;
+pub mod last_seen;
 pub mod message;
 pub mod outbox;
 pub mod parcel;

@@ -19,6 +19,8 @@ use crate::store::{Findings, findings};
 const CURSORS: TableDefinition<(&str, &str), u64> = TableDefinition::new("cursors");
 /// channel, log → the number of the last event of the summary that is under way
 const PLANNED: TableDefinition<(&str, &str), u64> = TableDefinition::new("planned");
+/// channel, number → an entry of its feed
+const FEED: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("feed");
 /// channel → when its last canary was taken, in milliseconds since 1970
 const CANARIES: TableDefinition<&str, u64> = TableDefinition::new("canaries");
 
@@ -46,6 +48,7 @@ impl Outbox {
             transaction.open_table(CURSORS)?; // opening a table for writing makes it
             transaction.open_table(PLANNED)?;
             transaction.open_table(CANARIES)?;
+            transaction.open_table(FEED)?;
             findings::make(transaction)
         })?;
         Ok(outbox)
@@ -100,6 +103,43 @@ impl Outbox {
         self.write(|transaction| {
             transaction.open_table(CANARIES)?.insert(channel, at.0)?;
             Ok(())
+        })
+    }
+
+    /// Puts an entry at the end of a channel's feed and lets go of the oldest beyond `most`. `is_it` says whether an entry that
+    /// is there is the same one, come again.
+    pub fn put_in_feed(
+        &self,
+        channel: &str,
+        entry: &[u8],
+        most: usize,
+        is_it: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(FEED)?;
+            let mut numbers = Vec::new();
+            for item in table.range((channel, 0)..=(channel, u64::MAX))? {
+                let (key, value) = item?;
+                if is_it(value.value()) {
+                    return Ok(());
+                }
+                numbers.push(key.value().1);
+            }
+            table.insert((channel, numbers.last().map_or(1, |last| last + 1)), entry)?;
+            let over = (numbers.len() + 1).saturating_sub(most);
+            for number in &numbers[..over.min(numbers.len())] {
+                table.remove((channel, *number))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A channel's feed, the newest entry first.
+    pub fn feed(&self, channel: &str) -> Result<Vec<Vec<u8>>, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(FEED)?;
+            let entries = table.range((channel, 0)..=(channel, u64::MAX))?.rev();
+            entries.map(|item| Ok(item?.1.value().to_vec())).collect()
         })
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::channel::Channel;
+use super::channel::{Channel, Way};
 use super::deliver::{Delivery, Shown};
 use super::{Outbox, Source};
 use crate::follow::FollowedLog;
@@ -50,12 +50,17 @@ impl Alerts {
             return Err(Error::malformed(message));
         }
         let outbox = Arc::new(Outbox::open(state, monitor)?);
-        let mut sources: Vec<Arc<dyn Source>> = Vec::new();
-        for log in logs {
-            sources.push(log.clone());
-        }
-        sources.push(outbox.clone());
-        let delivery = |channel| Arc::new(Delivery::new(channel, sources.clone(), outbox.clone(), monitor));
+        let delivery = |channel: Channel| {
+            let mut sources: Vec<Arc<dyn Source>> = Vec::new();
+            for log in logs {
+                sources.push(log.clone());
+            }
+            // What this monitor says of itself names receivers: it is not for the public.
+            if !matches!(channel.way, Way::Atom) {
+                sources.push(outbox.clone());
+            }
+            Arc::new(Delivery::new(channel, sources, outbox.clone(), monitor))
+        };
         let deliveries = channels.into_iter().map(delivery).collect();
         Ok(Alerts { deliveries, outbox, testing: Mutex::new(()) })
     }
@@ -63,6 +68,12 @@ impl Alerts {
     /// What this monitor has to say of itself goes in here.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// The name of the channel whose feed is public, if there is one.
+    pub fn feed(&self) -> Option<&str> {
+        let found = self.deliveries.iter().find(|delivery| matches!(delivery.channel.way, Way::Atom));
+        found.map(|delivery| delivery.channel.name.as_str())
     }
 
     /// Starts a task for each channel.

@@ -184,7 +184,7 @@ impl Parts {
         let answers = Answers::register(&mut registry);
         registry.register_collector(Box::new(metrics::LogsCollector::new(logs.to_vec(), witness.clone())));
         let detached = Detached::new();
-        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers);
+        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers).with_feed(alerts.clone());
         let options = ServeOptions {
             limits: ServeLimits::default(),
             trusted_proxies: config.listen.trusted_proxies.clone(),

@@ -1,12 +1,16 @@
 //! The ways that alerts go out.
 
+pub mod atom;
 pub mod command;
+pub mod mail;
 pub mod webhook;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::num::Millis;
 
+use super::Outbox;
 use super::config::Filter;
 use super::message::Alert;
 use crate::finding::Severity;
@@ -33,6 +37,10 @@ pub enum Way {
     Webhook(webhook::Webhook),
     /// A program of the operator.
     Command(command::Command),
+    /// Mail.
+    Mail(mail::Mail),
+    /// A feed at the monitor's public address.
+    Atom,
 }
 
 /// An alert was not taken.
@@ -58,6 +66,8 @@ impl Way {
             Way::Log => "log",
             Way::Webhook(_) => "webhook",
             Way::Command(_) => "command",
+            Way::Mail(_) => "mail",
+            Way::Atom => "atom",
         }
     }
 }
@@ -67,7 +77,7 @@ impl Channel {
     ///
     /// # Errors
     /// When it was not, or nobody knows.
-    pub async fn send(&self, alert: &Alert, now: Millis) -> Result<(), NotTaken> {
+    pub async fn send(&self, alert: &Alert, outbox: &Arc<Outbox>, now: Millis) -> Result<(), NotTaken> {
         match &self.way {
             Way::Log => {
                 log(alert);
@@ -75,6 +85,8 @@ impl Channel {
             }
             Way::Webhook(webhook) => webhook.send(alert, now).await,
             Way::Command(command) => command.send(alert).await,
+            Way::Mail(mail) => mail.send(alert).await,
+            Way::Atom => atom::put(&self.name, alert, outbox, now).await,
         }
     }
 
@@ -82,6 +94,7 @@ impl Channel {
     pub fn pace(&self) -> (u64, Duration) {
         match &self.way {
             Way::Log => (1000, Duration::from_secs(1)), // a line costs nothing
+            Way::Atom => (atom::MOST_ENTRIES / 2, Duration::from_secs(60)), // a burst must not push out what came before
             // What people read: twenty at once, then one a minute, and what is more as summaries.
             _ => (20, Duration::from_secs(60)),
         }
