@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::status::LogStatus;
-use super::{Exit, Failure, Place, follow, logs_folder, once, say};
+use super::{Exit, Failure, Place, alert, follow, logs_folder, once, say};
+use crate::alert::Alerts;
 use crate::config::Config;
 use crate::follow::{FollowedLog, follow_until};
 use crate::http::{Answers, Shared, public_router};
@@ -98,18 +99,24 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         // This program may know more rules than the one that stopped.
         log.store.try_rules_again()?;
     }
+    let alerts = alert::open(config, &logs).await?;
     if once {
-        return once::run(logs, json, stop.token()).await;
+        return once::run(logs, alerts.as_deref(), json, stop.token()).await;
     }
-    listen(config, logs, &stop).await.map(|()| 0)
+    listen(config, logs, alerts, &stop).await.map(|()| 0)
 }
 
-async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -> Result<(), Failure> {
+async fn listen(
+    config: &Config,
+    logs: Vec<Arc<FollowedLog>>,
+    alerts: Option<Arc<Alerts>>,
+    stop: &Shutdown,
+) -> Result<(), Failure> {
     // The addresses before the rest: one that is taken is said at once.
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let witness = open_witness(config, &logs).await?;
-    let parts = Parts::new(config, &logs, witness, stop);
+    let parts = Parts::new(config, &logs, witness, alerts.clone(), stop);
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));
@@ -118,6 +125,9 @@ async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -
     let outage_after = Duration::from_secs(config.poll.outage_after_seconds);
     for log in &logs {
         rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, stop.token()));
+    }
+    if let Some(alerts) = &alerts {
+        alerts.start(&rounds, &stop.token());
     }
     rounds.close();
     say(&format!("listening http://{} admin http://{}\n", addresses.0, addresses.1))?;
@@ -162,13 +172,19 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Config, logs: &[Arc<FollowedLog>], witness: Option<Arc<Witness>>, stop: &Shutdown) -> Parts {
+    fn new(
+        config: &Config,
+        logs: &[Arc<FollowedLog>],
+        witness: Option<Arc<Witness>>,
+        alerts: Option<Arc<Alerts>>,
+        stop: &Shutdown,
+    ) -> Parts {
         let mut registry = Registry::with_prefix("claimtrail_monitor");
         let requests = Metrics::register(&mut registry);
         let answers = Answers::register(&mut registry);
         registry.register_collector(Box::new(metrics::LogsCollector::new(logs.to_vec(), witness.clone())));
         let detached = Detached::new();
-        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers);
+        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers).with_feed(alerts.clone());
         let options = ServeOptions {
             limits: ServeLimits::default(),
             trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -184,7 +200,7 @@ impl Parts {
             let statuses: Vec<LogStatus> = shown.iter().map(|log| LogStatus::of(log, witness.as_deref())).collect();
             axum::Json(statuses)
         });
-        let admin = admin::router(Arc::new(registry), ready).route("/status", status);
+        let admin = admin::router(Arc::new(registry), ready).route("/status", status).merge(alert::routes(alerts));
         Parts { public: public_router(shared, Some(requests)), admin: edge::wrap(admin, None), options, detached }
     }
 }

@@ -9,11 +9,12 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod backlog;
 mod judge;
 mod round;
 mod run;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,12 +23,13 @@ use client::api::Api;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::num::{Millis, Seconds, TreeSize};
-use proto::policy::Checked;
+use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
 
+use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
-use crate::finding::{Class, Open};
-use crate::store::LogStore;
+use crate::finding::{Class, Open, code};
+use crate::store::{Findings, LogStore};
 
 pub use judge::Verdict;
 pub use round::{Goes, Round};
@@ -44,6 +46,8 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
+    backlog: Mutex<backlog::Backlog>,
+    witnesses: LastSeen,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -79,14 +83,21 @@ impl FollowedLog {
         poll: &Poll,
         runtime: Handle,
     ) -> Result<Arc<FollowedLog>, Error> {
-        let store = LogStore::open(folder, &config.origin, config.mirror)?;
+        let mut store = LogStore::open(folder, &config.origin, config.mirror)?;
+        store.watch(config.watches.clone())?;
         let http = Http::new(&config.url)?
             .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen: ArcSwap::default() };
-        log.newest()?;
+        let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
+        let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after);
+        let (seen, backlog) = (ArcSwap::default(), Mutex::default());
+        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen, backlog, witnesses };
+        // Who cosigned the newest head that is kept is expected to go on.
+        if let Some(newest) = log.newest()? {
+            log.saw_witnesses(&newest, client::clock::now());
+        }
         log.look(None)?;
         Ok(Arc::new(log))
     }
@@ -119,6 +130,24 @@ impl FollowedLog {
         let followed = self.store.cursor()?.range.size();
         let newest = self.newest()?.filter(|head| head.checkpoint.size() <= followed);
         Ok(newest.map(|head| head.checkpoint.to_bytes()))
+    }
+
+    /// Notes who cosigned a head of the log.
+    fn saw_witnesses(&self, head: &Checked, now: Millis) {
+        let cosigned = head.witnesses.iter().filter(|witness| matches!(witness.state, WitnessState::Cosigned(_)));
+        for witness in cosigned {
+            self.witnesses.saw(witness.vkey.name().as_str(), now);
+        }
+    }
+
+    /// Freshness: whether a backlog grows, and who cosigns no more.
+    fn judge_freshness(&self, head: &Checked, now: Millis, findings: &mut Findings) -> Result<(), Error> {
+        self.saw_witnesses(head, now);
+        self.witnesses.judge(now, findings);
+        let read = self.store.cursor()?.range.size();
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        backlog.round(head.checkpoint.size(), read).into_iter().for_each(|finding| findings.push(finding));
+        Ok(())
     }
 
     /// Reads anew what is shown.

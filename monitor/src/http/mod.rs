@@ -7,7 +7,9 @@
 //! | `GET /{hash}/tile/…` | the mirror: tiles and entry bundles of that log (C2SP tlog-tiles) |
 //! | `GET /v1/heads` | every signed head of a log that was seen |
 //! | `GET /`, `GET /log/{hash}` | the same for people: how every log is, and what was found |
+//! | `GET /v1/alerts.atom` | the newest alerts as a feed, if one is configured |
 
+mod feed;
 mod heads;
 mod mirror;
 mod page;
@@ -25,6 +27,7 @@ use service::problem::Problem;
 use service::{cors, edge};
 use tokio::sync::Semaphore;
 
+use crate::alert::Alerts;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
 
@@ -44,6 +47,7 @@ struct Inner {
     detached: Detached,
     answers: Answers,
     permits: Semaphore,
+    feed: Option<Arc<Alerts>>,
 }
 
 impl Shared {
@@ -54,7 +58,17 @@ impl Shared {
         detached: Detached,
         answers: Answers,
     ) -> Shared {
-        Shared(Arc::new(Inner { logs, witness, detached, answers, permits: Semaphore::new(PARALLEL) }))
+        Shared(Arc::new(Inner { logs, witness, detached, answers, permits: Semaphore::new(PARALLEL), feed: None }))
+    }
+
+    /// The alerts whose feed is public.
+    #[must_use]
+    pub fn with_feed(self, alerts: Option<Arc<Alerts>>) -> Shared {
+        let feed = alerts.filter(|alerts| alerts.feed().is_some());
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => Shared(Arc::new(Inner { feed, ..inner })),
+            Err(shared) => Shared(shared), // others use it already; call it first
+        }
     }
 
     fn log(&self, origin: &str) -> Option<&Arc<FollowedLog>> {
@@ -79,7 +93,12 @@ impl Shared {
 
 /// Everything that the public may ask. Already wrapped at the edge (panics, request ids, problems, metrics, CORS).
 pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
+    let feed = match &shared.0.feed {
+        Some(_) => Router::new().route("/v1/alerts.atom", get(feed::atom)),
+        None => Router::new(),
+    };
     let router = Router::new()
+        .merge(feed)
         .route("/add-checkpoint", post(witness::add_checkpoint))
         .route("/{hash}/checkpoint", get(witness::checkpoint))
         .route("/{hash}/tile/{*path}", get(mirror::tile))

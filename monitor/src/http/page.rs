@@ -17,7 +17,7 @@ use proto::num::{Millis, Seconds};
 use service::problem::Problem;
 
 use super::{Shared, ShownHead};
-use crate::finding::{Change, Class, Event, Finding, Open, code};
+use crate::finding::{Class, Event, Finding, Open, What, code};
 use crate::follow::{FollowedLog, Seen};
 
 /// Heads on a log's page; `/v1/heads` has them all.
@@ -207,19 +207,18 @@ fn signed(finding: &Finding) -> Markup {
     }
 }
 
+/// Beginnings and ends. Whom the operator watches is not for the public.
 fn happened(events: &[Event]) -> Markup {
+    let told = events.iter().rev().filter_map(|event| match &event.what {
+        What::Began(finding) => Some((event.at, "began", finding)),
+        What::Ended(finding) => Some((event.at, "ended", finding)),
+        What::Matched(_) => None,
+    });
     html! {
         h2 { "What happened" }
-        @if events.is_empty() { p { "Nothing was ever found." } } @else {
-            ul {
-                @for event in events.iter().rev() {
-                    li {
-                        (moment(event.at)) ": "
-                        code { (event.finding.code) }
-                        @match event.change { Change::Began => { " began: " } Change::Ended => { " ended: " } }
-                        (said(&event.finding))
-                    }
-                }
+        ul {
+            @for (at, change, finding) in told {
+                li { (moment(at)) ": " code { (finding.code) } " " (change) ": " (said(finding)) }
             }
         }
     }
@@ -316,8 +315,7 @@ mod tests {
     #[test]
     fn own_faults_are_not_told_to_the_public() {
         let finding = Finding::new(Class::Degraded, code::OWN, "/secret/place is full");
-        let event =
-            Event { number: 1, at: Millis(0), origin: "o".into(), change: Change::Began, finding: finding.clone() };
+        let event = Event { number: 1, at: Millis(0), origin: "o".into(), what: What::Began(finding.clone()) };
         let shown = open(&[Open { since: Millis(0), finding }]).into_string() + &happened(&[event]).into_string();
         assert!(!shown.contains("secret"), "{shown}");
     }
