@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::watch::Match;
 
+use crate::evidence::EvidenceId;
 pub use proto::query::finding::Severity;
 
 /// What a finding means for those who rely on the log. The first is the worst.
@@ -87,6 +88,8 @@ pub mod code {
     pub const UNRESOLVED: &str = "head.unresolved";
     /// More findings than are kept.
     pub const MANY: &str = "findings.many";
+    /// A misbehaviour file that somebody handed in proves it.
+    pub const EVIDENCE: &str = "evidence.proven";
     /// This monitor itself failed.
     pub const OWN: &str = "monitor.failed";
     /// The log grows faster than it can be followed.
@@ -117,6 +120,12 @@ pub struct Finding {
     /// What ties heads of different sizes together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alternative: Option<Alternative>,
+    /// The misbehaviour files that prove it to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceId>,
+    /// Why no file proves it to others, if one was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
 }
 
 /// The tree of the larger of two heads, as it is at the size of the smaller one: another root, and the proof that leads from
@@ -149,6 +158,8 @@ impl Finding {
             message: message.into(),
             heads: Vec::new(),
             alternative: None,
+            evidence: Vec::new(),
+            unproven: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! | [`finding`] | what is found, in which class, and the events that tell of it |
 //! | [`store`] | what is kept of one log, in one database: cursor, state, tiles, bundles, heads, findings, events |
 //! | [`follow`] | one log followed: its head judged, its entries hashed, its rules run again |
+//! | [`evidence`] | misbehaviour files: made, taken, kept, and what follows from them |
 //! | [`witness`] | heads cosigned, never below what was cosigned (C2SP tlog-witness) |
 //! | [`alert`] | alerts: an outbox, and the channels that it goes out by |
 //! | [`watch`] | watch lists: which claims and findings are told |
@@ -16,6 +17,7 @@
 pub mod alert;
 pub mod cli;
 pub mod config;
+pub mod evidence;
 pub mod finding;
 pub mod follow;
 pub mod http;

@@ -43,6 +43,11 @@ impl MonitorUnderTest {
         &self.url
     }
 
+    /// The admin address.
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
         let mut command = Command::new(&self.programs.monitor);

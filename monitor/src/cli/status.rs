@@ -2,6 +2,7 @@
 //!
 //! A running monitor holds its databases, so it is asked at its admin address; a stopped one is read from its files.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Exit, Failure, Place, follow, logs_folder, say};
 use crate::config::Config;
+use crate::evidence::EvidenceId;
 use crate::finding::Open;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
@@ -47,6 +49,12 @@ pub(super) struct LogStatus {
     /// The last size that was cosigned.
     cosigned: Option<TreeSize>,
     not_cosigned_because: Option<String>,
+    /// Misbehaviour files that are kept, by kind.
+    #[serde(default)]
+    evidence: BTreeMap<String, u64>,
+    /// The evidence despite which the operator lets the log be cosigned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cosigned_despite: Vec<EvidenceId>,
     open: Vec<Open>,
 }
 
@@ -62,7 +70,11 @@ impl LogStatus {
             head_time: seen.head.and_then(|(_, time)| time),
             last_success: seen.last_success,
             cosigned: witness.and_then(|witness| witness.size(log.origin())),
-            not_cosigned_because: witness.and_then(|witness| witness.stopped(log.origin())),
+            not_cosigned_because: witness
+                .and_then(|witness| witness.stopped(log.origin()))
+                .or_else(|| log.store.stop().why()),
+            evidence: seen.evidence.clone(),
+            cosigned_despite: log.store.stop().resumed(),
             open: seen.open.clone(),
         }
     }
@@ -124,10 +136,23 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
         if let Some(why) = &log.not_cosigned_because {
             let _ = writeln!(out, "  NOT COSIGNED: {why}");
         }
+        if !log.evidence.is_empty() {
+            let kinds: Vec<String> = log.evidence.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let _ = writeln!(out, "  evidence kept: {} (`claimtrail-monitor evidence list`)", kinds.join(", "));
+        }
+        for id in &log.cosigned_despite {
+            let _ = writeln!(out, "  the operator lets it be cosigned despite the evidence {id}");
+        }
         for open in &log.open {
             let (finding, since) = (&open.finding, open.since.to_rfc3339());
             let class = finding.class.name().to_uppercase();
             let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
+            for id in &finding.evidence {
+                let _ = writeln!(out, "    evidence {id}");
+            }
+            if let Some(why) = &finding.unproven {
+                let _ = writeln!(out, "    no file proves it to others: {why}");
+            }
         }
         if log.open.is_empty() {
             out.push_str("  nothing is open\n");

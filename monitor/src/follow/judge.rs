@@ -9,6 +9,7 @@ use proto::policy::Checked;
 use proto::tile::TileError;
 
 use super::FollowedLog;
+use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, HeadKey, KeptHead};
 
@@ -69,13 +70,18 @@ impl FollowedLog {
             _ if self.store.has_head(key)? || self.is_restless(head)? => return Ok(verdict),
             _ => Findings::default(),
         };
-        let note = head.checkpoint.to_bytes();
-        let heads = vec![KeptHead { key, note: &note }];
-        self.store.commit_batch(&Batch { findings, heads, ..Batch::default() }, now)?;
-        if matches!(verdict, Verdict::Contradicts(_)) {
-            self.look(None)?;
-        }
+        self.tell(findings, head, Reach::Kept, now)?;
         Ok(verdict)
+    }
+
+    /// A head, what is to be said of it, and the files that prove it, in one step.
+    pub(super) fn tell(&self, mut findings: Findings, head: &Checked, reach: Reach, now: Millis) -> Result<(), Error> {
+        let evidence = self.prove(&mut findings, reach)?;
+        let any = !findings.found().is_empty();
+        let note = head.checkpoint.to_bytes();
+        let heads = vec![KeptHead { key: key_of(head, now), note: &note }];
+        self.store.commit_batch(&Batch { findings, evidence, heads, ..Batch::default() }, now)?;
+        if any { self.look(None) } else { Ok(()) }
     }
 
     /// Whether a head states no time and is the newest one: it would be kept once for every time that it is seen.
@@ -86,7 +92,7 @@ impl FollowedLog {
     }
 
     /// The root that the followed tree had at this size.
-    fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
+    pub(super) fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
         if size == TreeSize(0) {
             return Ok(Hash::EMPTY_ROOT);
         }

@@ -10,10 +10,12 @@
 //! ```
 
 mod backlog;
+mod branch;
 mod judge;
 mod round;
 mod run;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +37,9 @@ pub use judge::Verdict;
 pub use round::{Goes, Round};
 pub use run::follow_until;
 
+/// Names of findings that are remembered as ones of which no file can be made: more than are open at most.
+const MOST_GIVEN_UP: usize = 4096;
+
 /// A log and what this monitor knows of it. Everything here may be used from several threads.
 pub struct FollowedLog {
     /// As it is configured.
@@ -48,6 +53,8 @@ pub struct FollowedLog {
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
+    /// Findings of which this process could make no file, and would not in the next round either.
+    given_up: Mutex<BTreeSet<String>>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -63,6 +70,8 @@ pub struct Seen {
     pub last_success: Option<Millis>,
     /// What is open.
     pub open: Vec<Open>,
+    /// Misbehaviour files that are kept, by kind.
+    pub evidence: BTreeMap<String, u64>,
 }
 
 impl Seen {
@@ -92,8 +101,8 @@ impl FollowedLog {
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
         let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
         let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after);
-        let (seen, backlog) = (ArcSwap::default(), Mutex::default());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen, backlog, witnesses };
+        let (seen, backlog, given_up) = (ArcSwap::default(), Mutex::default(), Mutex::default());
+        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen, backlog, witnesses, given_up };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
             log.saw_witnesses(&newest, client::clock::now());
@@ -113,7 +122,7 @@ impl FollowedLog {
     }
 
     /// The newest head that was taken.
-    fn newest(&self) -> Result<Option<Checked>, Error> {
+    pub(crate) fn newest(&self) -> Result<Option<Checked>, Error> {
         let Some(note) = self.store.newest()? else { return Ok(None) };
         let checked = self.config.trust.policy().check(&note).map_err(|e| {
             Error::local(format!(
@@ -150,8 +159,27 @@ impl FollowedLog {
         Ok(())
     }
 
+    /// The log's tiles.
+    pub(crate) fn tiles(&self) -> &HttpTiles {
+        &self.tiles
+    }
+
+    /// No file can be made of the finding of this name, as far as this program knows.
+    pub(crate) fn give_up(&self, name: &str) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        // Findings that are open are bounded; those that come and go must not add up.
+        if given_up.len() >= MOST_GIVEN_UP {
+            given_up.clear();
+        }
+        given_up.insert(name.to_owned());
+    }
+
+    pub(crate) fn is_given_up(&self, name: &str) -> bool {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
     /// Reads anew what is shown.
-    fn look(&self, success: Option<Millis>) -> Result<(), Error> {
+    pub(crate) fn look(&self, success: Option<Millis>) -> Result<(), Error> {
         let (cursor, newest) = (self.store.cursor()?, self.newest()?);
         self.seen.store(Arc::new(Seen {
             size: cursor.range.size(),
@@ -159,6 +187,7 @@ impl FollowedLog {
             head: newest.map(|head| (head.checkpoint.size(), head.log_time)),
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,
+            evidence: self.store.evidence_counts()?,
         }));
         Ok(())
     }

@@ -8,7 +8,9 @@
 //! | `GET /v1/heads` | every signed head of a log that was seen |
 //! | `GET /`, `GET /log/{hash}` | the same for people: how every log is, and what was found |
 //! | `GET /v1/alerts.atom` | the newest alerts as a feed, if one is configured |
+//! | `GET /v1/evidence`, `GET /v1/evidence/{id}` | the misbehaviour files that are kept, and each of them byte for byte |
 
+mod evidence;
 mod feed;
 mod heads;
 mod mirror;
@@ -31,6 +33,7 @@ use crate::alert::Alerts;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
 
+pub use evidence::{Branches, EvidencePage, TakenAnswer};
 pub use heads::ShownHead;
 pub use witness::{Answers, SIZE_TYPE};
 
@@ -106,6 +109,17 @@ pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
         .route("/", get(page::overview))
         .route("/log/{hash}", get(page::one))
         .route("/page.css", get(page::style))
+        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence/{id}", get(evidence::one))
         .with_state(shared);
     edge::wrap(cors::public_reads(router), metrics)
+}
+
+/// What the operator's commands ask a running monitor, for the admin address: evidence read, and handed in.
+pub fn admin_router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/evidence", get(evidence::list).post(evidence::take))
+        .route("/v1/branches", get(evidence::branches))
+        .route("/v1/evidence/{id}", get(evidence::one))
+        .with_state(shared)
 }
