@@ -48,6 +48,11 @@ impl MonitorUnderTest {
         &self.admin
     }
 
+    /// What the running monitor has said on standard error.
+    pub fn said(&self) -> String {
+        self.server.as_ref().map(Background::stderr).unwrap_or_default()
+    }
+
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
         let mut command = Command::new(&self.programs.monitor);

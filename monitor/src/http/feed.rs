@@ -14,7 +14,7 @@ use crate::alert::channel::atom;
 /// `GET /v1/alerts.atom`
 pub(super) async fn atom(State(shared): State<Shared>) -> Result<Response, Problem> {
     let missing = || Problem::new(Code::RequestNotFound, "This monitor has no feed.");
-    let alerts = shared.0.feed.clone().ok_or_else(missing)?;
+    let alerts = shared.0.feed.get().ok_or_else(missing)?.clone();
     let read = move || {
         let channel = alerts.feed().unwrap_or_default();
         let entries = alerts.outbox().feed(channel)?;

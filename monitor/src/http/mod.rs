@@ -17,7 +17,7 @@ mod mirror;
 mod page;
 mod witness;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -50,7 +50,7 @@ struct Inner {
     detached: Detached,
     answers: Answers,
     permits: Semaphore,
-    feed: Option<Arc<Alerts>>,
+    feed: OnceLock<Arc<Alerts>>,
 }
 
 impl Shared {
@@ -61,17 +61,16 @@ impl Shared {
         detached: Detached,
         answers: Answers,
     ) -> Shared {
-        Shared(Arc::new(Inner { logs, witness, detached, answers, permits: Semaphore::new(PARALLEL), feed: None }))
+        Shared(Arc::new(Inner { logs, witness, detached, answers, permits: Semaphore::new(PARALLEL), feed: OnceLock::new() }))
     }
 
-    /// The alerts whose feed is public.
+    /// The alerts whose feed is public, if there is one.
     #[must_use]
     pub fn with_feed(self, alerts: Option<Arc<Alerts>>) -> Shared {
-        let feed = alerts.filter(|alerts| alerts.feed().is_some());
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => Shared(Arc::new(Inner { feed, ..inner })),
-            Err(shared) => Shared(shared), // others use it already; call it first
+        if let Some(alerts) = alerts.filter(|alerts| alerts.feed().is_some()) {
+            let _first = self.0.feed.set(alerts); // one that was set before stays
         }
+        self
     }
 
     fn log(&self, origin: &str) -> Option<&Arc<FollowedLog>> {
@@ -96,7 +95,7 @@ impl Shared {
 
 /// Everything that the public may ask. Already wrapped at the edge (panics, request ids, problems, metrics, CORS).
 pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
-    let feed = match &shared.0.feed {
+    let feed = match shared.0.feed.get() {
         Some(_) => Router::new().route("/v1/alerts.atom", get(feed::atom)),
         None => Router::new(),
     };
