@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
+use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::random;
@@ -67,6 +68,11 @@ struct Failed {
 impl Http {
     /// Talks to the server at this URL (`http` or `https`, perhaps with a path before the log's own).
     pub fn new(base: &str) -> Result<Http, Error> {
+        Http::via(base, &Egress::Direct)
+    }
+
+    /// The same by this way out.
+    pub fn via(base: &str, egress: &Egress) -> Result<Http, Error> {
         install_tls();
         let url = reqwest::Url::parse(base).map_err(|e| Error::usage(format!("{base:?} is not a URL: {e}")))?;
         let has_rest = url.query().is_some() || url.fragment().is_some();
@@ -81,8 +87,13 @@ impl Http {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::limited(3))
             .user_agent(USER_AGENT);
-        if is_loopback(&url) {
-            builder = builder.no_proxy();
+        match egress {
+            Egress::Direct if is_loopback(&url) => builder = builder.no_proxy(),
+            Egress::Direct => {}
+            Egress::Socks5(proxy) => {
+                let proxy = reqwest::Proxy::all(format!("socks5h://{proxy}"));
+                builder = builder.proxy(proxy.map_err(|e| Error::usage(format!("{egress}: {}", chain(&e))))?);
+            }
         }
         let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
         let base = base.trim_end_matches('/').to_owned();

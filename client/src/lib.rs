@@ -3,7 +3,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`http`], [`problem`], [`api`] | requests with bounds and retries; the log's refusals; the log's own endpoints |
+//! | [`http`], [`egress`], [`problem`], [`api`] | requests with bounds and retries, by which way out; the log's refusals; the log's own endpoints |
 //! | [`keyfile`], [`files`], [`trust`] | key files, the atomic writer, whom the reader believes |
 //! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
 //! | [`tiles`], [`follow`], [`audit`] | tiles and bundles over HTTP; a log followed: re-hashed, its rules run again; an audit |
@@ -18,6 +18,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod compose;
+pub mod egress;
 pub mod error;
 pub mod files;
 pub mod follow;

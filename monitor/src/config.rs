@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
+use client::egress::Egress;
 use client::trust::Trust;
 use serde::Deserialize;
 use service::client_addr::TrustedProxies;
@@ -18,6 +19,7 @@ use service::config::{ConfigError, Layers};
 use service::logging::LogConfig as Logging;
 
 use crate::alert::config::{AlertConfig, AlertsConfig};
+use crate::gossip::config::{GossipConfig, PeerConfig};
 use crate::watch::WatchList;
 use crate::watch::config::{WatchConfig, watches};
 
@@ -59,6 +61,12 @@ pub struct Config {
     /// The witness; absent: nothing is cosigned.
     #[serde(default)]
     pub witness: Option<WitnessConfig>,
+    /// Other monitors, `[[peer]]` each: what each was shown is held against what the others were.
+    #[serde(default, rename = "peer")]
+    pub peers: Vec<PeerConfig>,
+    /// How peers and logs are asked for what others were shown.
+    #[serde(default)]
+    pub gossip: GossipConfig,
     /// The addresses.
     #[serde(default)]
     pub listen: Listen,
@@ -205,6 +213,8 @@ pub struct LogToFollow {
     pub origin: String,
     /// Its address.
     pub url: String,
+    /// The way out to it.
+    pub egress: Egress,
     /// Whose signatures are believed.
     pub trust: Trust,
     /// Whether entries are kept and served.
@@ -252,7 +262,7 @@ impl Config {
         let watches = Arc::new(self.watches()?);
         for (number, entry) in self.follow.iter().enumerate() {
             let log = entry
-                .read()
+                .read(self.gossip.first_way())
                 .map_err(|e| Error { message: format!("[[follow]] number {}: {}", number + 1, e.message), ..e })?;
             if logs.iter().any(|known| known.origin == log.origin) {
                 return Err(Error::malformed(format!("{} stands in two [[follow]] entries; keep one", log.origin)));
@@ -277,7 +287,7 @@ impl Config {
 }
 
 impl FollowConfig {
-    fn read(&self) -> Result<LogToFollow, Error> {
+    fn read(&self, egress: Egress) -> Result<LogToFollow, Error> {
         let trust = match (&self.trust, &self.policy) {
             (Some(path), None) => Trust::load(path)?,
             (None, Some(text)) => Trust::parse(text.as_bytes())?,
@@ -289,7 +299,8 @@ impl FollowConfig {
             Error::malformed(format!("the address of {origin} is missing: set `url`, or write it into the log line"))
         })?;
         let max_head_age = Duration::from_secs(self.max_head_age_seconds.get());
-        Ok(LogToFollow { origin, url, trust, mirror: self.mirror, max_head_age, watches: Arc::default() })
+        let (mirror, watches) = (self.mirror, Arc::default());
+        Ok(LogToFollow { origin, url, egress, trust, mirror, max_head_age, watches })
     }
 }
 

@@ -86,6 +86,8 @@ pub mod code {
     pub const RULES: &str = "rules.unknown";
     /// A head could not be held against anything yet.
     pub const UNRESOLVED: &str = "head.unresolved";
+    /// More heads wait than have room; some were discarded.
+    pub const DISCARDED: &str = "head.discarded";
     /// More findings than are kept.
     pub const MANY: &str = "findings.many";
     /// A misbehaviour file that somebody handed in proves it.

@@ -5,6 +5,7 @@
 //! | [`finding`] | what is found, in which class, and the events that tell of it |
 //! | [`store`] | what is kept of one log, in one database: cursor, state, tiles, bundles, heads, findings, events |
 //! | [`follow`] | one log followed: its head judged, its entries hashed, its rules run again |
+//! | [`gossip`] | heads that others were shown, held against own leaf hashes and tied by proofs |
 //! | [`evidence`] | misbehaviour files: made, taken, kept, and what follows from them |
 //! | [`witness`] | heads cosigned, never below what was cosigned (C2SP tlog-witness) |
 //! | [`alert`] | alerts: an outbox, and the channels that it goes out by |
@@ -20,6 +21,7 @@ pub mod config;
 pub mod evidence;
 pub mod finding;
 pub mod follow;
+pub mod gossip;
 pub mod http;
 pub mod store;
 pub mod watch;

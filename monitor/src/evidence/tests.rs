@@ -96,6 +96,7 @@ impl Followed {
             mirror: true,
             max_head_age: std::time::Duration::from_secs(60),
             watches: Arc::default(),
+            egress: client::egress::Egress::Direct,
         };
         FollowedLog::open(config, folder.path(), &Poll::default(), runtime.handle().clone()).unwrap()
     }

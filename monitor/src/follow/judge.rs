@@ -85,7 +85,7 @@ impl FollowedLog {
     }
 
     /// Whether a head states no time and is the newest one: it would be kept once for every time that it is seen.
-    pub(super) fn is_restless(&self, head: &Checked) -> Result<bool, Error> {
+    pub(crate) fn is_restless(&self, head: &Checked) -> Result<bool, Error> {
         let newest = self.newest()?;
         Ok(head.log_time.is_none()
             && newest.is_some_and(|newest| newest.checkpoint.text().same_head(head.checkpoint.text())))
@@ -117,7 +117,7 @@ impl FollowedLog {
 }
 
 /// Two heads that cannot both be true, the smaller first.
-pub(super) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alternative>) -> Finding {
+pub(crate) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alternative>) -> Finding {
     let (a, b) = (smaller.checkpoint.to_bytes(), larger.checkpoint.to_bytes());
     let (small, large) = (&smaller.checkpoint, &larger.checkpoint);
     let message = format!(
@@ -134,7 +134,7 @@ pub(super) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alte
 }
 
 /// What names a head: the log's time for it if it states one, else when it was seen.
-pub(super) fn key_of(head: &Checked, now: Millis) -> HeadKey {
+pub(crate) fn key_of(head: &Checked, now: Millis) -> HeadKey {
     let checkpoint = &head.checkpoint;
     HeadKey { time: head.log_time.unwrap_or(now.seconds()), size: checkpoint.size(), root: checkpoint.root() }
 }

@@ -27,6 +27,7 @@ use client::tiles::HttpTiles;
 use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
@@ -34,6 +35,7 @@ use crate::finding::{Class, Open, code};
 use crate::store::{Findings, LogStore};
 
 pub use judge::Verdict;
+pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
 pub use run::follow_until;
 
@@ -53,6 +55,8 @@ pub struct FollowedLog {
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
+    /// Told whenever what is known has changed; gossip waits for it.
+    pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either.
     given_up: Mutex<BTreeSet<String>>,
 }
@@ -94,7 +98,7 @@ impl FollowedLog {
     ) -> Result<Arc<FollowedLog>, Error> {
         let mut store = LogStore::open(folder, &config.origin, config.mirror)?;
         store.watch(config.watches.clone())?;
-        let http = Http::new(&config.url)?
+        let http = Http::via(&config.url, &config.egress)?
             .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
@@ -102,7 +106,20 @@ impl FollowedLog {
         let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
         let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after);
         let (seen, backlog, given_up) = (ArcSwap::default(), Mutex::default(), Mutex::default());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen, backlog, witnesses, given_up };
+        let changed = Notify::new();
+        let log = FollowedLog {
+            config,
+            store,
+            api,
+            tiles,
+            threads,
+            listed_heads,
+            seen,
+            backlog,
+            witnesses,
+            changed,
+            given_up,
+        };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
             log.saw_witnesses(&newest, client::clock::now());
@@ -136,9 +153,13 @@ impl FollowedLog {
 
     /// The newest head whose entries were all read, byte for byte: what is shown where nothing is cosigned.
     pub fn followed_head(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.followed()?.map(|head| head.checkpoint.to_bytes()))
+    }
+
+    /// The newest head that was taken, if its entries were all read.
+    pub(crate) fn followed(&self) -> Result<Option<Checked>, Error> {
         let followed = self.store.cursor()?.range.size();
-        let newest = self.newest()?.filter(|head| head.checkpoint.size() <= followed);
-        Ok(newest.map(|head| head.checkpoint.to_bytes()))
+        Ok(self.newest()?.filter(|head| head.checkpoint.size() <= followed))
     }
 
     /// Notes who cosigned a head of the log.
@@ -189,6 +210,7 @@ impl FollowedLog {
             open: self.store.open_findings()?,
             evidence: self.store.evidence_counts()?,
         }));
+        self.changed.notify_one();
         Ok(())
     }
 }

@@ -11,6 +11,7 @@
 //! | `open` | findings that are open |
 //! | `events` | their beginnings and ends, and what watch lists matched, numbered |
 //! | `watched` | payloads of claims that a watch is about |
+//! | `gossip-…` | heads that wait, statements, what peers have |
 //! | `evidence` | misbehaviour files, numbered, each once |
 //! | `branches` | leaf hashes of histories that contradict this one |
 //!
@@ -20,6 +21,7 @@
 mod branches;
 mod evidence;
 pub(crate) mod findings;
+mod gossip;
 mod heads;
 mod tiles;
 mod watched;
@@ -40,6 +42,7 @@ use crate::finding::{Class, Finding, code};
 
 pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
+pub use gossip::{GossipStep, KeptStatement, KeptWaiting};
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
 
@@ -82,6 +85,8 @@ pub struct Batch<'a> {
     pub newest: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
     pub heads_from: Option<u64>,
+    /// What changes in gossip.
+    pub gossip: GossipStep,
     /// Misbehaviour files. A new one that no finding of the batch names begins a finding of its own.
     pub evidence: Vec<NewEvidence>,
 }
@@ -117,6 +122,7 @@ impl LogStore {
                 tiles::make(&transaction)?;
                 heads::make(&transaction)?;
                 findings::make(&transaction)?;
+                gossip::make(&transaction)?;
                 evidence::make(&transaction)?;
                 branches::make(&transaction)?;
             }
@@ -135,10 +141,11 @@ impl LogStore {
         }
         let database = Arc::new(client::state::open_database(&path, LOCK_WAIT)?);
         let check = || -> Result<(Vec<u8>, Reading, Stop), redb::Error> {
-            // One that was made before there was evidence has no tables for it.
+            // One that was made before there was evidence or gossip has no tables for it.
             let transaction = database.begin_write()?;
             evidence::make(&transaction)?;
             branches::make(&transaction)?;
+            gossip::make(&transaction)?;
             transaction.commit()?;
             let transaction = database.begin_read()?;
             let table = transaction.open_table(META)?;
@@ -222,6 +229,7 @@ impl LogStore {
             let findings = evidence::with_findings(transaction, batch, &stored)?;
             findings::apply(transaction, &self.origin, &findings, now)?;
             heads::insert(transaction, &batch.heads)?;
+            gossip::apply(transaction, &batch.gossip)?;
             let mut meta = transaction.open_table(META)?;
             if let Some(note) = batch.newest {
                 meta.insert(HEAD, note)?;
