@@ -8,7 +8,10 @@ use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::{Deserialize, Serialize};
 
+use crate::watch::Match;
+
 use crate::evidence::EvidenceId;
+pub use proto::query::finding::Severity;
 
 /// What a finding means for those who rely on the log. The first is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +51,14 @@ impl Class {
         }
     }
 
+    /// How bad it is to find something of this class.
+    pub fn severity(self) -> Severity {
+        match self {
+            Class::Tamper | Class::Claim => Severity::Alarm,
+            Class::Outage | Class::Degraded => Severity::Warning,
+        }
+    }
+
     /// The class of an entry that breaks the rule of this code. Order, links, form and duplicates are the log's own work, and
     /// so is an entry after its end or one whose issuer was shown another tree; the rest is about claims that it should have
     /// refused.
@@ -83,6 +94,12 @@ pub mod code {
     pub const EVIDENCE: &str = "evidence.proven";
     /// This monitor itself failed.
     pub const OWN: &str = "monitor.failed";
+    /// The log grows faster than it can be followed.
+    pub const BACKLOG: &str = "log.backlog";
+    /// A witness that cosigned the log's heads does so no more.
+    pub const WITNESS: &str = "witness.silent";
+    /// A channel has not taken alerts for a while.
+    pub const STUCK: &str = "alert.stuck";
 }
 
 /// Something that is wrong with a log.
@@ -170,14 +187,27 @@ impl Finding {
     }
 }
 
-/// Whether something began or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What an event tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum What {
     /// It was found.
-    Began,
+    Began(Finding),
     /// It is over.
-    Ended,
+    Ended(Finding),
+    /// A claim that a watch list matched.
+    Matched(Box<Match>),
+}
+
+impl What {
+    /// The word for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            What::Began(_) => "began",
+            What::Ended(_) => "ended",
+            What::Matched(_) => "matched",
+        }
+    }
 }
 
 /// What is told.
@@ -189,10 +219,8 @@ pub struct Event {
     pub at: Millis,
     /// The log.
     pub origin: String,
-    /// Whether the finding began or ended.
-    pub change: Change,
-    /// The finding.
-    pub finding: Finding,
+    /// What is told.
+    pub what: What,
 }
 
 /// A finding that is open.
@@ -222,7 +250,7 @@ mod tests {
     fn events_read_back() {
         let finding = Finding::new(Class::Tamper, code::FORK, "two trees").named("abc").with_heads(&[b"one", b"two"]);
         assert_eq!(finding.id, "head.fork:abc");
-        let event = Event { number: 7, at: Millis(5), origin: "log.example".into(), change: Change::Began, finding };
+        let event = Event { number: 7, at: Millis(5), origin: "log.example".into(), what: What::Began(finding) };
         let text = serde_json::to_vec(&event).unwrap();
         assert_eq!(serde_json::from_slice::<Event>(&text).unwrap(), event);
     }

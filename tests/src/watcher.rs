@@ -66,6 +66,11 @@ impl MonitorUnderTest {
         crate::process::resident_bytes(server.id()).expect("it runs")
     }
 
+    /// What the running monitor has said on standard error.
+    pub fn said(&self) -> String {
+        self.server.as_ref().map(Background::stderr).unwrap_or_default()
+    }
+
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
         self.serve_at(0);

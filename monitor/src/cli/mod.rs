@@ -1,5 +1,6 @@
 //! The command `claimtrail-monitor`: parses, runs, and says with its exit code how it went.
 
+mod alert;
 mod evidence;
 mod failure;
 mod follow;
@@ -36,6 +37,7 @@ Exit codes:
    12  outage: a log cannot be read
    13  degraded: not everything can be checked, or a head is late
        (several are open: the first of these)
+       (for `alert test`: 1, a channel did not take its test)
    64  the command line makes no sense as given
    69  an address or the state is in use, or not available
    70  a fault of this program
@@ -70,6 +72,9 @@ enum Command {
     Evidence(evidence::EvidenceArgs),
     /// Let a log be cosigned again, after its record and the database disagreed, or despite evidence.
     ResumeOrigin(resume::ResumeArgs),
+    /// Alerts: test the channels, show what waits, make the key that signs webhooks.
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
     /// Write the completions for a shell to standard output.
     Completions {
         /// Which shell.
@@ -138,6 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Heads(args) => heads::run(&args).map(|()| 0),
         Command::Evidence(args) => evidence::run(&args),
         Command::ResumeOrigin(args) => resume::run(&args).map(|()| 0),
+        Command::Alert(command) => alert::run(&command),
         Command::Completions { shell } => completions(shell).map(|()| 0),
     };
     match done {

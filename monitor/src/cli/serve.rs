@@ -26,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::status::LogStatus;
-use super::{Exit, Failure, Place, follow, logs_folder, once, open_stop_files, say};
+use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
+use crate::alert::Alerts;
 use crate::config::Config;
 use crate::follow::{FollowedLog, follow_until};
 use crate::gossip::Gossip;
@@ -101,19 +102,25 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         log.store.try_rules_again()?;
     }
     open_stop_files(config, &logs)?;
+    let alerts = alert::open(config, &logs).await?;
     if once {
-        return once::run(logs, json, stop.token()).await;
+        return once::run(logs, alerts.as_deref(), json, stop.token()).await;
     }
-    listen(config, logs, &stop).await.map(|()| 0)
+    listen(config, logs, alerts, &stop).await.map(|()| 0)
 }
 
-async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -> Result<(), Failure> {
+async fn listen(
+    config: &Config,
+    logs: Vec<Arc<FollowedLog>>,
+    alerts: Option<Arc<Alerts>>,
+    stop: &Shutdown,
+) -> Result<(), Failure> {
     // The addresses before the rest: one that is taken is said at once.
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let witness = open_witness(config, &logs).await?;
     let gossip = open_gossip(config, &logs, witness.as_ref(), stop).await?;
-    let parts = Parts::new(config, &logs, witness, gossip.clone(), stop);
+    let parts = Parts::new(config, &logs, witness, gossip.clone(), alerts.clone(), stop);
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));
@@ -124,6 +131,9 @@ async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -
         rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, stop.token()));
     }
     rounds.spawn(gossip.run());
+    if let Some(alerts) = &alerts {
+        alerts.start(&rounds, &stop.token());
+    }
     rounds.close();
     say(&format!("listening http://{} admin http://{}\n", addresses.0, addresses.1))?;
 
@@ -189,6 +199,7 @@ impl Parts {
         logs: &[Arc<FollowedLog>],
         witness: Option<Arc<Witness>>,
         gossip: Arc<Gossip>,
+        alerts: Option<Arc<Alerts>>,
         stop: &Shutdown,
     ) -> Parts {
         let mut registry = Registry::with_prefix("claimtrail_monitor");
@@ -197,7 +208,7 @@ impl Parts {
         registry.register_collector(Box::new(metrics::LogsCollector::new(logs.to_vec(), witness.clone())));
         registry.register_collector(Box::new(gossip_metrics::GossipCollector::new(gossip.clone())));
         let detached = Detached::new();
-        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers);
+        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers).with_feed(alerts.clone());
         let options = ServeOptions {
             limits: ServeLimits::default(),
             trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -215,7 +226,7 @@ impl Parts {
             axum::Json(statuses)
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
-        let admin = admin.merge(admin_router(shared.clone()));
+        let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));
         Parts {
             public: public_router(shared, gossip, Some(requests)),
             admin: edge::wrap(admin, None),

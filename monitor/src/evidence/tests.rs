@@ -92,10 +92,11 @@ impl Followed {
         let config = LogToFollow {
             origin: ORIGIN.to_owned(),
             url: "http://127.0.0.1:1".to_owned(),
-            egress: client::egress::Egress::Direct,
             trust: Trust::parse(policy.as_bytes()).unwrap(),
             mirror: true,
             max_head_age: std::time::Duration::from_secs(60),
+            watches: Arc::default(),
+            egress: client::egress::Egress::Direct,
         };
         FollowedLog::open(config, folder.path(), &Poll::default(), runtime.handle().clone()).unwrap()
     }
@@ -118,7 +119,10 @@ impl Followed {
         cursor.stopped = stopped;
         let times = entries.iter().map(|entry| Entry::decode(entry).unwrap().timestamp).collect();
         let bundles = [ReadBundle { bundle: 0, times, entries: entries.to_vec() }];
-        self.log.store.commit(&Step { cursor: &cursor, state: Vec::new(), bundles: &bundles, nodes: &nodes }).unwrap();
+        self.log
+            .store
+            .commit(&Step { cursor: &cursor, state: Vec::new(), bundles: &bundles, nodes: &nodes, remarks: &[] })
+            .unwrap();
         let newest = head(entries, seconds);
         self.log.store.commit_batch(&Batch { newest: Some(&newest), ..Batch::default() }, NOW).unwrap();
     }

@@ -9,6 +9,7 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod backlog;
 mod branch;
 mod judge;
 mod round;
@@ -24,13 +25,14 @@ use client::api::Api;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::num::{Millis, Seconds, TreeSize};
-use proto::policy::Checked;
+use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
-use crate::finding::{Class, Open};
-use crate::store::LogStore;
+use crate::finding::{Class, Open, code};
+use crate::store::{Findings, LogStore};
 
 pub use judge::Verdict;
 pub(crate) use judge::{fork, key_of};
@@ -51,6 +53,8 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
+    backlog: Mutex<backlog::Backlog>,
+    witnesses: LastSeen,
     /// Told whenever what is known has changed; gossip waits for it.
     pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either.
@@ -92,16 +96,34 @@ impl FollowedLog {
         poll: &Poll,
         runtime: Handle,
     ) -> Result<Arc<FollowedLog>, Error> {
-        let store = LogStore::open(folder, &config.origin, config.mirror)?;
+        let mut store = LogStore::open(folder, &config.origin, config.mirror)?;
+        store.watch(config.watches.clone())?;
         let http = Http::via(&config.url, &config.egress)?
             .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
-        let (seen, given_up) = (ArcSwap::default(), Mutex::default());
-        let log =
-            FollowedLog { config, store, api, tiles, threads, listed_heads, seen, changed: Notify::new(), given_up };
-        log.newest()?;
+        let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
+        let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after);
+        let (seen, backlog, given_up) = (ArcSwap::default(), Mutex::default(), Mutex::default());
+        let changed = Notify::new();
+        let log = FollowedLog {
+            config,
+            store,
+            api,
+            tiles,
+            threads,
+            listed_heads,
+            seen,
+            backlog,
+            witnesses,
+            changed,
+            given_up,
+        };
+        // Who cosigned the newest head that is kept is expected to go on.
+        if let Some(newest) = log.newest()? {
+            log.saw_witnesses(&newest, client::clock::now());
+        }
         log.look(None)?;
         Ok(Arc::new(log))
     }
@@ -138,6 +160,24 @@ impl FollowedLog {
     pub(crate) fn followed(&self) -> Result<Option<Checked>, Error> {
         let followed = self.store.cursor()?.range.size();
         Ok(self.newest()?.filter(|head| head.checkpoint.size() <= followed))
+    }
+
+    /// Notes who cosigned a head of the log.
+    fn saw_witnesses(&self, head: &Checked, now: Millis) {
+        let cosigned = head.witnesses.iter().filter(|witness| matches!(witness.state, WitnessState::Cosigned(_)));
+        for witness in cosigned {
+            self.witnesses.saw(witness.vkey.name().as_str(), now);
+        }
+    }
+
+    /// Freshness: whether a backlog grows, and who cosigns no more.
+    fn judge_freshness(&self, head: &Checked, now: Millis, findings: &mut Findings) -> Result<(), Error> {
+        self.saw_witnesses(head, now);
+        self.witnesses.judge(now, findings);
+        let read = self.store.cursor()?.range.size();
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        backlog.round(head.checkpoint.size(), read).into_iter().for_each(|finding| findings.push(finding));
+        Ok(())
     }
 
     /// The log's tiles.

@@ -62,6 +62,7 @@ impl World {
             trust,
             mirror: false,
             max_head_age: std::time::Duration::from_secs(60),
+            watches: Arc::default(),
         };
         let log =
             FollowedLog::open(config, self.folder.path(), &Poll::default(), self.runtime.handle().clone()).unwrap();

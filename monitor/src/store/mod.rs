@@ -9,7 +9,8 @@
 //! | `bundles` | the entries themselves, if the log is mirrored |
 //! | `heads` | every signed head with all its signatures, thinned after a day |
 //! | `open` | findings that are open |
-//! | `events` | their beginnings and ends, numbered |
+//! | `events` | their beginnings and ends, and what watch lists matched, numbered |
+//! | `watched` | payloads of claims that a watch is about |
 //! | `gossip-…` | heads that wait, statements, what peers have |
 //! | `evidence` | misbehaviour files, numbered, each once |
 //! | `branches` | leaf hashes of histories that contradict this one |
@@ -19,17 +20,18 @@
 
 mod branches;
 mod evidence;
-mod findings;
+pub(crate) mod findings;
 mod gossip;
 mod heads;
 mod tiles;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
-use client::follow::{Cursor, Kv, Reading, Step, Stopped, decode_range, encode_range, encode_times};
+use client::follow::{Cursor, Judged, Kv, Reading, Remark, Step, Stopped, decode_range, encode_range, encode_times};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
 use redb::{Database, ReadableDatabase as _, TableDefinition, WriteTransaction};
@@ -68,6 +70,7 @@ pub struct LogStore {
     origin: String,
     mirror: bool,
     state: Reading,
+    watching: watched::Watching,
     stop: Arc<Stop>,
 }
 
@@ -155,7 +158,9 @@ impl LogStore {
             let found = String::from_utf8_lossy(&found).into_owned();
             return Err(Error::local(format!("{} is the state of {found:?}, not of {origin}", path.display())));
         }
-        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state, stop: Arc::new(stop) })
+        let watching = watched::Watching::default();
+        let stop = Arc::new(stop);
+        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state, watching, stop })
     }
 
     /// The log.
@@ -301,7 +306,11 @@ impl Kv for LogStore {
         self.read(|transaction| Ok(transaction.open_table(TIMES)?.get(bundle)?.map(|value| value.value().to_vec())))
     }
 
-    /// The step and the finding it may end with, in one transaction.
+    fn judged(&self, judged: &Judged<'_>) -> Result<Option<Remark>, Error> {
+        self.remark(judged)
+    }
+
+    /// The step, the finding it may end with, and what watches matched, in one transaction.
     fn commit(&self, step: &Step<'_>) -> Result<(), Error> {
         let was = self.was_stopped()?;
         let findings = match (&step.cursor.stopped, &was) {
@@ -310,6 +319,7 @@ impl Kv for LogStore {
             (None, Some(was)) if was.index < step.cursor.folded.0 => Findings::end(&of_stopped(was).id),
             (None, _) => Findings::default(),
         };
+        let noted = watched::read(step.remarks).map_err(|e| broken(&self.path, &e))?;
         let bundles = step.bundles.iter().filter(|taken| self.mirror && !taken.entries.is_empty());
         let encoded: Vec<(u64, Vec<u8>)> = bundles
             .map(|taken| Ok((taken.bundle, tiles::kept_bundle(&taken.entries).map_err(|e| broken(&self.path, &e))?)))
@@ -340,8 +350,12 @@ impl Kv for LogStore {
             }
             tiles::insert(transaction, step.nodes)?;
             tiles::insert_bundles(transaction, &encoded)?;
-            findings::apply(transaction, &self.origin, &findings, client::clock::now())
+            let now = client::clock::now();
+            let matches = watched::insert(transaction, noted)?;
+            findings::matched(transaction, &self.origin, matches, now)?;
+            findings::apply(transaction, &self.origin, &findings, now)
         })?;
+        self.watching.committed();
         self.state.renew().map_err(|e| broken(&self.path, &e))
     }
 }
