@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 
+use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::random;
@@ -34,7 +35,7 @@ pub const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 pub const NDJSON_TYPE: &str = "application/x-ndjson";
 
 /// How this client names itself.
-pub(crate) const USER_AGENT: &str = concat!("claimtrail/", env!("CARGO_PKG_VERSION"));
+pub const USER_AGENT: &str = concat!("claimtrail/", env!("CARGO_PKG_VERSION"));
 
 /// A connection pool to one server.
 #[derive(Debug, Clone)]
@@ -67,6 +68,11 @@ struct Failed {
 impl Http {
     /// Talks to the server at this URL (`http` or `https`, perhaps with a path before the log's own).
     pub fn new(base: &str) -> Result<Http, Error> {
+        Http::via(base, &Egress::Direct)
+    }
+
+    /// The same by this way out.
+    pub fn via(base: &str, egress: &Egress) -> Result<Http, Error> {
         install_tls();
         let url = reqwest::Url::parse(base).map_err(|e| Error::usage(format!("{base:?} is not a URL: {e}")))?;
         let has_rest = url.query().is_some() || url.fragment().is_some();
@@ -81,8 +87,13 @@ impl Http {
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::limited(3))
             .user_agent(USER_AGENT);
-        if is_loopback(&url) {
-            builder = builder.no_proxy();
+        match egress {
+            Egress::Direct if is_loopback(&url) => builder = builder.no_proxy(),
+            Egress::Direct => {}
+            Egress::Socks5(proxy) => {
+                let proxy = reqwest::Proxy::all(format!("socks5h://{proxy}"));
+                builder = builder.proxy(proxy.map_err(|e| Error::usage(format!("{egress}: {}", chain(&e))))?);
+            }
         }
         let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
         let base = base.trim_end_matches('/').to_owned();
@@ -219,18 +230,25 @@ impl Problem {
 #[derive(Debug)]
 pub struct Backoff {
     next_ms: u64,
+    longest_ms: u64,
 }
 
 impl Backoff {
     /// Begins with the shortest wait.
     pub fn new() -> Backoff {
-        Backoff { next_ms: FIRST_WAIT_MS }
+        Backoff { next_ms: FIRST_WAIT_MS, longest_ms: LONGEST_WAIT_MS }
+    }
+
+    /// For those who may wait longer: the first wait, and the longest one that is chosen here.
+    pub fn between(first: Duration, longest: Duration) -> Backoff {
+        let millis = |wait: Duration| u64::try_from(wait.min(LONGEST_ASKED).as_millis()).unwrap_or(LONGEST_WAIT_MS);
+        Backoff { next_ms: millis(first), longest_ms: millis(longest) }
     }
 
     /// The next wait: what the server asked for or our own, and up to half as much again so that clients spread.
     pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         let own = Duration::from_millis(self.next_ms);
-        self.next_ms = (self.next_ms * 2).min(LONGEST_WAIT_MS);
+        self.next_ms = (self.next_ms * 2).min(self.longest_ms);
         let wait = asked.map_or(own, |asked| asked.min(LONGEST_ASKED));
         let spread = u64::try_from(own.as_millis() / 2).unwrap_or(0);
         wait + Duration::from_millis(random::jitter(spread))
@@ -252,7 +270,7 @@ fn give_up(mut error: Error, asked: Option<Duration>) -> Error {
 }
 
 /// `Retry-After` in seconds; the form with a date is not used by logs and counts as absent.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(asked_wait)
 }
 
@@ -278,7 +296,7 @@ async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Byte
 }
 
 /// An error with its causes, which reqwest keeps out of its own text; without those that only say that something failed.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let texts: Vec<String> = causes.map(ToString::to_string).collect();
     let says_little = |text: &str| ["error sending request", "client error ("].iter().any(|s| text.starts_with(s));
@@ -297,7 +315,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 }
 
 /// TLS with ring, once for the process; a provider that someone else installed stays.
-pub(crate) fn install_tls() {
+pub fn install_tls() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -3,13 +3,14 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`http`], [`problem`], [`api`] | requests with bounds and retries; the log's refusals; the log's own endpoints |
+//! | [`http`], [`egress`], [`problem`], [`api`] | requests with bounds and retries, by which way out; the log's refusals; the log's own endpoints |
 //! | [`keyfile`], [`files`], [`trust`] | key files, the atomic writer, whom the reader believes |
 //! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
 //! | [`tiles`], [`follow`], [`audit`] | tiles and bundles over HTTP; a log followed: re-hashed, its rules run again; an audit |
 //! | [`compose`], [`submit`] | claims filled in, written as templates, signed and submitted |
 //! | [`import`] | files and folders of what others published, as claims |
 //! | `hammer` | the load tool, with the feature of that name |
+//! | [`report`] | what was shown, handed in at a monitor |
 //! | [`verify`] | receipts and proofs checked with no network |
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod compose;
+pub mod egress;
 pub mod error;
 pub mod files;
 pub mod follow;
@@ -31,6 +33,7 @@ pub mod keyfile;
 pub mod plain;
 pub mod problem;
 pub mod random;
+pub mod report;
 pub mod state;
 pub mod submit;
 pub mod tiles;

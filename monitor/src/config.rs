@@ -7,14 +7,21 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
+use client::egress::Egress;
 use client::trust::Trust;
 use serde::Deserialize;
 use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::logging::LogConfig as Logging;
+
+use crate::alert::config::{AlertConfig, AlertsConfig};
+use crate::gossip::config::{GossipConfig, PeerConfig};
+use crate::watch::WatchList;
+use crate::watch::config::{WatchConfig, watches};
 
 /// What the names of environment variables begin with: `listen.address` is `CLAIMTRAIL_MONITOR_LISTEN__ADDRESS`.
 pub const ENVIRONMENT_PREFIX: &str = "CLAIMTRAIL_MONITOR";
@@ -32,6 +39,8 @@ const DEFAULT_POLL: NonZeroU64 = NonZeroU64::new(5).expect("not zero");
 const DEFAULT_MAX_HEAD_AGE: NonZeroU64 = NonZeroU64::new(300).expect("not zero");
 /// A log that is restarted is back within seconds; a minute without it is worth a word.
 const DEFAULT_OUTAGE_AFTER: u64 = 60;
+/// Witnesses cosign every head, one every half minute also of an idle log; one that is updated or moved is back within this.
+const DEFAULT_SILENT_AFTER: NonZeroU64 = NonZeroU64::new(900).expect("not zero");
 /// How long one request is tried again before a round is given up; the next round begins after the poll interval anyway.
 const DEFAULT_RETRY: NonZeroU64 = NonZeroU64::new(10).expect("not zero");
 /// A bundle of 16 MiB within this is 1.1 Mbit/s; a log that is slower than that cannot be followed.
@@ -52,12 +61,27 @@ pub struct Config {
     /// The witness; absent: nothing is cosigned.
     #[serde(default)]
     pub witness: Option<WitnessConfig>,
+    /// Other monitors, `[[peer]]` each: what each was shown is held against what the others were.
+    #[serde(default, rename = "peer")]
+    pub peers: Vec<PeerConfig>,
+    /// How peers and logs are asked for what others were shown.
+    #[serde(default)]
+    pub gossip: GossipConfig,
     /// The addresses.
     #[serde(default)]
     pub listen: Listen,
     /// How logs are asked.
     #[serde(default)]
     pub poll: Poll,
+    /// What all channels of alerts share.
+    #[serde(default)]
+    pub alerts: AlertsConfig,
+    /// The channels, `[[alert]]` each.
+    #[serde(default)]
+    pub alert: Vec<AlertConfig>,
+    /// What is watched, `[[watch]]` each.
+    #[serde(default)]
+    pub watch: Vec<WatchConfig>,
     /// What the monitor says on standard error: `level` and `format` (`text` or `json`).
     #[serde(default)]
     pub log: Logging,
@@ -145,6 +169,8 @@ pub struct Poll {
     pub answer_seconds: NonZeroU64,
     /// Seconds after which a log that does not answer is an outage; a single run says it at once.
     pub outage_after_seconds: u64,
+    /// Seconds after which a witness that cosigned the log's heads, or a peer, has fallen silent.
+    pub silent_after_seconds: NonZeroU64,
     /// Threads that fetch and check signatures, for each log; 0: twice the processors.
     pub threads: usize,
     /// Heads of the log's own list that are checked in one round.
@@ -158,6 +184,7 @@ impl Default for Poll {
             retry_seconds: DEFAULT_RETRY,
             answer_seconds: DEFAULT_ANSWER,
             outage_after_seconds: DEFAULT_OUTAGE_AFTER,
+            silent_after_seconds: DEFAULT_SILENT_AFTER,
             threads: 0,
             listed_heads: NonZeroUsize::new(DEFAULT_MAX_LISTED).unwrap_or(NonZeroUsize::MIN),
         }
@@ -186,12 +213,16 @@ pub struct LogToFollow {
     pub origin: String,
     /// Its address.
     pub url: String,
+    /// The way out to it.
+    pub egress: Egress,
     /// Whose signatures are believed.
     pub trust: Trust,
     /// Whether entries are kept and served.
     pub mirror: bool,
     /// After which the newest head is too old.
     pub max_head_age: Duration,
+    /// What is watched.
+    pub watches: Arc<WatchList>,
 }
 
 /// A flag that overrides a key: as the user wrote it, the dotted key, the value.
@@ -219,27 +250,44 @@ impl Config {
             witness.keys.iter_mut().for_each(|path| *path = folder.join(&*path));
             witness.record = folder.join(&witness.record);
         }
+        config.alerts.key = folder.join(&config.alerts.key);
+        let smtp = config.alert.iter_mut().filter_map(|channel| channel.smtp.as_mut());
+        smtp.filter_map(|smtp| smtp.password_file.as_mut()).for_each(|path| *path = folder.join(&*path));
         Ok(config)
     }
 
     /// The logs, with their trust files read; no two of one origin.
     pub fn logs(&self) -> Result<Vec<LogToFollow>, Error> {
         let mut logs: Vec<LogToFollow> = Vec::new();
+        let watches = Arc::new(self.watches()?);
         for (number, entry) in self.follow.iter().enumerate() {
             let log = entry
-                .read()
+                .read(self.gossip.first_way())
                 .map_err(|e| Error { message: format!("[[follow]] number {}: {}", number + 1, e.message), ..e })?;
             if logs.iter().any(|known| known.origin == log.origin) {
                 return Err(Error::malformed(format!("{} stands in two [[follow]] entries; keep one", log.origin)));
             }
-            logs.push(log);
+            logs.push(LogToFollow { watches: watches.clone(), ..log });
+        }
+        if let Some(watch) = self
+            .watch
+            .iter()
+            .find(|watch| watch.log.as_ref().is_some_and(|wanted| logs.iter().all(|log| log.origin != *wanted)))
+        {
+            let message = format!("the watch {:?} is for a log that is not followed; see [[follow]]", watch.name);
+            return Err(Error::malformed(message));
         }
         Ok(logs)
+    }
+
+    /// What is watched.
+    pub fn watches(&self) -> Result<WatchList, Error> {
+        Ok(WatchList::new(watches(&self.watch)?))
     }
 }
 
 impl FollowConfig {
-    fn read(&self) -> Result<LogToFollow, Error> {
+    fn read(&self, egress: Egress) -> Result<LogToFollow, Error> {
         let trust = match (&self.trust, &self.policy) {
             (Some(path), None) => Trust::load(path)?,
             (None, Some(text)) => Trust::parse(text.as_bytes())?,
@@ -251,7 +299,8 @@ impl FollowConfig {
             Error::malformed(format!("the address of {origin} is missing: set `url`, or write it into the log line"))
         })?;
         let max_head_age = Duration::from_secs(self.max_head_age_seconds.get());
-        Ok(LogToFollow { origin, url, trust, mirror: self.mirror, max_head_age })
+        let (mirror, watches) = (self.mirror, Arc::default());
+        Ok(LogToFollow { origin, url, egress, trust, mirror, max_head_age, watches })
     }
 }
 

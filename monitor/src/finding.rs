@@ -8,6 +8,11 @@ use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::{Deserialize, Serialize};
 
+use crate::watch::Match;
+
+use crate::evidence::EvidenceId;
+pub use proto::query::finding::Severity;
+
 /// What a finding means for those who rely on the log. The first is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,6 +51,14 @@ impl Class {
         }
     }
 
+    /// How bad it is to find something of this class.
+    pub fn severity(self) -> Severity {
+        match self {
+            Class::Tamper | Class::Claim => Severity::Alarm,
+            Class::Outage | Class::Degraded => Severity::Warning,
+        }
+    }
+
     /// The class of an entry that breaks the rule of this code. Order, links, form and duplicates are the log's own work, and
     /// so is an entry after its end or one whose issuer was shown another tree; the rest is about claims that it should have
     /// refused.
@@ -73,10 +86,22 @@ pub mod code {
     pub const RULES: &str = "rules.unknown";
     /// A head could not be held against anything yet.
     pub const UNRESOLVED: &str = "head.unresolved";
+    /// More heads wait than have room; some were discarded.
+    pub const DISCARDED: &str = "head.discarded";
     /// More findings than are kept.
     pub const MANY: &str = "findings.many";
+    /// A misbehaviour file that somebody handed in proves it.
+    pub const EVIDENCE: &str = "evidence.proven";
     /// This monitor itself failed.
     pub const OWN: &str = "monitor.failed";
+    /// The log grows faster than it can be followed.
+    pub const BACKLOG: &str = "log.backlog";
+    /// A witness that cosigned the log's heads does so no more.
+    pub const WITNESS: &str = "witness.silent";
+    /// A peer does not answer any more.
+    pub const PEER: &str = "peer.silent";
+    /// A channel has not taken alerts for a while.
+    pub const STUCK: &str = "alert.stuck";
 }
 
 /// Something that is wrong with a log.
@@ -99,6 +124,12 @@ pub struct Finding {
     /// What ties heads of different sizes together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alternative: Option<Alternative>,
+    /// The misbehaviour files that prove it to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceId>,
+    /// Why no file proves it to others, if one was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
 }
 
 /// The tree of the larger of two heads, as it is at the size of the smaller one: another root, and the proof that leads from
@@ -131,6 +162,8 @@ impl Finding {
             message: message.into(),
             heads: Vec::new(),
             alternative: None,
+            evidence: Vec::new(),
+            unproven: None,
         }
     }
 
@@ -156,14 +189,27 @@ impl Finding {
     }
 }
 
-/// Whether something began or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What an event tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub enum What {
     /// It was found.
-    Began,
+    Began(Finding),
     /// It is over.
-    Ended,
+    Ended(Finding),
+    /// A claim that a watch list matched.
+    Matched(Box<Match>),
+}
+
+impl What {
+    /// The word for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            What::Began(_) => "began",
+            What::Ended(_) => "ended",
+            What::Matched(_) => "matched",
+        }
+    }
 }
 
 /// What is told.
@@ -175,10 +221,8 @@ pub struct Event {
     pub at: Millis,
     /// The log.
     pub origin: String,
-    /// Whether the finding began or ended.
-    pub change: Change,
-    /// The finding.
-    pub finding: Finding,
+    /// What is told.
+    pub what: What,
 }
 
 /// A finding that is open.
@@ -208,7 +252,7 @@ mod tests {
     fn events_read_back() {
         let finding = Finding::new(Class::Tamper, code::FORK, "two trees").named("abc").with_heads(&[b"one", b"two"]);
         assert_eq!(finding.id, "head.fork:abc");
-        let event = Event { number: 7, at: Millis(5), origin: "log.example".into(), change: Change::Began, finding };
+        let event = Event { number: 7, at: Millis(5), origin: "log.example".into(), what: What::Began(finding) };
         let text = serde_json::to_vec(&event).unwrap();
         assert_eq!(serde_json::from_slice::<Event>(&text).unwrap(), event);
     }

@@ -153,7 +153,7 @@ mod tests {
         (0..5u8).for_each(|i| _ = cursor.range.append(Hash::leaf(&[i])));
         assert_eq!(store.state(&[3]).unwrap(), None);
         let bundles = [Taken { bundle: 0, times: (0..5).map(Millis).collect(), entries: Vec::new() }];
-        let step = Step { cursor: &cursor, state: vec![(&[3], &[3, 3])], bundles: &bundles, nodes: &[] };
+        let step = Step { cursor: &cursor, state: vec![(&[3], &[3, 3])], bundles: &bundles, nodes: &[], remarks: &[] };
         store.commit(&step).unwrap();
         assert_eq!(store.state(&[3]).unwrap(), Some(vec![3, 3]));
         drop(store);

@@ -12,6 +12,7 @@
 
 mod cursor;
 mod heads;
+mod judged;
 mod state;
 mod table;
 mod times;
@@ -30,6 +31,7 @@ use crate::tiles::{HttpTiles, HttpTree, proof_error};
 
 pub use cursor::{Cursor, Stopped, decode_range, encode_range};
 pub use heads::{HEADS_PAGE, each_from};
+pub use judged::{Judged, Remark};
 pub use table::Reading;
 pub use times::{check_time, decode_times, encode_times, time_of};
 
@@ -63,6 +65,11 @@ pub trait Kv: Send + Sync {
     /// The committed times of a bundle's entries, as [`encode_times`] wrote them.
     fn times(&self, bundle: u64) -> Result<Option<Vec<u8>>, Error>;
 
+    /// Is shown every entry that the rules took, in order. What it gives comes back in the step that commits the entry.
+    fn judged(&self, _: &Judged<'_>) -> Result<Option<Remark>, Error> {
+        Ok(None)
+    }
+
     /// Makes a step durable, all of it or nothing of it.
     fn commit(&self, step: &Step<'_>) -> Result<(), Error>;
 }
@@ -78,6 +85,8 @@ pub struct Step<'a> {
     pub bundles: &'a [Taken],
     /// New hashes of tiles: tile level, index in that level, hash; ascending within a level.
     pub nodes: &'a [(u8, u64, Hash)],
+    /// What [`Kv::judged`] gave for the entries of this step, in their order.
+    pub remarks: &'a [Remark],
 }
 
 /// A bundle that was read.
@@ -116,6 +125,7 @@ struct Pending<'a, K> {
     overlay: Overlay<'a, K>,
     bundles: Vec<Taken>,
     nodes: Vec<(u8, u64, Hash)>,
+    remarks: Vec<Remark>,
     bytes: usize,
 }
 
@@ -141,7 +151,7 @@ impl<K: Kv> Follow<'_, K> {
             bundles,
             keep_entries: self.keep_entries,
         };
-        let mut pending = Pending { overlay: Overlay::new(self.kv), bundles: Vec::new(), nodes: Vec::new(), bytes: 0 };
+        let mut pending = Pending::new(self.kv);
         workers.run(self.threads, |read: Read| {
             let number = read.bundle;
             let mut goes_on = self.bundle(read, cursor, &mut pending)?;
@@ -162,8 +172,10 @@ impl<K: Kv> Follow<'_, K> {
             let (index, leaf) = (ready.index, ready.leaf);
             if cursor.stopped.is_none() && index == cursor.folded.next_index() {
                 match self.entry(ready, &pending.overlay)? {
-                    Ok(changes) => {
+                    Ok((changes, remark)) => {
                         pending.overlay.apply(changes.state);
+                        pending.bytes += remark.as_ref().map_or(0, |remark| remark.0.len());
+                        pending.remarks.extend(remark);
                         cursor.folded = index.size_with();
                     }
                     Err(stopped) => cursor.stopped = Some(stopped),
@@ -182,8 +194,8 @@ impl<K: Kv> Follow<'_, K> {
         Ok(goes_on)
     }
 
-    /// One entry by the rules; the inner error is why they end here.
-    fn entry(&self, ready: Ready, state: &Overlay<'_, K>) -> Result<Result<fold::Changes, Stopped>, Error> {
+    /// One entry by the rules, and what the keeper remarks about it; the inner error is why they end here.
+    fn entry(&self, ready: Ready, state: &Overlay<'_, K>) -> Result<Result<Taking, Stopped>, Error> {
         let index = ready.index;
         let refused = |refused: Refused| Ok(Err(Stopped::broken(index, &refused)));
         let stopped = |stop: Stop<Error>| match stop {
@@ -216,18 +228,28 @@ impl<K: Kv> Follow<'_, K> {
                 return fork(format!("the claim is anchored to another tree of {size} entries than this log's"));
             }
         }
-        Ok(Ok(changes))
+        let remark = self.kv.judged(&Judged::new(index, ready.timestamp, &checked, &changes, state))?;
+        Ok(Ok((changes, remark)))
     }
 }
 
-impl<K: Kv> Pending<'_, K> {
+/// What an entry changes, and what is remarked about it.
+type Taking = (fold::Changes, Option<Remark>);
+
+impl<'a, K: Kv> Pending<'a, K> {
+    fn new(kv: &'a K) -> Pending<'a, K> {
+        let overlay = Overlay::new(kv);
+        Pending { overlay, bundles: Vec::new(), nodes: Vec::new(), remarks: Vec::new(), bytes: 0 }
+    }
+
     /// Makes everything so far durable, in one step.
     fn commit(&mut self, kv: &K, cursor: &Cursor) -> Result<(), Error> {
-        let (state, bundles, nodes) = (self.overlay.changes(), &self.bundles, &self.nodes);
-        kv.commit(&Step { cursor, state, bundles, nodes })?;
+        let (state, bundles, nodes, remarks) = (self.overlay.changes(), &self.bundles, &self.nodes, &self.remarks);
+        kv.commit(&Step { cursor, state, bundles, nodes, remarks })?;
         self.overlay.committed();
         self.bundles.clear();
         self.nodes.clear();
+        self.remarks.clear();
         self.bytes = 0;
         Ok(())
     }

@@ -9,14 +9,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::status::{LogStatus, report};
 use super::{Failure, say};
+use crate::alert::Alerts;
 use crate::follow::{FollowedLog, Goes, Round};
 
-/// Looks at every log once, one after the other.
-pub(super) async fn run(logs: Vec<Arc<FollowedLog>>, json: bool, stop: CancellationToken) -> Result<u8, Failure> {
+/// Looks at every log once, one after the other, and sends what alerts there are.
+pub(super) async fn run(
+    logs: Vec<Arc<FollowedLog>>,
+    alerts: Option<&Alerts>,
+    json: bool,
+    stop: CancellationToken,
+) -> Result<u8, Failure> {
     for log in &logs {
         let (asked, stop) = (log.clone(), stop.clone());
         let round = tokio::task::spawn_blocking(move || one(&asked, &stop));
         round.await.map_err(Failure::internal)??;
+    }
+    if let Some(alerts) = alerts {
+        for left in alerts.flush().await {
+            let (channel, error) = (left.channel, left.error.unwrap_or_default());
+            tracing::warn!(channel, error, "alerts wait; the next run tries again");
+        }
     }
     let statuses: Vec<LogStatus> = logs.iter().map(|log| LogStatus::of(log, None)).collect();
     let (text, code) = report(&statuses, json);

@@ -3,6 +3,7 @@
 //! Stopping: no more connections → running requests are answered → heads that are being cosigned are decided → rounds end
 //! where they can go on later → the admin address goes last. A second signal ends at once.
 
+mod gossip_metrics;
 mod metrics;
 
 use std::net::SocketAddr;
@@ -25,10 +26,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::status::LogStatus;
-use super::{Exit, Failure, Place, follow, logs_folder, once, say};
+use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
+use crate::alert::Alerts;
 use crate::config::Config;
 use crate::follow::{FollowedLog, follow_until};
-use crate::http::{Answers, Shared, public_router};
+use crate::gossip::Gossip;
+use crate::http::{Answers, Shared, admin_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
 
 /// How long a round that waits for a log may take to end once the monitor stops; nothing is lost if it does not.
@@ -98,18 +101,26 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         // This program may know more rules than the one that stopped.
         log.store.try_rules_again()?;
     }
+    open_stop_files(config, &logs)?;
+    let alerts = alert::open(config, &logs).await?;
     if once {
-        return once::run(logs, json, stop.token()).await;
+        return once::run(logs, alerts.as_deref(), json, stop.token()).await;
     }
-    listen(config, logs, &stop).await.map(|()| 0)
+    listen(config, logs, alerts, &stop).await.map(|()| 0)
 }
 
-async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -> Result<(), Failure> {
+async fn listen(
+    config: &Config,
+    logs: Vec<Arc<FollowedLog>>,
+    alerts: Option<Arc<Alerts>>,
+    stop: &Shutdown,
+) -> Result<(), Failure> {
     // The addresses before the rest: one that is taken is said at once.
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let witness = open_witness(config, &logs).await?;
-    let parts = Parts::new(config, &logs, witness, stop);
+    let gossip = open_gossip(config, &logs, witness.as_ref(), stop).await?;
+    let parts = Parts::new(config, &logs, witness, gossip.clone(), alerts.clone(), stop);
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));
@@ -118,6 +129,10 @@ async fn listen(config: &Config, logs: Vec<Arc<FollowedLog>>, stop: &Shutdown) -
     let outage_after = Duration::from_secs(config.poll.outage_after_seconds);
     for log in &logs {
         rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, stop.token()));
+    }
+    rounds.spawn(gossip.run());
+    if let Some(alerts) = &alerts {
+        alerts.start(&rounds, &stop.token());
     }
     rounds.close();
     say(&format!("listening http://{} admin http://{}\n", addresses.0, addresses.1))?;
@@ -143,12 +158,29 @@ async fn bind(address: SocketAddr, key: &str) -> Result<Server, Failure> {
     })
 }
 
+async fn open_gossip(
+    config: &Config,
+    logs: &[Arc<FollowedLog>],
+    witness: Option<&Arc<Witness>>,
+    stop: &Shutdown,
+) -> Result<Arc<Gossip>, Failure> {
+    let (config, logs, witness, stop) = (config.clone(), logs.to_vec(), witness.cloned(), stop.token());
+    let runtime = Handle::current();
+    let open = move || Gossip::open(&config, &logs, witness.as_ref(), &runtime, stop);
+    Ok(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)
+}
+
 async fn open_witness(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<Option<Arc<Witness>>, Failure> {
     let Some(witness) = config.witness.clone() else { return Ok(None) };
+    let followed = logs.to_vec();
     let logs: Vec<_> = logs.iter().map(|log| (log.origin().to_owned(), log.config.trust.clone())).collect();
     let state = config.state.clone();
     let open = move || -> Result<Witness, client::Error> {
-        Witness::open(WitnessKeys::load(&witness.keys)?, &state, &witness.record, &logs)
+        let opened = Witness::open(WitnessKeys::load(&witness.keys)?, &state, &witness.record, &logs)?;
+        for log in &followed {
+            opened.heed(log.origin(), &witness.record, log.store.stop())?;
+        }
+        Ok(opened)
     };
     Ok(Some(Arc::new(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)))
 }
@@ -162,13 +194,21 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Config, logs: &[Arc<FollowedLog>], witness: Option<Arc<Witness>>, stop: &Shutdown) -> Parts {
+    fn new(
+        config: &Config,
+        logs: &[Arc<FollowedLog>],
+        witness: Option<Arc<Witness>>,
+        gossip: Arc<Gossip>,
+        alerts: Option<Arc<Alerts>>,
+        stop: &Shutdown,
+    ) -> Parts {
         let mut registry = Registry::with_prefix("claimtrail_monitor");
         let requests = Metrics::register(&mut registry);
         let answers = Answers::register(&mut registry);
         registry.register_collector(Box::new(metrics::LogsCollector::new(logs.to_vec(), witness.clone())));
+        registry.register_collector(Box::new(gossip_metrics::GossipCollector::new(gossip.clone())));
         let detached = Detached::new();
-        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers);
+        let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers).with_feed(alerts.clone());
         let options = ServeOptions {
             limits: ServeLimits::default(),
             trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -179,12 +219,19 @@ impl Parts {
             true => Readiness::NotReady("stopping".to_owned()),
             false => Readiness::Ready { mode: "following" },
         };
-        let shown = logs.to_vec();
+        let (shown, shown_gossip) = (logs.to_vec(), gossip.clone());
         let status = get(async move || {
-            let statuses: Vec<LogStatus> = shown.iter().map(|log| LogStatus::of(log, witness.as_deref())).collect();
+            let of = |log: &Arc<FollowedLog>| LogStatus::of(log, witness.as_deref()).with_gossip(&shown_gossip);
+            let statuses: Vec<LogStatus> = shown.iter().map(of).collect();
             axum::Json(statuses)
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
-        Parts { public: public_router(shared, Some(requests)), admin: edge::wrap(admin, None), options, detached }
+        let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));
+        Parts {
+            public: public_router(shared, gossip, Some(requests)),
+            admin: edge::wrap(admin, None),
+            options,
+            detached,
+        }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A running monitor holds its databases, so it is asked at its admin address; a stopped one is read from its files.
 
+mod gossip;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -12,8 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Exit, Failure, Place, follow, logs_folder, say};
 use crate::config::Config;
+use crate::evidence::EvidenceId;
 use crate::finding::Open;
 use crate::follow::FollowedLog;
+use crate::gossip::Gossip;
 use crate::witness::Witness;
 
 /// Thousands of open findings, each with two heads, stay below this.
@@ -47,6 +52,15 @@ pub(super) struct LogStatus {
     /// The last size that was cosigned.
     cosigned: Option<TreeSize>,
     not_cosigned_because: Option<String>,
+    /// Misbehaviour files that are kept, by kind.
+    #[serde(default)]
+    evidence: BTreeMap<String, u64>,
+    /// The evidence despite which the operator lets the log be cosigned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cosigned_despite: Vec<EvidenceId>,
+    /// Peers, and heads that wait; only a running monitor knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gossip: Option<gossip::GossipStatus>,
     open: Vec<Open>,
 }
 
@@ -62,9 +76,20 @@ impl LogStatus {
             head_time: seen.head.and_then(|(_, time)| time),
             last_success: seen.last_success,
             cosigned: witness.and_then(|witness| witness.size(log.origin())),
-            not_cosigned_because: witness.and_then(|witness| witness.stopped(log.origin())),
+            not_cosigned_because: witness
+                .and_then(|witness| witness.stopped(log.origin()))
+                .or_else(|| log.store.stop().why()),
+            evidence: seen.evidence.clone(),
+            cosigned_despite: log.store.stop().resumed(),
+            gossip: None,
             open: seen.open.clone(),
         }
+    }
+
+    /// With what gossip knows.
+    pub(super) fn with_gossip(mut self, gossip: &Gossip) -> LogStatus {
+        self.gossip = gossip::GossipStatus::of(gossip, &self.origin);
+        self
     }
 }
 
@@ -124,10 +149,26 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
         if let Some(why) = &log.not_cosigned_because {
             let _ = writeln!(out, "  NOT COSIGNED: {why}");
         }
+        if !log.evidence.is_empty() {
+            let kinds: Vec<String> = log.evidence.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let _ = writeln!(out, "  evidence kept: {} (`claimtrail-monitor evidence list`)", kinds.join(", "));
+        }
+        for id in &log.cosigned_despite {
+            let _ = writeln!(out, "  the operator lets it be cosigned despite the evidence {id}");
+        }
         for open in &log.open {
             let (finding, since) = (&open.finding, open.since.to_rfc3339());
             let class = finding.class.name().to_uppercase();
             let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
+            for id in &finding.evidence {
+                let _ = writeln!(out, "    evidence {id}");
+            }
+            if let Some(why) = &finding.unproven {
+                let _ = writeln!(out, "    no file proves it to others: {why}");
+            }
+        }
+        if let Some(gossip) = &log.gossip {
+            gossip.write(&mut out);
         }
         if log.open.is_empty() {
             out.push_str("  nothing is open\n");

@@ -9,6 +9,7 @@ use proto::policy::Checked;
 use proto::tile::TileError;
 
 use super::FollowedLog;
+use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, HeadKey, KeptHead};
 
@@ -69,24 +70,29 @@ impl FollowedLog {
             _ if self.store.has_head(key)? || self.is_restless(head)? => return Ok(verdict),
             _ => Findings::default(),
         };
-        let note = head.checkpoint.to_bytes();
-        let heads = vec![KeptHead { key, note: &note }];
-        self.store.commit_batch(&Batch { findings, heads, ..Batch::default() }, now)?;
-        if matches!(verdict, Verdict::Contradicts(_)) {
-            self.look(None)?;
-        }
+        self.tell(findings, head, Reach::Kept, now)?;
         Ok(verdict)
     }
 
+    /// A head, what is to be said of it, and the files that prove it, in one step.
+    pub(super) fn tell(&self, mut findings: Findings, head: &Checked, reach: Reach, now: Millis) -> Result<(), Error> {
+        let evidence = self.prove(&mut findings, reach)?;
+        let any = !findings.found().is_empty();
+        let note = head.checkpoint.to_bytes();
+        let heads = vec![KeptHead { key: key_of(head, now), note: &note }];
+        self.store.commit_batch(&Batch { findings, evidence, heads, ..Batch::default() }, now)?;
+        if any { self.look(None) } else { Ok(()) }
+    }
+
     /// Whether a head states no time and is the newest one: it would be kept once for every time that it is seen.
-    pub(super) fn is_restless(&self, head: &Checked) -> Result<bool, Error> {
+    pub(crate) fn is_restless(&self, head: &Checked) -> Result<bool, Error> {
         let newest = self.newest()?;
         Ok(head.log_time.is_none()
             && newest.is_some_and(|newest| newest.checkpoint.text().same_head(head.checkpoint.text())))
     }
 
     /// The root that the followed tree had at this size.
-    fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
+    pub(super) fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
         if size == TreeSize(0) {
             return Ok(Hash::EMPTY_ROOT);
         }
@@ -111,7 +117,7 @@ impl FollowedLog {
 }
 
 /// Two heads that cannot both be true, the smaller first.
-pub(super) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alternative>) -> Finding {
+pub(crate) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alternative>) -> Finding {
     let (a, b) = (smaller.checkpoint.to_bytes(), larger.checkpoint.to_bytes());
     let (small, large) = (&smaller.checkpoint, &larger.checkpoint);
     let message = format!(
@@ -128,7 +134,7 @@ pub(super) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alte
 }
 
 /// What names a head: the log's time for it if it states one, else when it was seen.
-pub(super) fn key_of(head: &Checked, now: Millis) -> HeadKey {
+pub(crate) fn key_of(head: &Checked, now: Millis) -> HeadKey {
     let checkpoint = &head.checkpoint;
     HeadKey { time: head.log_time.unwrap_or(now.seconds()), size: checkpoint.size(), root: checkpoint.root() }
 }

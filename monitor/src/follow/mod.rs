@@ -9,11 +9,14 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod backlog;
+mod branch;
 mod judge;
 mod round;
 mod run;
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,16 +25,22 @@ use client::api::Api;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::num::{Millis, Seconds, TreeSize};
-use proto::policy::Checked;
+use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
+use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
-use crate::finding::{Class, Open};
-use crate::store::LogStore;
+use crate::finding::{Class, Open, code};
+use crate::store::{Findings, LogStore};
 
 pub use judge::Verdict;
+pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
 pub use run::follow_until;
+
+/// Names of findings that are remembered as ones of which no file can be made: more than are open at most.
+const MOST_GIVEN_UP: usize = 4096;
 
 /// A log and what this monitor knows of it. Everything here may be used from several threads.
 pub struct FollowedLog {
@@ -44,6 +53,12 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
+    backlog: Mutex<backlog::Backlog>,
+    witnesses: LastSeen,
+    /// Told whenever what is known has changed; gossip waits for it.
+    pub(crate) changed: Notify,
+    /// Findings of which this process could make no file, and would not in the next round either.
+    given_up: Mutex<BTreeSet<String>>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -59,6 +74,8 @@ pub struct Seen {
     pub last_success: Option<Millis>,
     /// What is open.
     pub open: Vec<Open>,
+    /// Misbehaviour files that are kept, by kind.
+    pub evidence: BTreeMap<String, u64>,
 }
 
 impl Seen {
@@ -79,14 +96,34 @@ impl FollowedLog {
         poll: &Poll,
         runtime: Handle,
     ) -> Result<Arc<FollowedLog>, Error> {
-        let store = LogStore::open(folder, &config.origin, config.mirror)?;
-        let http = Http::new(&config.url)?
+        let mut store = LogStore::open(folder, &config.origin, config.mirror)?;
+        store.watch(config.watches.clone())?;
+        let http = Http::via(&config.url, &config.egress)?
             .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen: ArcSwap::default() };
-        log.newest()?;
+        let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
+        let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after);
+        let (seen, backlog, given_up) = (ArcSwap::default(), Mutex::default(), Mutex::default());
+        let changed = Notify::new();
+        let log = FollowedLog {
+            config,
+            store,
+            api,
+            tiles,
+            threads,
+            listed_heads,
+            seen,
+            backlog,
+            witnesses,
+            changed,
+            given_up,
+        };
+        // Who cosigned the newest head that is kept is expected to go on.
+        if let Some(newest) = log.newest()? {
+            log.saw_witnesses(&newest, client::clock::now());
+        }
         log.look(None)?;
         Ok(Arc::new(log))
     }
@@ -102,7 +139,7 @@ impl FollowedLog {
     }
 
     /// The newest head that was taken.
-    fn newest(&self) -> Result<Option<Checked>, Error> {
+    pub(crate) fn newest(&self) -> Result<Option<Checked>, Error> {
         let Some(note) = self.store.newest()? else { return Ok(None) };
         let checked = self.config.trust.policy().check(&note).map_err(|e| {
             Error::local(format!(
@@ -116,13 +153,54 @@ impl FollowedLog {
 
     /// The newest head whose entries were all read, byte for byte: what is shown where nothing is cosigned.
     pub fn followed_head(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.followed()?.map(|head| head.checkpoint.to_bytes()))
+    }
+
+    /// The newest head that was taken, if its entries were all read.
+    pub(crate) fn followed(&self) -> Result<Option<Checked>, Error> {
         let followed = self.store.cursor()?.range.size();
-        let newest = self.newest()?.filter(|head| head.checkpoint.size() <= followed);
-        Ok(newest.map(|head| head.checkpoint.to_bytes()))
+        Ok(self.newest()?.filter(|head| head.checkpoint.size() <= followed))
+    }
+
+    /// Notes who cosigned a head of the log.
+    fn saw_witnesses(&self, head: &Checked, now: Millis) {
+        let cosigned = head.witnesses.iter().filter(|witness| matches!(witness.state, WitnessState::Cosigned(_)));
+        for witness in cosigned {
+            self.witnesses.saw(witness.vkey.name().as_str(), now);
+        }
+    }
+
+    /// Freshness: whether a backlog grows, and who cosigns no more.
+    fn judge_freshness(&self, head: &Checked, now: Millis, findings: &mut Findings) -> Result<(), Error> {
+        self.saw_witnesses(head, now);
+        self.witnesses.judge(now, findings);
+        let read = self.store.cursor()?.range.size();
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        backlog.round(head.checkpoint.size(), read).into_iter().for_each(|finding| findings.push(finding));
+        Ok(())
+    }
+
+    /// The log's tiles.
+    pub(crate) fn tiles(&self) -> &HttpTiles {
+        &self.tiles
+    }
+
+    /// No file can be made of the finding of this name, as far as this program knows.
+    pub(crate) fn give_up(&self, name: &str) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        // Findings that are open are bounded; those that come and go must not add up.
+        if given_up.len() >= MOST_GIVEN_UP {
+            given_up.clear();
+        }
+        given_up.insert(name.to_owned());
+    }
+
+    pub(crate) fn is_given_up(&self, name: &str) -> bool {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
     }
 
     /// Reads anew what is shown.
-    fn look(&self, success: Option<Millis>) -> Result<(), Error> {
+    pub(crate) fn look(&self, success: Option<Millis>) -> Result<(), Error> {
         let (cursor, newest) = (self.store.cursor()?, self.newest()?);
         self.seen.store(Arc::new(Seen {
             size: cursor.range.size(),
@@ -130,7 +208,9 @@ impl FollowedLog {
             head: newest.map(|head| (head.checkpoint.size(), head.log_time)),
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,
+            evidence: self.store.evidence_counts()?,
         }));
+        self.changed.notify_one();
         Ok(())
     }
 }

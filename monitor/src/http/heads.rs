@@ -50,6 +50,11 @@ impl ShownHead {
         let checkpoint = String::from_utf8_lossy(note).into_owned();
         ShownHead { time: key.time, size: key.size, root: key.root.to_base64(), checkpoint }
     }
+
+    /// The signed note.
+    pub fn note(&self) -> &str {
+        &self.checkpoint
+    }
 }
 
 fn invalid(detail: impl Into<String>) -> Problem {

@@ -6,12 +6,22 @@
 //! | `GET /{hash}/checkpoint` | the last head cosigned for a log; `{hash}` is SHA-256 of its origin in hex |
 //! | `GET /{hash}/tile/…` | the mirror: tiles and entry bundles of that log (C2SP tlog-tiles) |
 //! | `GET /v1/heads` | every signed head of a log that was seen |
+//! | `POST /v1/gossip`, `POST /v1/report`, `GET /v1/proof`, `/v1/statements` | heads that others were shown (`gossip.rs`) |
+//! | `POST /v1/evidence` | a misbehaviour file of a peer or of anybody |
+//! | `GET /v1/evidence`, `GET /v1/evidence/{id}` | the misbehaviour files that are kept, and each of them byte for byte |
+//! | `GET /`, `GET /log/{hash}` | the same for people: how every log is, and what was found |
+//! | `GET /v1/alerts.atom` | the newest alerts as a feed, if one is configured |
 
+mod evidence;
+mod feed;
+mod gossip;
 mod heads;
 mod mirror;
+mod page;
+mod rates;
 mod witness;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -23,9 +33,13 @@ use service::problem::Problem;
 use service::{cors, edge};
 use tokio::sync::Semaphore;
 
+use crate::alert::Alerts;
 use crate::follow::FollowedLog;
+use crate::gossip::Gossip;
 use crate::witness::Witness;
 
+pub use evidence::{Branches, EvidencePage, TakenAnswer};
+pub use gossip::Reported;
 pub use heads::ShownHead;
 pub use witness::{Answers, SIZE_TYPE};
 
@@ -42,6 +56,7 @@ struct Inner {
     detached: Detached,
     answers: Answers,
     permits: Semaphore,
+    feed: OnceLock<Arc<Alerts>>,
 }
 
 impl Shared {
@@ -52,7 +67,23 @@ impl Shared {
         detached: Detached,
         answers: Answers,
     ) -> Shared {
-        Shared(Arc::new(Inner { logs, witness, detached, answers, permits: Semaphore::new(PARALLEL) }))
+        Shared(Arc::new(Inner {
+            logs,
+            witness,
+            detached,
+            answers,
+            permits: Semaphore::new(PARALLEL),
+            feed: OnceLock::new(),
+        }))
+    }
+
+    /// The alerts whose feed is public, if there is one.
+    #[must_use]
+    pub fn with_feed(self, alerts: Option<Arc<Alerts>>) -> Shared {
+        if let Some(alerts) = alerts.filter(|alerts| alerts.feed().is_some()) {
+            let _first = self.0.feed.set(alerts); // one that was set before stays
+        }
+        self
     }
 
     fn log(&self, origin: &str) -> Option<&Arc<FollowedLog>> {
@@ -76,12 +107,33 @@ impl Shared {
 }
 
 /// Everything that the public may ask. Already wrapped at the edge (panics, request ids, problems, metrics, CORS).
-pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
+pub fn public_router(shared: Shared, gossip: Arc<Gossip>, metrics: Option<Metrics>) -> Router {
+    let of_gossip = gossip::router(shared.clone(), gossip);
+    let feed = match shared.0.feed.get() {
+        Some(_) => Router::new().route("/v1/alerts.atom", get(feed::atom)),
+        None => Router::new(),
+    };
     let router = Router::new()
+        .merge(feed)
         .route("/add-checkpoint", post(witness::add_checkpoint))
         .route("/{hash}/checkpoint", get(witness::checkpoint))
         .route("/{hash}/tile/{*path}", get(mirror::tile))
         .route("/v1/heads", get(heads::list))
-        .with_state(shared);
+        .route("/", get(page::overview))
+        .route("/log/{hash}", get(page::one))
+        .route("/page.css", get(page::style))
+        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence/{id}", get(evidence::one))
+        .with_state(shared)
+        .merge(of_gossip);
     edge::wrap(cors::public_reads(router), metrics)
+}
+
+/// What the operator's commands ask a running monitor, for the admin address: evidence read, and handed in.
+pub fn admin_router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/evidence", get(evidence::list).post(evidence::take))
+        .route("/v1/branches", get(evidence::branches))
+        .route("/v1/evidence/{id}", get(evidence::one))
+        .with_state(shared)
 }

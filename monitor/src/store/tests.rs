@@ -9,7 +9,6 @@ use proto::note::{KeyName, Note, NoteSigner};
 use proto::tile::{BundleId, TileId};
 
 use super::*;
-use crate::finding::Change;
 
 const NAME: &str = "log.example/test";
 
@@ -35,7 +34,7 @@ fn step(store: &LogStore, cursor: &mut Cursor, to: u32) {
             Taken { bundle: bundle.into(), times: vec![Millis(1); 256], entries }
         })
         .collect();
-    store.commit(&Step { cursor, state: vec![(b"k", b"v")], bundles: &bundles, nodes: &nodes }).unwrap();
+    store.commit(&Step { cursor, state: vec![(b"k", b"v")], bundles: &bundles, nodes: &nodes, remarks: &[] }).unwrap();
 }
 
 #[test]
@@ -95,7 +94,7 @@ fn a_stop_of_the_rules_is_told_in_the_same_step_and_once() {
     assert_eq!(open.len(), 1);
     assert_eq!((open[0].finding.class, open[0].finding.index), (Class::Tamper, Some(LeafIndex(3))));
     let events = store.events_after(0, 10).unwrap();
-    assert_eq!(events.iter().map(|event| (event.number, event.change)).collect::<Vec<_>>(), [(1, Change::Began)]);
+    assert_eq!(events.iter().map(|event| (event.number, event.what.kind())).collect::<Vec<_>>(), [(1, "began")]);
     assert!(store.cursor().unwrap().stopped.is_some());
     store.try_rules_again().unwrap();
     let mut cursor = store.cursor().unwrap();
@@ -103,7 +102,7 @@ fn a_stop_of_the_rules_is_told_in_the_same_step_and_once() {
     assert_eq!(store.open_findings().unwrap().len(), 1, "to try again is not to come past it");
     step(&store, &mut cursor, 6);
     assert_eq!(store.open_findings().unwrap(), []);
-    assert_eq!(store.events_after(1, 10).unwrap()[0].change, Change::Ended);
+    assert_eq!(store.events_after(1, 10).unwrap()[0].what.kind(), "ended");
 }
 
 #[test]
@@ -121,8 +120,8 @@ fn findings_begin_and_end_once() {
     commit(Findings::end(code::UNREACHABLE));
     commit(Findings::end(code::UNREACHABLE));
     commit(Findings::begin(vec![outage()]));
-    let changes: Vec<_> = store.events_after(0, 10).unwrap().into_iter().map(|event| event.change).collect();
-    assert_eq!(changes, [Change::Began, Change::Ended, Change::Began]);
+    let changes: Vec<_> = store.events_after(0, 10).unwrap().into_iter().map(|event| event.what.kind()).collect();
+    assert_eq!(changes, ["began", "ended", "began"]);
     assert_eq!(store.events_after(2, 10).unwrap().len(), 1);
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use client::Error;
 use proto::hash::{HASH_BYTES, Hash};
-use proto::num::TreeSize;
+use proto::num::{LeafIndex, TreeSize};
 use proto::tile::{BadBundle, Bundle, BundleId, TILE_WIDTH, TileId, TileReader, TileTree, encode_bundle};
-use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::{LogStore, broken};
 
@@ -60,6 +60,18 @@ pub(super) fn insert_bundles(transaction: &WriteTransaction, bundles: &[(u64, Ve
         table.insert(index, bytes.as_slice())?;
     }
     Ok(())
+}
+
+/// A mirrored entry; nothing when it is not kept.
+pub(super) fn entry_in(transaction: &ReadTransaction, index: LeafIndex) -> Result<Option<Vec<u8>>, redb::Error> {
+    let table = transaction.open_table(BUNDLES)?;
+    let bundle = table.get(index.0 / u64::from(TILE_WIDTH))?.map(|value| value.value().to_vec());
+    let Some((count, bytes)) = bundle.as_deref().and_then(|bytes| bytes.split_first_chunk::<2>()) else {
+        return Ok(None);
+    };
+    let place = usize::try_from(index.0 % u64::from(TILE_WIDTH)).unwrap_or(usize::MAX);
+    let kept = Bundle::parse(bytes, u16::from_be_bytes(*count)).map_err(std::io::Error::other)?;
+    Ok(kept.entries().get(place).map(|entry| entry.to_vec()))
 }
 
 /// The hashes that are kept, as tiles. They are this monitor's own: nothing is asked of anyone.

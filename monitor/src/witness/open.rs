@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use client::Error;
 use client::trust::Trust;
 use proto::hash::Hash;
 use service::record::{RecordError, SignerRecord};
+
+use crate::evidence::Stop;
 
 use super::decide::{higher, may_begin, newer};
 use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lines};
@@ -15,6 +17,11 @@ use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lin
 /// Where the record of a log is.
 fn record_path(folder: &Path, origin: &str) -> PathBuf {
     folder.join(&Hash::of(origin.as_bytes()).to_string()[..32])
+}
+
+/// Where it is written that evidence ends cosigning of a log: beside its record, in no backup.
+pub fn stop_path(records: &Path, origin: &str) -> PathBuf {
+    record_path(records, origin).with_extension("evidence")
 }
 
 /// How the operator lets a log be cosigned again.
@@ -56,6 +63,17 @@ impl Witness {
             true => Ok(may_begin(Table::open(state)?.get(origin)?.as_ref())),
             false => Ok(true),
         }
+    }
+
+    /// From now on evidence ends cosigning of this log, as `stop` says it and as it is written beside the log's record.
+    pub fn heed(&self, origin: &str, records: &Path, stop: &Arc<Stop>) -> Result<(), Error> {
+        let Some(slot) = self.logs.get(origin) else { return Ok(()) };
+        stop.beside(stop_path(records, origin))?;
+        slot.lock().unwrap_or_else(PoisonError::into_inner).evidence = Some(Arc::clone(stop));
+        if let Some(why) = stop.why() {
+            tracing::error!(origin, "not cosigned: {why}");
+        }
+        Ok(())
     }
 
     /// Makes the record of a log that was never cosigned.
@@ -130,7 +148,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         let why = format!(
             "{origin} is not cosigned: {why}. Run `claimtrail-monitor resume-origin {origin}` when you know why"
         );
-        Ok(Slot { last: last.clone(), shown: None, record, stopped: Some(why) })
+        Ok(Slot { last: last.clone(), shown: None, record, stopped: Some(why), evidence: None })
     };
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
@@ -148,7 +166,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         }
         shown = cosigned_again(keys, trust, last);
     }
-    Ok(Slot { last, shown, record: Some(record), stopped: None })
+    Ok(Slot { last, shown, record: Some(record), stopped: None, evidence: None })
 }
 
 /// The last head with cosignatures at its own time, which are the same bytes as before.

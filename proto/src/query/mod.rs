@@ -12,6 +12,7 @@
 //! | [`trail`] | what is said about a product? |
 //! | [`search`] | which claims, which products? |
 //! | [`issuer`] | who is enrolled, with which keys? |
+//! | [`finding`] | what does a claim show against the one before it? |
 
 use std::ops::ControlFlow;
 
@@ -19,6 +20,7 @@ use crate::fold::{State, Stop};
 use crate::num::LeafIndex;
 
 pub mod claim;
+pub mod finding;
 pub mod issuer;
 pub mod search;
 pub mod standing;

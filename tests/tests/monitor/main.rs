@@ -8,6 +8,7 @@
 )]
 
 mod dishonest;
+mod evidence;
 mod honest;
 mod served;
 mod witness;

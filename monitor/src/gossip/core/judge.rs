@@ -173,9 +173,8 @@ impl Core {
                 }
             };
         }
-        let twin = self.waiting().map(|waiting| waiting.head).find(|other| {
-            other.size == head.size && other.root != head.root
-        });
+        let twin =
+            self.waiting().map(|waiting| waiting.head).find(|other| other.size == head.size && other.root != head.root);
         match twin {
             Some(smaller) => Standing::Contradicts(Fork { smaller, larger: head, shown: Shown::SameSize }),
             None => Standing::Ahead,

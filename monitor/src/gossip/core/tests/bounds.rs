@@ -86,8 +86,14 @@ fn a_head_between_stays_by_chance_whatever_its_place_in_the_flood() {
             for n in 0..flood {
                 // The order of sizes is shuffled, so that only the place in time differs.
                 let head = loose(10_000 + (n * 77 + seed) % flood);
-                let random = u64::from_be_bytes(Hash::of(&[seed.to_be_bytes(), n.to_be_bytes()].concat()).0[..8].try_into().unwrap());
-                core.step(Seconds(1), Input::Received { head, source: Source::Anyone, proof: None, random }, &mine.at(20));
+                let random = u64::from_be_bytes(
+                    Hash::of(&[seed.to_be_bytes(), n.to_be_bytes()].concat()).0[..8].try_into().unwrap(),
+                );
+                core.step(
+                    Seconds(1),
+                    Input::Received { head, source: Source::Anyone, proof: None, random },
+                    &mine.at(20),
+                );
             }
             let watched = loose(10_000 + (place * 77 + seed) % flood);
             stayed += u64::from(core.waiting().any(|waiting| waiting.head == watched));

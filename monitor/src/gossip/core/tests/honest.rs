@@ -149,10 +149,11 @@ proptest! {
     fn an_honest_log_is_never_accused(acts in prop::collection::vec(act(), 1..60)) {
         let mut world = world(SIZE);
         let out = world.run(&acts);
-        prop_assert!(!out.iter().any(|output| matches!(output, Output::Fork(_))), "{out:?}");
+        prop_assert!(!out.iter().any(|output| matches!(output, Output::Fork(_))), "{:?}", out);
         // Whatever happened, what waits is known once the tree is there.
         let out = world.run(&[Act::Grew { size: SIZE }]);
-        prop_assert!(!out.iter().any(|output| matches!(output, Output::Fork(_) | Output::Settled { contradicts: true, .. })));
+        let accuses = |output: &Output| matches!(output, Output::Fork(_) | Output::Settled { contradicts: true, .. });
+        prop_assert!(!out.iter().any(accuses), "{:?}", out);
         prop_assert_eq!(world.core.waiting().count(), 0);
     }
 

@@ -135,9 +135,25 @@ fn a_peer_that_was_away_gets_what_it_missed() {
     let taken = Input::Answered { peer: PEER, pushed: mine.head(10), theirs, random: 0 };
     core.step(Seconds(70), taken, &mine.at(10));
     let out = core.step(Seconds(1000), Input::Tick, &mine.at(10));
-    assert!(!out.iter().any(|o| matches!(o, Output::Push { peer: PEER, .. } | Output::SendEvidence { peer: PEER, .. })));
+    assert!(
+        !out.iter().any(|o| matches!(o, Output::Push { peer: PEER, .. } | Output::SendEvidence { peer: PEER, .. }))
+    );
     let out = core.step(Seconds(1000), Input::Grew { own: mine.head(11) }, &mine.at(11));
     assert!(out.contains(&Output::Push { peer: PEER, head: mine.head(11), old: TreeSize(4) }), "{out:?}");
+}
+
+#[test]
+fn a_peer_that_shows_something_is_back() {
+    let mine = Branch::new(1, 30, 0);
+    let mut core = follower(&mine, 9);
+    for _ in 0..9 {
+        core.step(Seconds(0), Input::Unanswered { peer: PEER }, &mine.at(9));
+    }
+    core.step(Seconds(1), Input::Evidence { last: 1 }, &mine.at(9));
+    let sent = |out: &[Output]| out.contains(&Output::SendEvidence { peer: PEER, number: 1 });
+    assert!(!sent(&core.step(Seconds(2), Input::Tick, &mine.at(9))));
+    core.step(Seconds(3), shown(mine.head(5), Source::Peer(PEER), None), &mine.at(9));
+    assert!(sent(&core.step(Seconds(3), Input::Tick, &mine.at(9))));
 }
 
 #[test]

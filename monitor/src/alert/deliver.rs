@@ -1,0 +1,297 @@
+//! One channel's task: it sends what is new, waits when it is not taken, and says so when that lasts.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use client::http::Backoff;
+use client::{Error, clock};
+use proto::num::Millis;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::channel::{Channel, NotTaken};
+use super::message::{Alert, Kind};
+use super::parcel::{Look, Next, Parcel};
+use super::{Outbox, Source};
+use crate::finding::{Class, Finding, Severity, code};
+use crate::store::Findings;
+
+/// How often a channel looks for what is new. A look reads one number of a database.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The first wait after an alert that was not taken; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait that is chosen here: a receiver that comes back after a night gets its alerts within minutes.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// The time after which a channel that takes nothing is told to the other channels.
+const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+/// What a number of alerts that wait is counted up to.
+const COUNTED_UP_TO: u64 = 1000;
+
+/// How a channel is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// When it last took an alert.
+    pub last_taken: Option<Millis>,
+    /// Since when it takes none.
+    pub failing_since: Option<Millis>,
+    /// How often in a row.
+    pub tries: u32,
+    /// Why, in words.
+    pub error: Option<String>,
+}
+
+/// A channel with its place in the outbox.
+pub struct Delivery {
+    /// The channel.
+    pub channel: Channel,
+    sources: Vec<Arc<dyn Source>>,
+    outbox: Arc<Outbox>,
+    monitor: String,
+    state: Mutex<State>,
+    pace: Mutex<Pace>,
+}
+
+/// How many alerts may be sent now: a bucket that fills with time.
+#[derive(Debug)]
+struct Pace {
+    most: u64,
+    every: Duration,
+    left: u64,
+    since: Instant,
+}
+
+impl Pace {
+    fn new((most, every): (u64, Duration)) -> Pace {
+        Pace { most, every, left: most, since: Instant::now() }
+    }
+
+    fn room(&mut self) -> u64 {
+        let more = self.since.elapsed().as_nanos() / self.every.as_nanos().max(1);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        self.since += self.every.saturating_mul(more).min(self.since.elapsed());
+        self.left = self.left.saturating_add(more.into()).min(self.most);
+        self.left
+    }
+}
+
+impl Delivery {
+    /// A channel that is told of these sources.
+    pub fn new(channel: Channel, sources: Vec<Arc<dyn Source>>, outbox: Arc<Outbox>, monitor: &str) -> Delivery {
+        let pace = Mutex::new(Pace::new(channel.pace()));
+        Delivery { channel, sources, outbox, monitor: monitor.to_owned(), state: Mutex::default(), pace }
+    }
+
+    /// Sends without end, until `stop`.
+    pub async fn run(self: Arc<Delivery>, stop: CancellationToken) {
+        let mut backoff = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
+        while !stop.is_cancelled() {
+            let sent = tokio::select! {
+                () = stop.cancelled() => return,
+                sent = self.clone().all_new() => sent,
+            };
+            let wait = match sent {
+                Ok(()) => {
+                    backoff = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
+                    LOOK_EVERY
+                }
+                Err(no) => {
+                    let (channel, error) = (self.channel.name.as_str(), no.message.as_str());
+                    tracing::warn!(channel, error, "an alert was not taken; it is tried again");
+                    backoff.next(no.wait)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Sends all that is new; ends at the first that is not taken.
+    pub async fn all_new(self: Arc<Delivery>) -> Result<(), NotTaken> {
+        for place in 0..self.sources.len() {
+            while let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await? {
+                self.clone().try_send(&parcel.alert, parcel.found).await?;
+                self.pace(|pace| pace.left = pace.left.saturating_sub(1));
+                let through = parcel.through;
+                self.clone()
+                    .off_thread(move |this| {
+                        let source = this.sources[place].name();
+                        this.outbox.done(&this.channel.name, source, through)
+                    })
+                    .await?;
+            }
+        }
+        self.canary().await
+    }
+
+    /// What is next for a source; what this channel is not told is passed over.
+    fn next(&self, place: usize) -> Result<Option<Parcel>, Error> {
+        let look = self.look(place);
+        match look.next(self.pace(Pace::room))? {
+            Next::Nothing => Ok(None),
+            Next::Send(parcel) => Ok(Some(*parcel)),
+            Next::Done(number) => {
+                self.outbox.done(&self.channel.name, look.source.name(), number)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn look(&self, place: usize) -> Look<'_> {
+        Look {
+            channel: &self.channel.name,
+            filter: &self.channel.filter,
+            source: &*self.sources[place],
+            outbox: &self.outbox,
+            monitor: &self.monitor,
+        }
+    }
+
+    /// One try.
+    async fn try_send(self: Arc<Delivery>, alert: &Alert, found: Millis) -> Result<(), NotTaken> {
+        let now = clock::now();
+        let sent = self.channel.send(&alert.clone().sent_at(found, now), &self.outbox, now).await;
+        let noted = sent.clone();
+        self.off_thread(move |this| this.note(&noted, clock::now())).await?;
+        sent
+    }
+
+    /// Keeps how it went. A channel that is stuck, and the end of that, is a finding of the monitor's own: the other channels
+    /// tell it.
+    fn note(&self, sent: &Result<(), NotTaken>, now: Millis) -> Result<(), Error> {
+        let name = &self.channel.name;
+        let finding = Finding::new(Class::Degraded, code::STUCK, "").named(name);
+        let (was, state) = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let was = state.clone();
+            match sent {
+                Ok(()) => *state = State { last_taken: Some(now), ..State::default() },
+                Err(no) => {
+                    state.failing_since.get_or_insert(now);
+                    state.tries += 1;
+                    state.error = Some(no.message.clone());
+                }
+            }
+            (was, state.clone())
+        };
+        let Some(since) = state.failing_since else {
+            // The first one that is taken may end what an earlier run found.
+            let may_end = was.failing_since.is_some() || was.last_taken.is_none();
+            return if may_end { self.outbox.note(&Findings::end(&finding.id), now) } else { Ok(()) };
+        };
+        if u128::from(now.0.saturating_sub(since.0)) < STUCK_AFTER.as_millis() {
+            return Ok(());
+        }
+        let why = state.error.unwrap_or_default();
+        let message = format!("the channel {name} has taken no alert since {}: {why}", since.to_rfc3339());
+        self.outbox.note(&Findings::begin(vec![Finding { message, ..finding }]), now)
+    }
+
+    /// Sends a canary if one is due.
+    async fn canary(self: Arc<Delivery>) -> Result<(), NotTaken> {
+        let Some(every) = self.channel.canary else { return Ok(()) };
+        let now = clock::now();
+        let last = self.clone().off_thread(|this| this.outbox.last_canary(&this.channel.name)).await?;
+        let due = last.is_none_or(|last| u128::from(now.0.saturating_sub(last.0)) >= every.as_millis());
+        if !due {
+            return Ok(());
+        }
+        let hours = every.as_secs() / 3600;
+        let message = format!(
+            "This monitor runs and this channel works. The next such message comes in {hours} h; if it does not, look at the \
+             monitor."
+        );
+        let alert = self.clone().off_thread(move |this| this.of_own(Kind::Canary, message, now)).await?;
+        self.clone().try_send(&alert, now).await?;
+        self.off_thread(move |this| this.outbox.took_canary(&this.channel.name, now)).await
+    }
+
+    /// An alert that this channel gets though nothing was found; it says how everything is.
+    fn of_own(&self, kind: Kind, message: String, now: Millis) -> Result<Alert, Error> {
+        let (word, name) = (if kind == Kind::Test { "test" } else { "canary" }, &self.channel.name);
+        let id = format!("{}#{word}-{name}-{now}", self.monitor);
+        let mut alert = Alert::new(id, &self.monitor, kind, Severity::Info, &self.monitor, now);
+        alert.subject = format!("{word} of the channel {name}");
+        alert.message = message;
+        for source in &self.sources {
+            let open = source.open()?;
+            let worst = open.first().map(|open| format!(", the worst: {}", open.finding.class.name()));
+            let worst = worst.unwrap_or_default();
+            alert.message.push_str(&format!("\n{}: {}; {} open{worst}", source.name(), source.state(), open.len()));
+        }
+        Ok(alert)
+    }
+
+    /// Sends a test alert now, beside everything that waits.
+    pub async fn test(self: Arc<Delivery>) -> Result<(), NotTaken> {
+        let now = clock::now();
+        let message = "This is a test that the operator asked for. Nothing was found.".to_owned();
+        let alert = self.clone().off_thread(move |this| this.of_own(Kind::Test, message, now)).await?;
+        self.try_send(&alert, now).await
+    }
+
+    /// How it is, and how many alerts wait.
+    pub fn shown(&self) -> Result<Shown, Error> {
+        let mut places = Vec::new();
+        for place in 0..self.sources.len() {
+            let look = self.look(place);
+            let (cursor, waiting) = (look.cursor()?, look.waiting(COUNTED_UP_TO)?);
+            places.push(Place {
+                source: look.source.name().to_owned(),
+                cursor,
+                newest: look.source.last_event()?,
+                waiting,
+            });
+        }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (channel, way) = (self.channel.name.clone(), self.channel.way.name().to_owned());
+        let last_canary = self.outbox.last_canary(&self.channel.name)?;
+        Ok(Shown { channel, way, state, last_canary, places })
+    }
+
+    fn pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
+        with(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs what reads or writes a database off the async threads.
+    async fn off_thread<T: Send + 'static>(
+        self: Arc<Delivery>,
+        work: impl FnOnce(&Delivery) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, NotTaken> {
+        match tokio::task::spawn_blocking(move || work(&self)).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(NotTaken::because(error.message)),
+            Err(error) => Err(NotTaken::because(format!("the outbox failed: {error}"))),
+        }
+    }
+}
+
+/// A channel as it is shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Shown {
+    /// Its name.
+    pub channel: String,
+    /// By which way it goes out.
+    pub way: String,
+    /// How it is.
+    #[serde(flatten)]
+    pub state: State,
+    /// When its last canary was taken.
+    pub last_canary: Option<Millis>,
+    /// Where it is in every source.
+    pub places: Vec<Place>,
+}
+
+/// Where a channel is in a source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Place {
+    /// The log, or the monitor itself.
+    pub source: String,
+    /// The last event that the channel has done with.
+    pub cursor: u64,
+    /// The newest event.
+    pub newest: u64,
+    /// How many alerts wait; a thousand may be more.
+    pub waiting: u64,
+}

@@ -1,0 +1,166 @@
+//! The operator's side of gossip: peers, and the ways out.
+
+use std::net::IpAddr;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use client::Error;
+use client::egress::Egress;
+use proto::note::{SignatureType, Vkey};
+use serde::Deserialize;
+use service::client_addr::{Network, TrustedProxies};
+
+/// How often peers are asked for what a push did not bring, and logs are looked at by another way out.
+const DEFAULT_EVERY: NonZeroU64 = NonZeroU64::new(10).expect("not zero");
+/// How long one answer of a peer may take. It is a head, a proof or a page of heads.
+const DEFAULT_ANSWER: NonZeroU64 = NonZeroU64::new(10).expect("not zero");
+/// Peers at most: with more of them each head would be sent more often than it is worth.
+const MOST_PEERS: usize = 64;
+
+/// Another monitor.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerConfig {
+    /// Its name: that of its witness key, or the `gossip.name` that its operator set.
+    pub name: String,
+    /// Its public address.
+    pub url: String,
+    /// Its witness key, a vkey of type 04: with it its signed statements are taken.
+    #[serde(default)]
+    pub vkey: Option<String>,
+    /// The way out to it; `direct` if absent.
+    #[serde(default)]
+    pub egress: Egress,
+    /// Addresses or networks that its requests come from: they count at the rate of a peer. Absent: the address in `url`, if it
+    /// is written there as a number.
+    #[serde(default)]
+    pub addresses: TrustedProxies,
+}
+
+/// How peers and logs are asked for what others were shown.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GossipConfig {
+    /// The name that this monitor has among its peers; that of its witness key if absent.
+    pub name: Option<String>,
+    /// Seconds between two looks: at what a peer has, and at a log by the next way out.
+    pub every_seconds: NonZeroU64,
+    /// Seconds in which a peer's answer must have come in full.
+    pub answer_seconds: NonZeroU64,
+    /// The ways out to logs: `direct`, or `socks5://host:port`. Logs are followed by the first; in turn each of them is used to
+    /// look at the head that is shown there.
+    pub egress: Vec<Egress>,
+}
+
+impl Default for GossipConfig {
+    fn default() -> GossipConfig {
+        GossipConfig {
+            name: None,
+            every_seconds: DEFAULT_EVERY,
+            answer_seconds: DEFAULT_ANSWER,
+            egress: vec![Egress::Direct],
+        }
+    }
+}
+
+impl GossipConfig {
+    /// The way out by which logs are followed.
+    pub fn first_way(&self) -> Egress {
+        self.egress.first().cloned().unwrap_or_default()
+    }
+
+    /// Between two looks.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every_seconds.get())
+    }
+
+    /// For one answer.
+    pub fn answer(&self) -> Duration {
+        Duration::from_secs(self.answer_seconds.get())
+    }
+}
+
+impl PeerConfig {
+    /// Its witness key.
+    ///
+    /// # Errors
+    /// When it is none, or of a type that makes no cosignatures.
+    pub fn key(&self) -> Result<Option<Vkey>, Error> {
+        let Some(text) = &self.vkey else { return Ok(None) };
+        let wrong = |why: String| Error::malformed(format!("the vkey of the peer {}: {why}", self.name));
+        let vkey = Vkey::parse(text).map_err(|e| wrong(e.to_string()))?;
+        match vkey.signature_type() {
+            SignatureType::CosignatureV1 => Ok(Some(vkey)),
+            other => Err(wrong(format!("it is of type {other}; a witness's is of type 04"))),
+        }
+    }
+
+    /// Whether a request from this address may be this peer's.
+    pub fn sends_from(&self, address: IpAddr) -> bool {
+        if !self.addresses.0.is_empty() {
+            return self.addresses.contains(address);
+        }
+        self.url_network().is_some_and(|network| network.contains(address))
+    }
+
+    /// The address in the URL, if it is a number.
+    fn url_network(&self) -> Option<Network> {
+        let rest = self.url.split_once("://")?.1;
+        let authority = rest.split('/').next()?;
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next()?,
+            None => authority.split(':').next()?,
+        };
+        host.parse().ok()
+    }
+}
+
+/// Names are told apart, and there are not too many.
+///
+/// # Errors
+/// Otherwise.
+pub fn check(peers: &[PeerConfig]) -> Result<(), Error> {
+    if peers.len() > MOST_PEERS {
+        return Err(Error::malformed(format!("there are {} [[peer]] entries; {MOST_PEERS} are the most", peers.len())));
+    }
+    for (number, peer) in peers.iter().enumerate() {
+        if peer.name.is_empty() || peers[..number].iter().any(|other| other.name == peer.name) {
+            return Err(Error::malformed(format!("[[peer]] number {}: its name is empty or another's", number + 1)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(url: &str, addresses: &[&str]) -> PeerConfig {
+        PeerConfig {
+            name: "a".into(),
+            url: url.into(),
+            vkey: None,
+            egress: Egress::Direct,
+            addresses: TrustedProxies(addresses.iter().map(|text| text.parse().unwrap()).collect()),
+        }
+    }
+
+    #[test]
+    fn a_peer_is_known_by_where_it_sends_from() {
+        let address: IpAddr = "192.0.2.7".parse().unwrap();
+        assert!(peer("http://192.0.2.7:8090/x", &[]).sends_from(address));
+        assert!(!peer("http://192.0.2.8:8090", &[]).sends_from(address));
+        assert!(!peer("https://monitor.example", &[]).sends_from(address), "a name is not looked up");
+        assert!(peer("https://monitor.example", &["192.0.2.0/24"]).sends_from(address));
+        assert!(!peer("http://192.0.2.7", &["198.51.100.1"]).sends_from(address), "what is written counts");
+        assert!(peer("http://[2001:db8::1]:80/", &[]).sends_from("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        assert!(check(&[peer("http://a", &[]), peer("http://b", &[])]).is_err());
+        assert!(check(&[peer("http://a", &[])]).is_ok());
+        let bad = PeerConfig { vkey: Some("nonsense".into()), ..peer("http://a", &[]) };
+        assert!(bad.key().unwrap_err().message.contains("peer a"));
+    }
+}

@@ -1,0 +1,373 @@
+//! The gossip of one log: the machine, what it stands on, and what it decides made durable.
+//!
+//! One lock guards the machine, and everything from an input to the transaction with its outcome happens under it. Whoever
+//! handed in a head is answered after that.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use client::{Error, clock};
+use proto::note::Note;
+use proto::num::Millis;
+use proto::policy::Checked;
+use proto::unavailable::Unavailable;
+
+use super::act::{Act, Became};
+use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting};
+use super::head;
+use super::own::Own;
+use super::tell;
+use crate::alert::last_seen::LastSeen;
+use crate::evidence::Reach;
+use crate::finding::{Alternative, Finding, code};
+use crate::follow::{FollowedLog, Verdict, fork, key_of};
+use crate::store::{Batch, Findings, GossipStep, KeptHead, KeptStatement, KeptWaiting};
+use crate::witness::Witness;
+
+/// How long heads are all kept (`service::thinning`): one that is older and known says nothing new.
+const KEPT_SECONDS: u64 = 24 * 3600;
+
+/// The gossip of one log.
+pub struct LogGossip {
+    log: Arc<FollowedLog>,
+    peers: Vec<String>,
+    witness: Option<Arc<Witness>>,
+    /// When each peer was heard of.
+    pub(super) heard: LastSeen,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    core: Core,
+    /// The notes of the own head and of all that wait.
+    notes: BTreeMap<Head, Vec<u8>>,
+}
+
+fn head_of(checked: &Checked) -> Head {
+    Head { size: checked.checkpoint.size(), root: checked.checkpoint.root() }
+}
+
+impl LogGossip {
+    /// Takes up what waited. `peers` are the names of the peers, in the order of their numbers; one that is
+    /// not heard of for `silent_after` is a finding.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub fn open(
+        log: Arc<FollowedLog>,
+        peers: Vec<String>,
+        witness: Option<Arc<Witness>>,
+        silent_after: Duration,
+    ) -> Result<LogGossip, Error> {
+        let mut notes = BTreeMap::new();
+        let mut waiting = Vec::new();
+        for (head, kept) in log.store.waiting()? {
+            let source = kept.peer.as_ref().and_then(|name| id_of(&peers, name)).map_or(Source::Anyone, Source::Peer);
+            waiting.push(Waiting::new(head, source, kept.since, kept.told()));
+            notes.insert(head, kept.note.into_bytes());
+        }
+        let taken = |name: &String| log.store.evidence_taken_by(name);
+        let known: Vec<(PeerId, u64)> = peers
+            .iter()
+            .filter_map(|name| Some((id_of(&peers, name)?, name)))
+            .map(|(id, name)| Ok((id, taken(name)?)))
+            .collect::<Result<_, Error>>()?;
+        let core = Core::restore(known, waiting, log.store.discarded()?);
+        let heard = LastSeen::new(code::PEER, "the peer", silent_after);
+        peers.iter().for_each(|peer| heard.saw(peer, now()));
+        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes }) })
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Arc<FollowedLog> {
+        &self.log
+    }
+
+    /// The number of the peer of this name.
+    pub fn peer(&self, name: &str) -> Option<PeerId> {
+        id_of(&self.peers, name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic under the lock leaves a machine that took an input whose outcome may not be kept; what waits is asked for
+        // again at the next start, and until then by its deadlines.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what the machine knows.
+    pub fn look<T>(&self, read: impl FnOnce(&Core) -> T) -> T {
+        read(&self.lock().core)
+    }
+
+    /// The own newest head with the log's lines alone: what answers a push.
+    pub fn own_note(&self) -> Option<Vec<u8>> {
+        let inner = self.lock();
+        inner.core.own().and_then(|own| inner.notes.get(&own).cloned())
+    }
+
+    /// A head with the log's own lines alone, verified.
+    ///
+    /// # Errors
+    /// When the log did not sign it.
+    pub fn check(&self, note: Note) -> Result<Checked, head::NotTaken> {
+        head::check(self.log.config.trust.policy(), self.log.origin(), note)
+    }
+
+    /// Takes a head that somebody showed; `input` tells the machine of it. What is decided is durable when this returns.
+    ///
+    /// Waits for the disk: call it off the async threads.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn take(
+        &self,
+        shown: &Checked,
+        input: impl FnOnce(Head, u64) -> Input,
+        now: Millis,
+    ) -> Result<(Became, Vec<Act>), Error> {
+        let verdict = self.log.judge(shown)?;
+        let (head, note, key) = (head_of(shown), shown.checkpoint.to_bytes(), key_of(shown, now));
+        let mut inner = self.lock();
+        inner.notes.insert(head, note.clone());
+        let outputs = inner.core.step(now.seconds(), input(head, random()), &Own::of(&self.log)?);
+        let mut step = Step::default();
+        let is_old = key.time.0.saturating_add(KEPT_SECONDS) < now.seconds().0;
+        let is_kept = match &verdict {
+            Verdict::Contradicts(finding) => {
+                step.findings.push((**finding).clone());
+                true
+            }
+            Verdict::Known => !is_old,
+            Verdict::Larger => true,
+        };
+        let mut became = became(&verdict, head, &outputs);
+        let judged = matches!(verdict, Verdict::Contradicts(_)).then_some(head);
+        self.settle(&mut inner, outputs, judged, now, &mut step)?;
+        if !step.findings.found().is_empty() && became == Became::Waits && step.contradicts(head) {
+            became = Became::Contradicts;
+        }
+        let is_new = is_kept && !self.log.store.has_head(key)? && !self.log.is_restless(shown)?;
+        let heads = if is_new { vec![KeptHead { key, note: &note }] } else { Vec::new() };
+        self.commit(step, heads, now).map(|acts| {
+            inner.prune();
+            (became, acts)
+        })
+    }
+
+    /// Tells the machine what needs no new head.
+    ///
+    /// Waits for the disk: call it off the async threads.
+    ///
+    /// # Errors
+    /// When its outcome cannot be kept.
+    pub fn feed(&self, input: Input, now: Millis) -> Result<Vec<Act>, Error> {
+        let mut inner = self.lock();
+        self.feed_in(&mut inner, input, now)
+    }
+
+    fn feed_in(&self, inner: &mut Inner, input: Input, now: Millis) -> Result<Vec<Act>, Error> {
+        let outputs = inner.core.step(now.seconds(), input, &Own::of(&self.log)?);
+        let mut step = Step::default();
+        self.settle(inner, outputs, None, now, &mut step)?;
+        let acts = self.commit(step, Vec::new(), now)?;
+        inner.prune();
+        Ok(acts)
+    }
+
+    /// The own tree may have grown: tells the machine, if so.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read, or the outcome not be kept.
+    pub fn grown(&self, now: Millis) -> Result<Vec<Act>, Error> {
+        let Some(followed) = self.log.followed()? else { return Ok(Vec::new()) };
+        let own = head_of(&followed);
+        let mut inner = self.lock();
+        if inner.core.own() == Some(own) {
+            return Ok(Vec::new());
+        }
+        let note = Note::parse(&followed.checkpoint.to_bytes()).map_err(|e| Error::local(e.to_string()))?;
+        let stripped = self.check(note).map_err(|e| Error::local(format!("the newest head: {e}")))?;
+        inner.notes.insert(own, stripped.checkpoint.to_bytes());
+        self.feed_in(&mut inner, Input::Grew { own }, now)
+    }
+
+    /// Makes the outcome durable; what was found is shown from then on.
+    fn commit(&self, step: Step, heads: Vec<KeptHead<'_>>, now: Millis) -> Result<Vec<Act>, Error> {
+        let Step { mut findings, gossip, acts, .. } = step;
+        let changes = findings != Findings::default();
+        if changes || !heads.is_empty() || gossip != GossipStep::default() {
+            let evidence = self.log.prove(&mut findings, Reach::Kept)?;
+            self.log.store.commit_batch(&Batch { findings, evidence, heads, gossip, ..Batch::default() }, now)?;
+        }
+        if changes {
+            self.log.look(None)?;
+        }
+        Ok(acts)
+    }
+
+    /// Takes the machine's outputs apart: what is kept, what is found, what is done. The head `judged` is a finding already.
+    fn settle(
+        &self,
+        inner: &mut Inner,
+        outputs: Vec<Output>,
+        judged: Option<Head>,
+        now: Millis,
+        step: &mut Step,
+    ) -> Result<(), Error> {
+        for output in outputs {
+            match output {
+                Output::Waits(waiting) => self.keep_waiting(inner, &waiting, step),
+                Output::Settled { head, .. } => step.over(head),
+                Output::Discarded { head, total } => {
+                    step.over(head);
+                    step.gossip.discarded = Some(total);
+                    step.findings.push(tell::discarded(total));
+                }
+                Output::Fork(fork) => {
+                    let is_told = judged == Some(fork.smaller) && !matches!(fork.shown, Shown::Proof { .. });
+                    if let Some(finding) = self.finding_of(inner, &fork)?.filter(|_| !is_told) {
+                        step.forks.push(fork);
+                        step.findings.push(finding);
+                    }
+                }
+                Output::Alert(waiting) => {
+                    self.keep_waiting(inner, &waiting, step);
+                    let note = inner.note(waiting.head);
+                    step.findings.push(tell::waits(&waiting, &self.words(waiting.source), note, now));
+                }
+                Output::State(waiting) => {
+                    self.keep_waiting(inner, &waiting, step);
+                    self.state(inner, &waiting, now, step)?;
+                }
+                Output::Ask { whom, head, from } => step.acts.push(Act::Ask { whom, head, from }),
+                Output::Push { peer, head, old } => {
+                    let note = inner.note(head).to_vec();
+                    step.acts.push(Act::Push { peer, head, note, old });
+                }
+                Output::SendEvidence { peer, number } => step.acts.push(Act::SendEvidence { peer, number }),
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_waiting(&self, inner: &Inner, waiting: &Waiting, step: &mut Step) {
+        let peer = match waiting.source {
+            Source::Peer(PeerId(id)) => self.peers.get(usize::from(id)).cloned(),
+            Source::Log | Source::Anyone => None,
+        };
+        let kept = KeptWaiting {
+            note: String::from_utf8_lossy(inner.note(waiting.head)).into_owned(),
+            since: waiting.since,
+            peer,
+            alerted: waiting.told >= super::core::Told::Alerted,
+            stated: waiting.told >= super::core::Told::Stated,
+        };
+        step.gossip.waits.push((waiting.head, kept));
+    }
+
+    /// A signed statement that the head stays unavailable; none when this monitor has no key.
+    fn state(&self, inner: &Inner, waiting: &Waiting, now: Millis, step: &mut Step) -> Result<(), Error> {
+        let Some(keys) = self.witness.as_ref().map(|witness| witness.keys()) else { return Ok(()) };
+        let checked = self.checked(inner, waiting.head)?;
+        let said = Unavailable::new(checked.checkpoint.text(), waiting.since, now.seconds());
+        let (Some(by), Some(statement)) = (keys.name(), keys.state(&said)) else { return Ok(()) };
+        let checkpoint = String::from_utf8_lossy(inner.note(waiting.head)).into_owned();
+        let kept = KeptStatement { by, statement: statement.clone(), checkpoint: checkpoint.clone() };
+        step.gossip.statements.push((waiting.head, kept));
+        step.acts.push(Act::SendStatement { statement, checkpoint });
+        Ok(())
+    }
+
+    fn words(&self, source: Source) -> String {
+        match source {
+            Source::Log => "the log, by another way out".to_owned(),
+            Source::Peer(PeerId(id)) => {
+                self.peers.get(usize::from(id)).map_or_else(|| "a peer".to_owned(), |name| format!("the peer {name}"))
+            }
+            Source::Anyone => "somebody".to_owned(),
+        }
+    }
+
+    fn checked(&self, inner: &Inner, head: Head) -> Result<Checked, Error> {
+        let policy = self.log.config.trust.policy();
+        policy.check(inner.note(head)).map_err(|e| Error::local(format!("a kept head of {}: {e}", self.log.origin())))
+    }
+
+    /// The finding of a fork, with both heads.
+    fn finding_of(&self, inner: &Inner, found: &Fork) -> Result<Option<Finding>, Error> {
+        let smaller = self.checked(inner, found.smaller)?;
+        if Some(found.larger) == inner.core.own() {
+            return Ok(match self.log.judge(&smaller)? {
+                Verdict::Contradicts(finding) => Some(*finding),
+                Verdict::Known | Verdict::Larger => None,
+            });
+        }
+        let larger = self.checked(inner, found.larger)?;
+        let alternative = match &found.shown {
+            Shown::Proof { root, hashes } => Some(Alternative::new(found.smaller.size, *root, hashes)),
+            Shown::SameSize | Shown::OwnTree => None,
+        };
+        Ok(Some(fork(&smaller, &larger, alternative)))
+    }
+}
+
+/// What one input changes.
+#[derive(Default)]
+struct Step {
+    findings: Findings,
+    forks: Vec<Fork>,
+    gossip: GossipStep,
+    acts: Vec<Act>,
+}
+
+impl Step {
+    /// The head waits no more.
+    fn over(&mut self, head: Head) {
+        self.gossip.waits.retain(|(waits, _)| *waits != head);
+        self.gossip.over.push(head);
+        self.findings.over(&tell::waits_name(head));
+    }
+
+    fn contradicts(&self, head: Head) -> bool {
+        self.forks.iter().any(|fork| fork.smaller == head || fork.larger == head)
+    }
+}
+
+impl Inner {
+    fn note(&self, head: Head) -> &[u8] {
+        self.notes.get(&head).map_or(&[], Vec::as_slice)
+    }
+
+    /// Forgets the notes of heads that are neither the own one nor wait.
+    fn prune(&mut self) {
+        let core = &self.core;
+        let wanted: std::collections::BTreeSet<Head> = core.waiting().map(|one| one.head).chain(core.own()).collect();
+        self.notes.retain(|head, _| wanted.contains(head));
+    }
+}
+
+fn became(verdict: &Verdict, head: Head, outputs: &[Output]) -> Became {
+    let is_gone = |output: &Output| matches!(output, Output::Discarded { head: gone, .. } if *gone == head);
+    match verdict {
+        Verdict::Known => Became::Known,
+        Verdict::Contradicts(_) => Became::Contradicts,
+        Verdict::Larger if outputs.iter().any(is_gone) => Became::Discarded,
+        Verdict::Larger => Became::Waits,
+    }
+}
+
+fn id_of(peers: &[String], name: &str) -> Option<PeerId> {
+    let at = peers.iter().position(|peer| peer == name)?;
+    u16::try_from(at).ok().map(PeerId)
+}
+
+/// A number that nobody outside can know.
+fn random() -> u64 {
+    client::random::jitter(u64::MAX - 1)
+}
+
+/// Now, for whoever drives this without a moment of its own.
+pub(super) fn now() -> Millis {
+    clock::now()
+}

@@ -1,0 +1,396 @@
+//! What gossip does: asks, pushes, pulls. Everything runs in tasks of a bounded number; what finds no room is not done, and comes
+//! again by its deadline.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::Error;
+use client::api::Api;
+use client::http::Http;
+use client::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
+use proto::merkle::{consistency_proof, root_at};
+use proto::note::Note;
+use proto::num::{Seconds, TreeSize};
+use proto::policy::Checked;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::act::Act;
+use super::core::{Head, Input, PeerId, Proof, Source, Whom};
+use super::log::{LogGossip, now};
+use super::peer::{Peer, StatementMessage};
+use crate::config::Config;
+use crate::follow::FollowedLog;
+use crate::witness::Witness;
+
+/// Things to do that wait for their turn at most: each is a few hundred bytes, but for a head of at most 64 KiB.
+const MOST_ACTS: usize = 1024;
+/// Things done at once: each holds a connection, and an answer of at most 8 MiB.
+const MOST_AT_ONCE: usize = 32;
+/// Deadlines are whole seconds.
+const TICK: Duration = Duration::from_secs(1);
+/// Heads of a peer's list are asked for from so long before the newest one that it listed: it may list older ones later.
+const OVERLAP_SECONDS: u64 = 60;
+
+/// The ways out to one log.
+struct Way {
+    api: Api,
+    tiles: HttpTiles,
+}
+
+/// The gossip of a monitor: its logs, its peers, and what runs.
+pub struct Gossip {
+    logs: Vec<Arc<LogGossip>>,
+    ways: Vec<Vec<Way>>,
+    peers: Vec<Arc<Peer>>,
+    every: Duration,
+    tasks: TaskTracker,
+    waiting: Arc<Semaphore>,
+    running: Semaphore,
+    stop: CancellationToken,
+}
+
+impl Gossip {
+    /// Takes up what is kept. Nothing is sent before [`Gossip::run`].
+    ///
+    /// # Errors
+    /// When the configuration makes no sense, or what is kept cannot be read.
+    pub fn open(
+        config: &Config,
+        logs: &[Arc<FollowedLog>],
+        witness: Option<&Arc<Witness>>,
+        runtime: &Handle,
+        stop: CancellationToken,
+    ) -> Result<Arc<Gossip>, Error> {
+        super::config::check(&config.peers)?;
+        let me = config
+            .gossip
+            .name
+            .clone()
+            .or_else(|| witness.and_then(|witness| witness.keys().name()))
+            .unwrap_or_default();
+        let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
+        let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
+        let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
+        let silent_after = Duration::from_secs(config.poll.silent_after_seconds.get());
+        let open = |log: &Arc<FollowedLog>| {
+            LogGossip::open(log.clone(), names.clone(), witness.cloned(), silent_after).map(Arc::new)
+        };
+        Ok(Arc::new(Gossip {
+            logs: logs.iter().map(open).collect::<Result<_, _>>()?,
+            ways: logs.iter().map(|log| ways(config, log, runtime)).collect::<Result<_, _>>()?,
+            peers,
+            every: config.gossip.every(),
+            tasks: TaskTracker::new(),
+            waiting: Arc::new(Semaphore::new(MOST_ACTS)),
+            running: Semaphore::new(MOST_AT_ONCE),
+            stop,
+        }))
+    }
+
+    /// The logs.
+    pub fn logs(&self) -> &[Arc<LogGossip>] {
+        &self.logs
+    }
+
+    /// The log of this origin.
+    pub fn log(&self, origin: &str) -> Option<&Arc<LogGossip>> {
+        self.logs.iter().find(|log| log.log().origin() == origin)
+    }
+
+    /// The peers.
+    pub fn peers(&self) -> &[Arc<Peer>] {
+        &self.peers
+    }
+
+    /// The peer that a request names, if one is called so.
+    pub fn peer(&self, name: &str) -> Option<&Arc<Peer>> {
+        self.peers.iter().find(|peer| peer.config.name == name)
+    }
+
+    /// The same, if the request also comes from where that peer sends from.
+    pub fn peer_at(&self, name: &str, address: IpAddr) -> Option<&Arc<Peer>> {
+        self.peer(name).filter(|peer| peer.config.sends_from(address))
+    }
+
+    /// Runs until it is stopped.
+    pub async fn run(self: Arc<Self>) {
+        for (at, log) in self.logs.iter().enumerate() {
+            self.tasks.spawn(self.clone().keep_up(log.clone()));
+            self.tasks.spawn(self.clone().look_around(at));
+        }
+        for peer in &self.peers {
+            self.tasks.spawn(self.clone().pull(peer.clone()));
+        }
+        self.stop.cancelled().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Does these things, each in a task of its own. May be called from any thread of the runtime.
+    pub fn act(self: &Arc<Self>, log: &Arc<LogGossip>, acts: Vec<Act>) {
+        for act in acts {
+            let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+                tracing::debug!(origin = log.log().origin(), "gossip is busy; something is left for later");
+                return;
+            };
+            let (gossip, log) = (self.clone(), log.clone());
+            self.tasks.spawn(async move {
+                let _place = place;
+                let done = async {
+                    let _turn = gossip.running.acquire().await;
+                    gossip.perform(&log, act).await;
+                };
+                tokio::select! {
+                    () = gossip.stop.cancelled() => {}
+                    () = done => {}
+                }
+            });
+        }
+    }
+
+    async fn perform(self: &Arc<Self>, log: &Arc<LogGossip>, act: Act) {
+        match act {
+            Act::Ask { whom: Whom::Log, head, from } => {
+                let (gossip, asked) = (self.clone(), log.clone());
+                let proof = tokio::task::spawn_blocking(move || gossip.ask_log(&asked, head, from)).await;
+                self.answered(log, head, Whom::Log, proof.ok().flatten()).await;
+            }
+            Act::Ask { whom: Whom::Peer(id), head, from } => {
+                let Some(peer) = self.peers.get(usize::from(id.0)) else { return };
+                let proof = peer.proof(log.log().origin(), head, from).await.ok().flatten();
+                self.answered(log, head, Whom::Peer(id), proof).await;
+            }
+            Act::Push { peer, head, note, old } => self.push(log, peer, head, note, old).await,
+            Act::SendEvidence { peer, number } => self.send_evidence(log, peer, number).await,
+            Act::SendStatement { statement, checkpoint } => {
+                let message = StatementMessage { statement, checkpoint };
+                for peer in &self.peers {
+                    // Shown at /v1/statements as well: a peer that is away misses nothing that is evidence.
+                    if let Err(error) = peer.send_statement(&message).await {
+                        tracing::info!(peer = peer.config.name, error = error.message, "a statement is not taken");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn answered(self: &Arc<Self>, log: &Arc<LogGossip>, head: Head, whom: Whom, proof: Option<Proof>) {
+        let input = match proof {
+            Some(proof) => Input::Proven { head, whom, proof },
+            None => Input::NotProven { head, whom },
+        };
+        self.feed(log, move |log| log.feed(input, now())).await;
+    }
+
+    /// Tells the machine something, and does what follows from it.
+    async fn feed(
+        self: &Arc<Self>,
+        log: &Arc<LogGossip>,
+        tell: impl FnOnce(&LogGossip) -> Result<Vec<Act>, Error> + Send + 'static,
+    ) {
+        let told = log.clone();
+        match tokio::task::spawn_blocking(move || tell(&told)).await {
+            Ok(Ok(acts)) => self.act(log, acts),
+            Ok(Err(error)) => {
+                tracing::error!(origin = log.log().origin(), error = error.message, "gossip cannot keep what it knows");
+            }
+            Err(error) => tracing::error!(origin = log.log().origin(), %error, "gossip failed"),
+        }
+    }
+
+    /// The proof out of the log's tiles, by whichever way out shows the tree of this head. Waits for the network.
+    fn ask_log(&self, log: &LogGossip, head: Head, from: TreeSize) -> Option<Proof> {
+        let at = self.logs.iter().position(|one| one.log().origin() == log.log().origin())?;
+        self.ways.get(at)?.iter().find_map(|way| proof_by(way, head, from).ok())
+    }
+
+    async fn push(self: &Arc<Self>, log: &Arc<LogGossip>, id: PeerId, head: Head, note: Vec<u8>, old: TreeSize) {
+        let Some(peer) = self.peers.get(usize::from(id.0)).cloned() else { return };
+        let asked = log.clone();
+        let body = tokio::task::spawn_blocking(move || body_of(&asked, head, &note, old)).await;
+        let answer = match body {
+            Ok(body) => peer.push(body).await,
+            Err(error) => Err(Error::local(error.to_string())),
+        };
+        let theirs = match answer {
+            Ok(theirs) => theirs,
+            Err(error) => {
+                tracing::debug!(peer = peer.config.name, error = error.message, "a head is not taken");
+                return self.feed(log, move |log| log.feed(Input::Unanswered { peer: id }, now())).await;
+            }
+        };
+        self.feed(log, move |log| {
+            let Some(shown) = theirs.and_then(|note| checked(log, &note)) else {
+                let answered = Input::Answered { peer: id, pushed: head, theirs: None, random: 0 };
+                return log.feed(answered, now());
+            };
+            let answered = |theirs, random| Input::Answered { peer: id, pushed: head, theirs: Some(theirs), random };
+            log.take(&shown, answered, now()).map(|(_, acts)| acts)
+        })
+        .await;
+    }
+
+    async fn send_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, id: PeerId, number: u64) {
+        let Some(peer) = self.peers.get(usize::from(id.0)).cloned() else { return };
+        let asked = log.clone();
+        let file = tokio::task::spawn_blocking(move || asked.evidence(number)).await;
+        let sent = match file {
+            Ok(Ok(Some(file))) => peer.send_evidence(file).await,
+            Ok(Ok(None)) => return,
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(Error::local(error.to_string())),
+        };
+        let name = peer.config.name.clone();
+        self.feed(log, move |log| match sent {
+            Ok(()) => {
+                log.log().store.set_evidence_taken_by(&name, number)?;
+                log.feed(Input::EvidenceTaken { peer: id, number }, now())
+            }
+            Err(_) => log.feed(Input::Unanswered { peer: id }, now()),
+        })
+        .await;
+    }
+
+    /// Tells the machine of time, and of what following brought.
+    async fn keep_up(self: Arc<Self>, log: Arc<LogGossip>) {
+        loop {
+            self.feed(&log, |log| {
+                let mut acts = log.grown(now())?;
+                acts.extend(log.more_evidence(now())?);
+                acts.extend(log.feed(Input::Tick, now())?);
+                Ok(acts)
+            })
+            .await;
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = log.log().changed.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Looks at the log's head by every way out in turn, but the one by which it is followed.
+    async fn look_around(self: Arc<Self>, at: usize) {
+        let (log, ways) = (self.logs[at].clone(), &self.ways[at]);
+        for turn in 1.. {
+            if ways.len() < 2 || self.sleeps_to_the_end(self.every).await {
+                return;
+            }
+            // The first way out is the one by which the log is followed.
+            let way = &ways[1 + turn % (ways.len() - 1)];
+            match way.api.checkpoint().await {
+                Ok(note) => self.show(&log, note, Source::Log).await,
+                Err(error) => tracing::info!(origin = log.log().origin(), error = error.message, "another way out"),
+            }
+        }
+    }
+
+    /// Asks a peer for what a push did not bring: its newer heads, and its evidence.
+    async fn pull(self: Arc<Self>, peer: Arc<Peer>) {
+        let mut seen: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        while !self.sleeps_to_the_end(self.every).await {
+            for (at, log) in self.logs.iter().enumerate() {
+                let (mut time, mut number) =
+                    seen.get(&at).copied().unwrap_or((now().seconds().0.saturating_sub(OVERLAP_SECONDS), 0));
+                time = self.pull_heads(log, &peer, time).await;
+                number = self.pull_evidence(log, &peer, number).await;
+                seen.insert(at, (time, number));
+                let (name, last_seen) = (peer.config.name.clone(), peer.seen().last_seen);
+                self.feed(log, move |log| log.judge_silence(&name, last_seen, now()).map(|()| Vec::new())).await;
+            }
+        }
+    }
+
+    async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
+        let Ok(page) = peer.heads(log.log().origin(), after.saturating_sub(OVERLAP_SECONDS)).await else {
+            return after;
+        };
+        let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
+        // Heads that nobody has judged yet come one by one; most are known, and judged without a word to the disk.
+        for head in page.heads.iter().take(super::peer::HEADS_PAGE) {
+            self.show(log, head.checkpoint.clone().into_bytes(), source).await;
+        }
+        // Its list says the times; a wrong one only makes it be asked for less.
+        let latest = page.heads.iter().map(|head| head.time).max().unwrap_or(after);
+        latest.clamp(after, Seconds(now().seconds().0).0.max(after))
+    }
+
+    async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
+        let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
+        let mut last = after;
+        for listed in page.evidence.iter().take(super::peer::HEADS_PAGE) {
+            let (asked, id) = (log.clone(), listed.id.clone());
+            let is_known = tokio::task::spawn_blocking(move || asked.has_evidence(&id)).await.unwrap_or(true);
+            if !is_known {
+                let Ok(file) = peer.evidence_file(&listed.id).await else { return last };
+                let name = peer.config.name.clone();
+                self.feed(log, move |log| log.take_evidence(&file, &name, now()).map(|()| Vec::new())).await;
+            }
+            last = last.max(listed.number);
+        }
+        last
+    }
+
+    /// Takes a note of somebody as a head, if the log signed it.
+    async fn show(self: &Arc<Self>, log: &Arc<LogGossip>, note: Vec<u8>, source: Source) {
+        self.feed(log, move |log| {
+            let Some(shown) = checked(log, &note) else { return Ok(Vec::new()) };
+            let input = |head, random| Input::Received { head, source, proof: None, random };
+            log.take(&shown, input, now()).map(|(_, acts)| acts)
+        })
+        .await;
+    }
+
+    /// Waits; `true` when everything stops.
+    async fn sleeps_to_the_end(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => true,
+            () = tokio::time::sleep(wait) => false,
+        }
+    }
+}
+
+/// A note that the log signed, of this log.
+fn checked(log: &LogGossip, note: &[u8]) -> Option<Checked> {
+    let note = Note::parse(note).ok().filter(|note| note.claimed_origin() == log.log().origin())?;
+    log.check(note).ok()
+}
+
+/// What is posted: as a witness takes it, with the proof if the own tree has it.
+fn body_of(log: &LogGossip, head: Head, note: &[u8], old: TreeSize) -> Vec<u8> {
+    let proof = super::own_proof(log.log(), old, head).ok().flatten();
+    let (old, hashes) = proof.map_or((TreeSize(0), Vec::new()), |proof| (old, proof.hashes));
+    let mut body = format!("old {old}\n");
+    hashes.iter().for_each(|hash| body.push_str(&format!("{}\n", hash.to_base64())));
+    body.push('\n');
+    [body.as_bytes(), note].concat()
+}
+
+fn ways(config: &Config, log: &FollowedLog, runtime: &Handle) -> Result<Vec<Way>, Error> {
+    let way = |egress: &client::egress::Egress| {
+        let http = Http::via(&log.config.url, egress)?
+            .with_deadline(config.gossip.answer())
+            .with_whole_timeout(config.gossip.answer());
+        Ok(Way { api: Api::new(http.clone()), tiles: HttpTiles::new(http, runtime.clone()) })
+    };
+    config.gossip.egress.iter().map(way).collect()
+}
+
+/// The proof out of tiles that one way out shows.
+fn proof_by(way: &Way, head: Head, from: TreeSize) -> Result<Proof, Error> {
+    let tree = HttpTree::open(way.tiles.clone(), head.size, &head.root).map_err(tree_error)?;
+    let root = root_at(&tree, from).map_err(proof_error)?;
+    let hashes = consistency_proof(&tree, from, head.size).map_err(proof_error)?;
+    Ok(Proof { from, root: Some(root), hashes })
+}
+
+impl std::fmt::Debug for Gossip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gossip").field("peers", &self.peers).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,132 @@
+//! Findings that a claim shows when it is held against the one that stood in its place before.
+//!
+//! Pure functions of the two claims and the log's time. A finding is a pointer, never a verdict: each has an explanation that
+//! blames nobody. Findings that need a date of today, or claims of other slots, are none of these.
+//!
+//! | code | what | severity |
+//! |---|---|---|
+//! | `S1` | the end of security updates moved earlier | alarm |
+//! | `U1` | one version and kind of artifact, two digests | alarm |
+//! | `U4` | logged long after it was published | notice |
+//! | `V2` | affected became not affected, without a justification | warning |
+//! | `V3` | severity, ids or remediation changed under one version of the advisory | warning |
+//! | `V8` | a document of the advisory changed under one version | warning |
+//! | `C2` | the promised times to answer became longer | notice |
+//! | `K1` | a certificate is suspended, withdrawn or expired | warning |
+//! | `I1` | an issuer ceases, and names no successor here | notice |
+//! | `contested` | several claims of one slot stand beside each other | warning |
+//! | `disputed`, `withdrawn` | somebody disputes a claim; its issuer takes it back | notice |
+
+mod body;
+
+use serde::{Deserialize, Serialize};
+
+use crate::claim::{Claim, RelKind};
+use crate::num::Millis;
+
+/// How bad something is. The last is the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Worth a look.
+    Notice,
+    /// Somebody should look at it.
+    Warning,
+    /// Somebody must look at it now.
+    Alarm,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Notice => "notice",
+            Severity::Warning => "warning",
+            Severity::Alarm => "alarm",
+        }
+    }
+}
+
+/// The codes of findings, as the table above has them.
+pub const CODES: [&str; 12] =
+    ["S1", "U1", "U4", "V2", "V3", "V8", "C2", "K1", "I1", "contested", "disputed", "withdrawn"];
+
+/// A finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Its code.
+    pub code: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is seen.
+    pub message: String,
+    /// How it can come about without fault.
+    pub innocent: String,
+}
+
+impl Shown {
+    fn new(code: &str, severity: Severity, message: String, innocent: &str) -> Shown {
+        Shown { code: code.to_owned(), severity, message, innocent: innocent.to_owned() }
+    }
+}
+
+/// A claim at its place in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The claim.
+    pub claim: &'a Claim,
+    /// The log's time for it.
+    pub time: Millis,
+    /// What stood in its slot before, as far as the reader has it: the claim that it replaces, else the slot's current one.
+    pub before: Option<&'a Claim>,
+    /// How many claims of its slot nobody replaced or withdrew, with this one.
+    pub heads: u64,
+    /// Whether public data are replayed under the issuer's name: its times are those of the replay.
+    pub replay: bool,
+}
+
+/// What a claim shows.
+pub fn shown(place: Place<'_>) -> Vec<Shown> {
+    let mut found = Vec::new();
+    let claim = place.claim;
+    match claim.rel.kind {
+        RelKind::Dispute => found.push(Shown::new(
+            "disputed",
+            Severity::Notice,
+            format!("{} disputes a claim: {}", claim.issuer, claim.rel.reason.as_deref().unwrap_or("no reason")),
+            "whoever disputes can be wrong",
+        )),
+        RelKind::Withdraw => found.push(Shown::new(
+            "withdrawn",
+            Severity::Notice,
+            format!("a claim is withdrawn: {}", claim.rel.reason.as_deref().unwrap_or("no reason")),
+            "it was made by mistake",
+        )),
+        _ => {}
+    }
+    if !claim.rel.kind.is_about_target() && place.heads > 1 {
+        found.push(Shown::new(
+            "contested",
+            Severity::Warning,
+            format!("{} claims of one slot stand beside each other; nobody replaced or withdrew them", place.heads),
+            "a claim was made anew instead of superseding the one before",
+        ));
+    }
+    found.extend(body::alone(place));
+    if let Some(before) = place.before {
+        found.extend(body::changed(before, claim));
+    }
+    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)));
+    found
+}
+
+/// The worst severity of what is shown; information when nothing is.
+pub fn worst(found: &[Shown]) -> Severity {
+    found.iter().map(|shown| shown.severity).max().unwrap_or(Severity::Info)
+}
+
+#[cfg(test)]
+mod tests;

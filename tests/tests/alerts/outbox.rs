@@ -1,0 +1,126 @@
+//! None is lost and none is in the way: receivers that are down or hang, a monitor that is killed, floods, canaries.
+
+use harness::process::until;
+use serde_json::Value;
+
+use super::receiver::{Answer, Receiver, free_address, hanging};
+use super::served::{Served, add, log_of, router};
+use super::{Fork, add_config, alerts_in, file_of, listed, monitor_with, to_file, until_in, webhook_key};
+
+fn webhook(url: &str) -> String {
+    format!("[[alert]]\nkind = \"webhook\"\nurl = \"{url}\"\nallow_private = true\n")
+}
+
+#[test]
+fn an_alert_waits_for_its_receiver_also_across_a_kill() {
+    let fork = Fork::new();
+    let address = free_address();
+    let mut monitor = fork.monitor(&webhook(&format!("http://{address}/hook")));
+    monitor.serve();
+    let failing = |monitor: &harness::watcher::MonitorUnderTest| {
+        until("a try that fails", || {
+            let shown = listed(monitor, Some(monitor.admin()));
+            shown[0]["tries"].as_u64().filter(|tries| *tries > 0).map(|_| shown[0].clone())
+        })
+    };
+    let shown = failing(&monitor);
+    assert_eq!(shown["places"][0]["waiting"], 1, "{shown:#}");
+    assert!(shown["error"].as_str().unwrap().contains("cannot be reached"), "{shown:#}");
+    monitor.kill();
+    monitor.serve();
+    failing(&monitor);
+
+    let receiver = Receiver::at(address, &webhook_key(&monitor));
+    receiver.answer(Answer::Later);
+    let first = receiver.until(2);
+    assert_eq!(first[0].id, first[1].id, "every try has one id");
+    monitor.kill();
+    let tries = receiver.got().len();
+    receiver.answer(Answer::Taken);
+    monitor.serve();
+    let last = receiver.until(tries + 1);
+    assert_eq!(last[tries].id, first[0].id, "and one after a kill");
+    assert_eq!(last[tries].alert["id"], first[0].alert["id"]);
+    until("the acknowledgement", || {
+        let shown = listed(&monitor, Some(monitor.admin()));
+        (shown[0]["places"][0]["waiting"] == 0 && shown[0]["failing_since"].is_null()).then_some(())
+    });
+    monitor.stop();
+    monitor.serve();
+    until("a look at the outbox", || listed(&monitor, Some(monitor.admin()))[0]["places"].as_array().map(|_| ()));
+    assert_eq!(receiver.got().len(), tries + 1, "what was acknowledged does not come again");
+}
+
+#[test]
+fn a_receiver_that_hangs_holds_neither_the_log_nor_the_others() {
+    let test = log_of(&["CAM-1"]);
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let watch = "[[watch]]\nname = \"all\"\ntypes = [\"support/v1\"]\n";
+    let mut monitor = monitor_with(&served, "");
+    webhook_key(&monitor);
+    let hook = webhook(&format!("http://{}/hook", hanging()));
+    add_config(&monitor, &format!("{watch}{hook}timeout_seconds = 600\n{}", to_file("page", &file)));
+    monitor.serve();
+    until_in(&file, 1);
+    add(&test, &["CAM-2", "CAM-3"]);
+    monitor.until_checked(5);
+    until_in(&file, 3);
+    let shown = listed(&monitor, Some(monitor.admin()));
+    let waiting = |name: &str| {
+        let channel = shown.iter().find(|channel| channel["channel"] == name).unwrap();
+        channel["places"][0]["waiting"].as_u64().unwrap()
+    };
+    assert_eq!((waiting("webhook"), waiting("page")), (3, 0), "{shown:#?}");
+    monitor.stop();
+}
+
+#[test]
+fn a_flood_is_summed_up_and_nothing_of_it_is_lost() {
+    const CLAIMS: usize = 60;
+    let models: Vec<String> = (0..CLAIMS).map(|i| format!("CAM-{i}")).collect();
+    let test = log_of(&models.iter().map(String::as_str).collect::<Vec<_>>());
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let watch = "[[watch]]\nname = \"all\"\ntypes = [\"support/v1\"]\n";
+    let monitor = monitor_with(&served, &format!("{watch}{}", to_file("page", &file)));
+    assert_eq!(monitor.once().0, 0, "what a watch matches is nothing wrong with the log");
+    let told = alerts_in(&file);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let summary = &told[0]["summary"];
+    assert_eq!((&told[0]["kind"], &summary["events"]), (&"summary".into(), &(CLAIMS as u64).into()), "{told:#?}");
+    let counted: u64 = summary["counts"].as_array().unwrap().iter().map(|count| count["count"].as_u64().unwrap()).sum();
+    assert_eq!(counted + summary["others"].as_u64().unwrap(), CLAIMS as u64);
+    assert_eq!(summary["worst"].as_array().unwrap().len(), 10);
+    add(&test, &["CAM-X"]);
+    assert_eq!(monitor.once().0, 0);
+    let told = alerts_in(&file);
+    assert_eq!((told.len(), &told[1]["kind"], &told[1]["claim"]["model"]), (2, &"matched".into(), &"CAM-X".into()));
+}
+
+#[test]
+fn a_canary_comes_at_once_and_then_after_its_hours() {
+    let served = Served::new(router(&log_of(&[])));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let mut monitor = monitor_with(&served, &format!("{}canary_hours = 1\n", to_file("page", &file)));
+    monitor.serve();
+    let canary = until_in(&file, 1)[0].clone();
+    assert_eq!((&canary["kind"], &canary["severity"]), (&"canary".into(), &"info".into()));
+    assert!(canary["message"].as_str().unwrap().contains("comes in 1 h"), "{canary:#}");
+
+    // A test beside the running monitor, which sends it; and one without.
+    let (code, said) = monitor.run(&["alert", "test", "--admin", monitor.admin()]);
+    assert_eq!((code, said.as_str()), (0, "page (command): taken\n"));
+    let kinds = || alerts_in(&file).iter().map(|alert| alert["kind"].clone()).collect::<Vec<Value>>();
+    assert_eq!(kinds(), ["canary", "test"]);
+    monitor.stop();
+    let (code, said) = monitor.run(&["alert", "test"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(monitor.once().0, 0, "the canary is not due again");
+    assert_eq!(kinds(), ["canary", "test", "test"]);
+    let shown = listed(&monitor, None);
+    assert!(shown[0]["last_canary"].is_u64(), "{shown:#?}");
+}

@@ -1,0 +1,100 @@
+//! Watch lists on an honest log: what matched, on what, and what changed.
+
+use claimtrail_log::testing::{ORIGIN, TestLog, body, number, sign, support_claim};
+use proto::fold::Submission;
+use serde_json::{Value, json};
+
+use super::served::{Served, log_of, router};
+use super::{alerts_in, file_of, monitor_with, to_file, wait};
+
+/// Acme moves the end of support for a model; gives the id of the claim.
+fn supersede(test: &TestLog, model: &str, from: &str, until: &str) -> String {
+    let old = sign(&support_claim(model, from), &[number::ACME_SIGN]);
+    let target = Submission::from_envelope(old).unwrap().id().to_string();
+    let mut claim = support_claim(model, until);
+    claim["rel"] = json!({"kind": "supersede", "target": {"id": target}, "reason": "costs"});
+    let new = sign(&claim, &[number::ACME_SIGN]);
+    test.time.pass(1000);
+    wait(test.log.submit(body(&new))).expect("logged");
+    Submission::from_envelope(new).unwrap().id().to_string()
+}
+
+const WATCHES: &str = "[[watch]]\nname = \"our cameras\"\nissuer = \"acme.example\"\nmodel = \"cam-1\"\n\
+    [[watch]]\nname = \"shortened support\"\nfindings = [\"S1\"]\n\
+    [[watch]]\nname = \"somebody else\"\nissuer = \"other.example\"\n";
+
+fn told(alert: &Value) -> Vec<&str> {
+    alert["watches"].as_array().unwrap().iter().map(|hit| hit["watch"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn an_alert_says_which_watch_matched_on_what_and_what_changed() {
+    let test = log_of(&["CAM-1", "CAM-2"]);
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let (file, some) = (file_of(&folder), folder.path().join("some.jsonl"));
+    let config = format!(
+        "{WATCHES}{}{}classes = []\nwatches = [\"shortened support\"]\n",
+        to_file("all", &file),
+        to_file("some", &some)
+    );
+    let monitor = monitor_with(&served, &config);
+    assert_eq!(monitor.once().0, 0);
+    let first = alerts_in(&file);
+    assert_eq!(first.iter().map(told).collect::<Vec<_>>(), [["our cameras"]], "{first:#?}");
+    assert_eq!(first[0]["claim"]["rel"], "new");
+
+    let ids = [supersede(&test, "CAM-1", "2031-03", "2029-01"), supersede(&test, "CAM-2", "2031-03", "2033-01")];
+    assert_eq!(monitor.once().0, 0, "what a manufacturer says is nothing wrong with the log");
+    let all = alerts_in(&file);
+    assert_eq!(all.len(), 2, "later support is not shortened: {all:#?}");
+    let alert = &all[1];
+    assert_eq!(told(alert), ["our cameras", "shortened support"]);
+    assert_eq!((&alert["severity"], &alert["code"]), (&"alarm".into(), &"S1".into()));
+    let claim = &alert["claim"];
+    assert_eq!(
+        [&claim["id"], &claim["type"], &claim["issuer"], &claim["manufacturer"], &claim["model"], &claim["rel"]],
+        [ids[0].as_str(), "support/v1", "acme.example", "acme.example", "CAM-1", "supersede"]
+    );
+    assert_eq!(
+        claim["changed"],
+        json!([{"pointer": "/security_until", "before": "\"2031-03\"", "after": "\"2029-01\""}])
+    );
+    assert_eq!((&claim["before"]["known"], &claim["before"]["index"]), (&true.into(), &2.into()), "{claim:#}");
+    assert_eq!(
+        alert["watches"][0]["on"],
+        json!([{"field": "issuer", "value": "acme.example"}, {"field": "model", "value": "CAM-1"}])
+    );
+    let index = claim["index"].as_u64().unwrap();
+    assert_eq!(alert["link"], format!("{}/v1/entries/{index}", served.url));
+    assert_eq!(alert["origin"], ORIGIN);
+    // The channel that is told of one watch hears nothing of the others.
+    let some = alerts_in(&some);
+    assert_eq!(some.iter().map(told).collect::<Vec<_>>(), [["shortened support"]], "{some:#?}");
+    // The link leads to the entry.
+    let path = alert["link"].as_str().unwrap().strip_prefix(&served.url).unwrap().to_owned();
+    let http = client::http::Http::new(&served.url).unwrap();
+    let entry: Value = serde_json::from_slice(&wait(http.get(&path, 1 << 20)).unwrap().body).unwrap();
+    assert_eq!(entry["index"].as_u64(), Some(index), "{entry:#}");
+}
+
+#[test]
+fn a_claim_read_before_it_was_watched_is_said_to_be_unknown_unless_it_is_mirrored() {
+    for mirror in [false, true] {
+        let test = log_of(&["CAM-1"]);
+        let served = Served::new(router(&test));
+        let folder = tempfile::tempdir().unwrap();
+        let file = file_of(&folder);
+        let monitor = harness::watcher::MonitorUnderTest::init(super::programs(), &super::trust(), &served.url, mirror);
+        assert_eq!(monitor.once().0, 0);
+        super::add_config(&monitor, &format!("{WATCHES}{}", to_file("all", &file)));
+        supersede(&test, "CAM-1", "2031-03", "2029-01");
+        assert_eq!(monitor.once().0, 0);
+        let alerts = alerts_in(&file);
+        assert_eq!(alerts.len(), 1, "{alerts:#?}");
+        assert_eq!(alerts[0]["claim"]["before"]["known"], mirror);
+        assert_eq!(alerts[0]["code"] == "S1", mirror, "{alerts:#?}");
+        let says_so = alerts[0]["message"].as_str().unwrap().contains("what changed is not known");
+        assert_eq!(says_so, !mirror);
+    }
+}
