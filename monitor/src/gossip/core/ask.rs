@@ -40,7 +40,9 @@ impl Core {
         }
     }
 
-    /// Asks everybody, and shows the head to every peer: one whose tree is larger sees at once whether it is a state of it.
+    /// Asks everybody, and shows the head to every peer: one whose tree is larger sees at once whether it is a state of it. A
+    /// head that is tied is shown, too: a log that shows this monitor nothing beyond what two histories have in common would
+    /// otherwise let both their heads wait here side by side.
     fn ask_all(&mut self, now: Seconds, head: Head, out: &mut Vec<Output>) {
         let peers: Vec<_> = self.peers.keys().copied().collect();
         let Some(waiting) = self.table.get_mut(head) else { return };
@@ -49,6 +51,9 @@ impl Core {
         waiting.asked_all = waiting.asked_all.saturating_add(1).min(16);
         let shown = peers.iter().filter(|peer| Source::Peer(**peer) != waiting.source);
         out.extend(shown.map(|peer| Output::Push { peer: *peer, head, old: TreeSize(0) }));
+        if waiting.tied.is_some() {
+            return; // there is nothing to prove before the own tree has grown
+        }
         self.ask(head, [Whom::Log].into_iter().chain(peers.into_iter().map(Whom::Peer)).collect(), out);
     }
 
@@ -91,7 +96,7 @@ impl Core {
                 waiting.told = Told::Stated;
                 out.push(Output::State(waiting.clone()));
             }
-            if waiting.tied.is_none() && now >= waiting.next_ask {
+            if now >= waiting.next_ask && (waiting.tied.is_none() || age >= ASK_ALL_SECONDS) {
                 due.push((waiting.head, age));
             }
         }

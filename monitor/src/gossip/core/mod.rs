@@ -20,7 +20,7 @@
 //! | waits for | what is done |
 //! |---|---|
 //! | 0 s | the log and the sender are asked |
-//! | [`ASK_ALL_SECONDS`], or both said no | all peers are asked, and are shown the head |
+//! | [`ASK_ALL_SECONDS`], or both said no | all peers are asked, and are shown the head; of a tied one they are shown it |
 //! | [`ALERT_SECONDS`] | it is told |
 //! | [`STATEMENT_SECONDS`] | it is stated, signed, that the head stays unavailable |
 //!

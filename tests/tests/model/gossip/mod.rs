@@ -234,7 +234,10 @@ impl Model for GossipModel {
                 })
             }),
         ];
-        if self.histories.forks {
+        // Where a monitor is shown nothing more, a minute must pass first.
+        let is_frozen =
+            |(at, sizes): (usize, &Vec<u8>)| sizes.is_empty() && self.net.silent.map(usize::from) != Some(at);
+        if self.histories.forks && !self.sizes.iter().enumerate().any(is_frozen) {
             properties.push(Property::sometimes("all have evidence", |model: &GossipModel, state: &State| {
                 model.monitors(state).all(|at| !state.net.nodes[usize::from(at)].kept.evidence.is_empty())
             }));

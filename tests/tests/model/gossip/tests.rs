@@ -83,6 +83,20 @@ fn a_monitor_put_back_to_an_old_state_hears_of_it_again() {
     holds("gossip, put back", put_back(true), DEEP);
 }
 
+/// The same, and the log shows the one in the middle nothing beyond what both histories have.
+fn frozen() -> GossipModel {
+    let mut model = row(None, Left { losses: 1, ..Left::default() });
+    model.sizes[1] = Vec::new();
+    model.net.nodes[1].kept.size = 1;
+    model.net.nodes[1].is_up = false;
+    model
+}
+
+#[test]
+fn who_is_shown_nothing_more_passes_heads_on() {
+    holds("gossip, frozen in the middle", frozen(), DEEP);
+}
+
 /// Two monitors and a peer that lies, about an honest log.
 fn framed(mutant: Option<Mutant>) -> GossipModel {
     let mut histories = Histories::new(1, 5);

@@ -6,7 +6,7 @@ use super::host::POLL;
 use super::{Trouble, World, log};
 
 /// Worlds of each kind in `make test`.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 100;
 
 /// What one poll may take besides.
 const ONE_SECOND: Duration = Duration::from_secs(1);
