@@ -49,7 +49,7 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
-    /// Findings of which this process could make no file, and would not in the next round either.
+    /// Findings of which this process could make no file, and would not in the next round either; histories without room.
     given_up: Mutex<BTreeSet<String>>,
 }
 
