@@ -259,9 +259,11 @@ impl Config {
             }
             logs.push(LogToFollow { watches: watches.clone(), ..log });
         }
-        if let Some(watch) = self.watch.iter().find(|watch| {
-            watch.log.as_ref().is_some_and(|wanted| logs.iter().all(|log| log.origin != *wanted))
-        }) {
+        if let Some(watch) = self
+            .watch
+            .iter()
+            .find(|watch| watch.log.as_ref().is_some_and(|wanted| logs.iter().all(|log| log.origin != *wanted)))
+        {
             let message = format!("the watch {:?} is for a log that is not followed; see [[follow]]", watch.name);
             return Err(Error::malformed(message));
         }

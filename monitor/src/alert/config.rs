@@ -189,11 +189,7 @@ impl AlertConfig {
 const MAX_NAME_BYTES: usize = 100;
 
 /// The channels that are configured, no two of one name.
-pub fn channels(
-    entries: &[AlertConfig],
-    shared: &AlertsConfig,
-    list: &Arc<WatchList>,
-) -> Result<Vec<Channel>, Error> {
+pub fn channels(entries: &[AlertConfig], shared: &AlertsConfig, list: &Arc<WatchList>) -> Result<Vec<Channel>, Error> {
     let mut channels: Vec<Channel> = Vec::new();
     for (number, entry) in entries.iter().enumerate() {
         let place = |e: Error| Error { message: format!("[[alert]] number {}: {}", number + 1, e.message), ..e };
@@ -204,7 +200,9 @@ pub fn channels(
         }
         let feeds = channels.iter().chain([&channel]).filter(|known| matches!(known.way, Way::Atom)).count();
         if feeds > 1 {
-            return Err(Error::malformed("there is one feed, at /v1/alerts.atom; keep one [[alert]] entry of kind \"atom\""));
+            return Err(Error::malformed(
+                "there is one feed, at /v1/alerts.atom; keep one [[alert]] entry of kind \"atom\"",
+            ));
         }
         channels.push(channel);
     }

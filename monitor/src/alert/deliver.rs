@@ -237,7 +237,12 @@ impl Delivery {
         for place in 0..self.sources.len() {
             let look = self.look(place);
             let (cursor, waiting) = (look.cursor()?, look.waiting(COUNTED_UP_TO)?);
-            places.push(Place { source: look.source.name().to_owned(), cursor, newest: look.source.last_event()?, waiting });
+            places.push(Place {
+                source: look.source.name().to_owned(),
+                cursor,
+                newest: look.source.last_event()?,
+                waiting,
+            });
         }
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (channel, way) = (self.channel.name.clone(), self.channel.way.name().to_owned());

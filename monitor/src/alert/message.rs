@@ -222,8 +222,7 @@ impl Alert {
     fn of_match(event: &Event, found: &Match, filter: &Filter, monitor: &str) -> Alert {
         let mut found = found.clone();
         found.watches.retain(|hit| filter.tells(hit));
-        let mut alert =
-            Alert::new(id_of(event), monitor, Kind::Matched, found.severity, &event.origin, event.at);
+        let mut alert = Alert::new(id_of(event), monitor, Kind::Matched, found.severity, &event.origin, event.at);
         let names: Vec<&str> = found.watches.iter().map(|hit| hit.watch.as_str()).collect();
         alert.subject = format!("{}: {} {} by {}", names.join(", "), found.rel, found.claim_type, found.issuer);
         alert.message = found.message();
@@ -292,7 +291,10 @@ impl Alert {
             let _ = write!(out, "\nSigned head:\n{head}");
         }
         if let Some(count) = self.heads_left_out {
-            let _ = writeln!(out, "\n{count} heads are too large for an alert; `claimtrail-monitor status --json` shows them.");
+            let _ = writeln!(
+                out,
+                "\n{count} heads are too large for an alert; `claimtrail-monitor status --json` shows them."
+            );
         }
         out
     }

@@ -46,7 +46,8 @@ impl Alerts {
         logs: &[Arc<FollowedLog>],
     ) -> Result<Alerts, Error> {
         if logs.iter().any(|log| log.origin() == monitor) {
-            let message = format!("this monitor and a log are both called {monitor}; set `name` in [alerts] to another name");
+            let message =
+                format!("this monitor and a log are both called {monitor}; set `name` in [alerts] to another name");
             return Err(Error::malformed(message));
         }
         let outbox = Arc::new(Outbox::open(state, monitor)?);

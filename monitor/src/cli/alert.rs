@@ -172,7 +172,9 @@ fn silent(held: &str, error: Error) -> Failure {
     let failure = Failure::from(error);
     match held {
         "" => failure,
-        held => Failure::new(failure.exit, format!("{held}; and a running monitor does not answer: {}", failure.message)),
+        held => {
+            Failure::new(failure.exit, format!("{held}; and a running monitor does not answer: {}", failure.message))
+        }
     }
 }
 

@@ -26,8 +26,8 @@ use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
 
-use crate::config::{LogToFollow, Poll};
 use crate::alert::last_seen::LastSeen;
+use crate::config::{LogToFollow, Poll};
 use crate::finding::{Class, Open, code};
 use crate::store::{Findings, LogStore};
 

@@ -56,7 +56,14 @@ impl Shared {
         detached: Detached,
         answers: Answers,
     ) -> Shared {
-        Shared(Arc::new(Inner { logs, witness, detached, answers, permits: Semaphore::new(PARALLEL), feed: OnceLock::new() }))
+        Shared(Arc::new(Inner {
+            logs,
+            witness,
+            detached,
+            answers,
+            permits: Semaphore::new(PARALLEL),
+            feed: OnceLock::new(),
+        }))
     }
 
     /// The alerts whose feed is public, if there is one.

@@ -75,7 +75,9 @@ impl WatchConfig {
             log: self.log.clone(),
             issuer: self.issuer.clone(),
             manufacturer: match self.manufacturer.as_deref().map(maker) {
-                Some(None) => return bad("`manufacturer` is an issuer id such as acme.example, or name: and a name".into()),
+                Some(None) => {
+                    return bad("`manufacturer` is an issuer id such as acme.example, or name: and a name".into());
+                }
                 other => other.flatten(),
             },
             model: self.model.as_deref().map(normalise),
@@ -153,7 +155,10 @@ pub fn watches(entries: &[WatchConfig]) -> Result<Vec<Watch>, Error> {
     for entry in entries {
         let watch = entry.read()?;
         if watches.iter().any(|known| known.name == watch.name) {
-            return Err(Error::malformed(format!("two [[watch]] entries are named {:?}; give each its own", watch.name)));
+            return Err(Error::malformed(format!(
+                "two [[watch]] entries are named {:?}; give each its own",
+                watch.name
+            )));
         }
         watches.push(watch);
     }

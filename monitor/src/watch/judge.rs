@@ -54,11 +54,12 @@ pub fn judge(
 ) -> Result<Option<Noted>, Error> {
     let (claim, id) = (judged.checked.claim(), judged.checked.id());
     let after = After(judged);
-    let slot_of = |state: &dyn Fn(u64) -> Result<Option<proto::fold::SlotRecord>, Stop<Error>>| match read::claim(&after, &id) {
-        Ok(Some(ClaimRecord { slot: Some(first), .. })) => state(first).map_err(state_error),
-        Ok(_) => Ok(None),
-        Err(stop) => Err(state_error(stop)),
-    };
+    let slot_of =
+        |state: &dyn Fn(u64) -> Result<Option<proto::fold::SlotRecord>, Stop<Error>>| match read::claim(&after, &id) {
+            Ok(Some(ClaimRecord { slot: Some(first), .. })) => state(first).map_err(state_error),
+            Ok(_) => Ok(None),
+            Err(stop) => Err(state_error(stop)),
+        };
     let slot = slot_of(&|first| read::slot(&after, first))?;
     let owner = slot.as_ref().map(|slot| slot.issuer.as_str()).filter(|owner| *owner != claim.issuer.as_str());
     let facts = Facts { origin, claim, owner };

@@ -138,13 +138,7 @@ impl Match {
         };
         self.watches.iter().for_each(|hit| line(format!("watch: {hit}")));
         for shown in &self.findings {
-            line(format!(
-                "{} {}: {} (or: {})",
-                shown.severity.name(),
-                shown.code,
-                shown.message,
-                shown.innocent
-            ));
+            line(format!("{} {}: {} (or: {})", shown.severity.name(), shown.code, shown.message, shown.innocent));
         }
         for changed in &self.changed {
             let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());

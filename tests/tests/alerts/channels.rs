@@ -69,7 +69,9 @@ fn is_a_feed_with_the_fork(feed: &str) {
     assert!(child(&root, "id").starts_with("urn:uuid:") && !child(&root, "updated").is_empty());
     let entries: Vec<_> = root.children().filter(|node| node.tag_name().name() == "entry").collect();
     assert_eq!(entries.len(), 1, "{feed}");
-    assert!(child(&entries[0], "title").contains("tamper head.fork") && child(&entries[0], "id").starts_with("urn:uuid:"));
+    assert!(
+        child(&entries[0], "title").contains("tamper head.fork") && child(&entries[0], "id").starts_with("urn:uuid:")
+    );
     assert!(child(&entries[0], "content").contains("Signed head:"), "{feed}");
 }
 
@@ -144,7 +146,10 @@ fn private_addresses_redirects_and_plain_text_are_refused() {
     }
     assert_eq!((receiver.got().len(), receiver.strayed()), (1, 0), "a redirect is not followed");
     let told = smtp.commands();
-    assert!(!told.iter().any(|line| line.starts_with("MAIL") || line.starts_with("DATA")), "no word without TLS: {told:?}");
+    assert!(
+        !told.iter().any(|line| line.starts_with("MAIL") || line.starts_with("DATA")),
+        "no word without TLS: {told:?}"
+    );
     let (code, said) = monitor.run(&["alert", "test", "--channel", "g"]);
     assert!(code == 0 && said.lines().filter(|line| line.contains("): taken")).count() == 1, "{said}");
     assert_eq!(monitor.run(&["alert", "test", "--channel", "nobody"]).0, 64);

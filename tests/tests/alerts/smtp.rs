@@ -35,7 +35,9 @@ impl Smtp {
 
     /// Waits for so many mails.
     pub(super) fn until(&self, count: usize) -> Vec<String> {
-        until(&format!("{count} mails"), || Some(self.shared.lock().unwrap().mails.clone()).filter(|m| m.len() >= count))
+        until(&format!("{count} mails"), || {
+            Some(self.shared.lock().unwrap().mails.clone()).filter(|m| m.len() >= count)
+        })
     }
 
     /// What clients said, without the mails.
@@ -57,8 +59,7 @@ fn talk(stream: TcpStream, shared: &Mutex<Shared>) {
             "EHLO" => say("250-mail.test\r\n250 8BITMIME"),
             "DATA" => {
                 let begun = say("354 go on");
-                let mail: Vec<String> =
-                    lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
+                let mail: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| line != ".").collect();
                 shared.lock().unwrap().mails.push(mail.join("\n"));
                 begun.and_then(|()| say("250 taken"))
             }

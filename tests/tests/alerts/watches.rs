@@ -56,7 +56,10 @@ fn an_alert_says_which_watch_matched_on_what_and_what_changed() {
         [&claim["id"], &claim["type"], &claim["issuer"], &claim["manufacturer"], &claim["model"], &claim["rel"]],
         [ids[0].as_str(), "support/v1", "acme.example", "acme.example", "CAM-1", "supersede"]
     );
-    assert_eq!(claim["changed"], json!([{"pointer": "/security_until", "before": "\"2031-03\"", "after": "\"2029-01\""}]));
+    assert_eq!(
+        claim["changed"],
+        json!([{"pointer": "/security_until", "before": "\"2031-03\"", "after": "\"2029-01\""}])
+    );
     assert_eq!((&claim["before"]["known"], &claim["before"]["index"]), (&true.into(), &2.into()), "{claim:#}");
     assert_eq!(
         alert["watches"][0]["on"],
@@ -82,8 +85,7 @@ fn a_claim_read_before_it_was_watched_is_said_to_be_unknown_unless_it_is_mirrore
         let served = Served::new(router(&test));
         let folder = tempfile::tempdir().unwrap();
         let file = file_of(&folder);
-        let monitor =
-            harness::watcher::MonitorUnderTest::init(super::programs(), &super::trust(), &served.url, mirror);
+        let monitor = harness::watcher::MonitorUnderTest::init(super::programs(), &super::trust(), &served.url, mirror);
         assert_eq!(monitor.once().0, 0);
         super::add_config(&monitor, &format!("{WATCHES}{}", to_file("all", &file)));
         supersede(&test, "CAM-1", "2031-03", "2029-01");

@@ -79,21 +79,22 @@ impl Mail {
     pub fn new(smtp: Option<&SmtpConfig>, allow_private: bool, timeout: Duration) -> Result<Mail, Error> {
         let bad = |text: String| Error::malformed(text);
         let smtp = smtp.ok_or_else(|| bad("give `smtp`, with `server`, `from` and `to`".to_owned()))?;
-        let mailbox = |text: &String| {
-            text.parse::<Mailbox>().map_err(|e| bad(format!("{text:?} is no mail address: {e}")))
-        };
+        let mailbox =
+            |text: &String| text.parse::<Mailbox>().map_err(|e| bad(format!("{text:?} is no mail address: {e}")));
         if smtp.to.is_empty() {
             return Err(bad("`smtp.to` names nobody".to_owned()));
         }
         if smtp.security == Security::None && !allow_private {
-            let text = "without TLS mail goes to private addresses only: set `allow_private = true`, or another `security`";
+            let text =
+                "without TLS mail goes to private addresses only: set `allow_private = true`, or another `security`";
             return Err(bad(text.to_owned()));
         }
         let credentials = match (&smtp.user, &smtp.password_file) {
             (Some(user), Some(path)) => {
                 check_mode(path)?;
                 let password = files::read(path, MAX_PASSWORD_BYTES)?;
-                let password = String::from_utf8(password).map_err(|_| bad(format!("{} is no text", path.display())))?;
+                let password =
+                    String::from_utf8(password).map_err(|_| bad(format!("{} is no text", path.display())))?;
                 Some(Credentials::new(user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
             }
             (None, None) => None,
@@ -139,7 +140,8 @@ impl Mail {
     }
 
     fn message(&self, alert: &Alert) -> Result<Message, NotTaken> {
-        let subject: String = format!("[{}] {}", alert.severity.name(), alert.subject).chars().take(MAX_SUBJECT_CHARS).collect();
+        let subject: String =
+            format!("[{}] {}", alert.severity.name(), alert.subject).chars().take(MAX_SUBJECT_CHARS).collect();
         let domain = self.from.email.domain();
         let mut builder = Message::builder()
             .from(self.from.clone())

@@ -85,9 +85,10 @@ impl Webhook {
             .header("webhook-signature", signature)
             .body(body);
         // The address may hold a secret: it is kept out of what is shown.
-        let answer = request.send().await.map_err(|e| {
-            NotTaken::because(format!("{} cannot be reached: {}", self.host, chain(&e.without_url())))
-        })?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| NotTaken::because(format!("{} cannot be reached: {}", self.host, chain(&e.without_url()))))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());

@@ -1,8 +1,8 @@
 //! What matches and on what; what does not.
 
 use proptest::prelude::*;
-use proto::query::finding::{Place, shown};
 use proto::num::Millis;
+use proto::query::finding::{Place, shown};
 use serde_json::{Value, json};
 
 use super::*;
@@ -72,7 +72,8 @@ fn a_watch_for_an_issuer_hears_what_others_say_of_its_claims() {
     let dispute = claim(|claim| {
         claim["issuer"] = json!("lab.example");
         claim["role"] = json!("researcher");
-        claim["rel"] = json!({"kind": "dispute", "target": {"id": format!("sha256:{}", "ab".repeat(32))}, "reason": "no"});
+        claim["rel"] =
+            json!({"kind": "dispute", "target": {"id": format!("sha256:{}", "ab".repeat(32))}, "reason": "no"});
         claim["body"] = json!({});
     });
     assert_eq!(hits(&list, &dispute, Some("acme.example")), ["acme (on issuer acme.example, findings disputed)"]);

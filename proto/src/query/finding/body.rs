@@ -24,7 +24,12 @@ pub(super) fn alone(place: Place<'_>) -> Option<Shown> {
             };
             let certificate = body.certificate_id.as_deref().unwrap_or("without a number");
             let message = format!("the {} certificate {certificate} is {status}", body.scheme);
-            Some(Shown::new("K1", Severity::Warning, message, "the product is no longer sold, or a new certificate exists"))
+            Some(Shown::new(
+                "K1",
+                Severity::Warning,
+                message,
+                "the product is no longer sold, or a new certificate exists",
+            ))
         }
         Body::Issuer(body) => body.ceases_on.as_ref().map(|date| {
             let message = format!("{} ceases on {}", place.claim.issuer, date.as_str());
@@ -41,7 +46,12 @@ fn logged_late(body: &ReleaseBody, place: Place<'_>) -> Option<Shown> {
     (days > LATE_DAYS).then(|| {
         let message =
             format!("version {} was published on {} and logged {days} days later", body.version, published.as_str());
-        Shown::new("U4", Severity::Notice, message, "older releases are entered when a manufacturer begins to use a log")
+        Shown::new(
+            "U4",
+            Severity::Notice,
+            message,
+            "older releases are entered when a manufacturer begins to use a log",
+        )
     })
 }
 
@@ -81,8 +91,10 @@ fn release(old: &ReleaseBody, new: &ReleaseBody) -> Option<Shown> {
     };
     let changed = old.artifacts.iter().find(differs)?;
     let name = changed.filename.as_deref().unwrap_or("without a name");
-    let message =
-        format!("version {} has another digest than before for an artifact ({name}): one version, two contents", new.version);
+    let message = format!(
+        "version {} has another digest than before for an artifact ({name}): one version, two contents",
+        new.version
+    );
     Some(Shown::new("U1", Severity::Alarm, message, "a wrong digest was entered first and was corrected"))
 }
 
@@ -121,7 +133,12 @@ fn justified(old: &VulnerabilityBody, new: &VulnerabilityBody) -> Option<Shown> 
         .filter(|row| row.state == VulnerabilityState::NotAffected && row.justification.is_none())
         .find_map(|row| row.versions.iter().find(|version| was_affected(version)))?;
     let message = format!("version {unjustified} was affected and is said not to be, without a justification");
-    Some(Shown::new("V2", Severity::Warning, message, "the first assessment was wrong and the reason stands in the advisory"))
+    Some(Shown::new(
+        "V2",
+        Severity::Warning,
+        message,
+        "the first assessment was wrong and the reason stands in the advisory",
+    ))
 }
 
 /// Whether both speak under one version of one advisory.

@@ -49,17 +49,25 @@ fn support_that_ends_earlier() {
         ("tba", "2031-03", false),
         ("none", "2031-03", false),
     ] {
-        assert_eq!(change("support/v1", until(old), until(new)), if found { vec!["S1"] } else { vec![] }, "{old} {new}");
+        assert_eq!(
+            change("support/v1", until(old), until(new)),
+            if found { vec!["S1"] } else { vec![] },
+            "{old} {new}"
+        );
     }
-    let place = Place { claim: &claim("support/v1", "new", until("2031-03")), time: TIME, before: None, heads: 1, replay: false };
+    let place = Place {
+        claim: &claim("support/v1", "new", until("2031-03")),
+        time: TIME,
+        before: None,
+        heads: 1,
+        replay: false,
+    };
     assert_eq!((shown(place), worst(&shown(place))), (vec![], Severity::Info));
 }
 
 #[test]
 fn releases() {
-    let body = |digest: &str, name: &str| {
-        json!({"version": "1.0", "artifacts": [{"role": "firmware", "sha256": digest.repeat(32), "filename": name}]})
-    };
+    let body = |digest: &str, name: &str| json!({"version": "1.0", "artifacts": [{"role": "firmware", "sha256": digest.repeat(32), "filename": name}]});
     assert_eq!(change("release/v1", body("aa", "a.bin"), body("bb", "a.bin")), ["U1"]);
     assert!(change("release/v1", body("aa", "a.bin"), body("aa", "a.bin")).is_empty());
     assert!(change("release/v1", body("aa", "a.bin"), body("bb", "b.bin")).is_empty(), "another file");
@@ -103,8 +111,7 @@ fn vulnerabilities() {
 #[test]
 fn contacts_and_certificates() {
     let contact = |days: Option<u32>| {
-        let mut body =
-            json!({"contacts": ["mailto:psirt@acme.example"], "policy_uri": "https://acme.example/p", "expires": "2028-01"});
+        let mut body = json!({"contacts": ["mailto:psirt@acme.example"], "policy_uri": "https://acme.example/p", "expires": "2028-01"});
         if let Some(days) = days {
             body["ack_days"] = json!(days);
         }
