@@ -87,7 +87,7 @@ fn a_summary_counts_all_and_stays_as_it_was_begun() {
     let folder = tempfile::tempdir().unwrap();
     let (source, outbox) = (MadeUp::default(), Outbox::open(folder.path(), "m").unwrap());
     for i in 0..250 {
-        source.add(if i % 2 == 0 { Class::Tamper } else { Class::Degraded }, &format!("code.{}", i % 120));
+        source.add(if i % 2 == 0 { Class::Tamper } else { Class::Degraded }, &format!("code.{}", i % 150));
     }
     let parcel = next(&source, &outbox, 20).unwrap();
     let summary = parcel.alert.summary.clone().unwrap();
