@@ -116,9 +116,9 @@ pub(super) fn is_signed(key: &str, id: &str, time: &str, signature: &str, body: 
     is_now && PublicKey::from_raw(&key).unwrap().verify(&signed, &Signature(bytes)).is_ok()
 }
 
-/// An address on loopback that nobody listens at.
+/// An address on loopback that nobody listens at, and that no server of another test can get: those are at 127.0.0.1.
 pub(super) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.77:0").unwrap().local_addr().unwrap()
 }
 
 /// Takes connections and never says a word, until the process ends.
