@@ -10,6 +10,7 @@
 //! | [`compose`], [`submit`] | claims filled in, written as templates, signed and submitted |
 //! | [`import`] | files and folders of what others published, as claims |
 //! | `hammer` | the load tool, with the feature of that name |
+//! | [`report`] | what was shown, handed in at a monitor |
 //! | [`verify`] | receipts and proofs checked with no network |
 
 pub mod api;
@@ -32,6 +33,7 @@ pub mod keyfile;
 pub mod plain;
 pub mod problem;
 pub mod random;
+pub mod report;
 pub mod state;
 pub mod submit;
 pub mod tiles;

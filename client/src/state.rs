@@ -209,6 +209,46 @@ impl State {
         Ok(found)
     }
 
+    /// The newest verified head of every log, byte for byte.
+    pub fn all_newest(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        if !self.heads_path().exists() {
+            return Ok(Vec::new());
+        }
+        let database = self.open()?;
+        let read = || -> Result<Vec<(String, Vec<u8>)>, redb::Error> {
+            let table = match database.begin_read()?.open_table(HEADS) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                table => table?,
+            };
+            let mut all = Vec::new();
+            for item in table.iter()? {
+                let (origin, head) = item?;
+                all.push((origin.value().to_owned(), head.value().1.to_vec()));
+            }
+            Ok(all)
+        };
+        read().map_err(|e| self.broken(&e))
+    }
+
+    /// The files of contradictions and of heads that could not be held against each other.
+    pub fn kept_files(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut files = Vec::new();
+        for folder in [TAMPERING, UNPROVEN] {
+            let folder = self.folder.join(folder);
+            let fail = |e: std::io::Error| Error::local(format!("{} cannot be read: {e}", folder.display()));
+            let entries = match std::fs::read_dir(&folder) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(fail)?,
+            };
+            for entry in entries {
+                let path = entry.map_err(fail)?.path();
+                files.extend(Some(path).filter(|path| path.extension().is_some_and(|extension| extension == "json")));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     /// Writes a file that is named after these notes, unless it is there.
     fn keep(&self, folder: &str, notes: &[&[u8]], file: &serde_json::Value) -> Result<PathBuf, Error> {
         let folder = self.folder.join(folder);

@@ -65,10 +65,22 @@ impl Cosigner {
     /// The signature line for a checkpoint at a time. Whether to sign it at all, never below what was signed before, is
     /// the caller's duty. Fails when the time is zero or beyond 2^63 - 1.
     pub fn sign(&self, checkpoint: &CheckpointText, time: Seconds) -> Result<NoteSignature, CannotSign> {
+        self.sign_any(&checkpoint.to_string(), time)
+    }
+
+    /// The signature line for a statement, a text that is no checkpoint.
+    pub(crate) fn sign_statement(&self, text: &str, time: Seconds) -> Result<NoteSignature, CannotSign> {
+        if CheckpointText::parse(text).is_ok() {
+            return Err(CannotSign::IsCheckpoint);
+        }
+        self.sign_any(text, time)
+    }
+
+    fn sign_any(&self, text: &str, time: Seconds) -> Result<NoteSignature, CannotSign> {
         if !is_valid_time(time) {
             return Err(CannotSign::Time);
         }
-        let signature = self.secret.sign(&message(&checkpoint.to_string(), time));
+        let signature = self.secret.sign(&message(text, time));
         let blob = [time.0.to_be_bytes().as_slice(), &signature.0].concat();
         Ok(NoteSignature::new(self.vkey.name().clone(), self.vkey.key_hash(), blob))
     }

@@ -122,3 +122,4 @@ pub mod receipt;
 pub mod statement;
 pub mod tile;
 pub mod tlog_proof;
+pub mod unavailable;

@@ -23,9 +23,14 @@ pub struct MonitorUnderTest {
 impl MonitorUnderTest {
     /// Makes a monitor for the log of this trust file, at this address.
     pub fn init(programs: Programs, trust: &[u8], url: &str, mirror: bool) -> MonitorUnderTest {
+        MonitorUnderTest::named(WITNESS, programs, trust, url, mirror)
+    }
+
+    /// The same under a name of its own, for one of several.
+    pub fn named(name: &str, programs: Programs, trust: &[u8], url: &str, mirror: bool) -> MonitorUnderTest {
         let folder = tempfile::tempdir().expect("a folder for the story");
         std::fs::write(folder.path().join("given.policy"), trust).expect("a trust file");
-        let mut args = vec!["init", "m", "--name", WITNESS, "--trust", "given.policy", "--url", url];
+        let mut args = vec!["init", "m", "--name", name, "--trust", "given.policy", "--url", url];
         if mirror {
             args.push("--mirror");
         }
@@ -48,6 +53,19 @@ impl MonitorUnderTest {
         &self.admin
     }
 
+    /// Adds to its configuration.
+    pub fn configure(&self, text: &str) {
+        let file = self.data().join("config.toml");
+        let before = std::fs::read_to_string(&file).expect("a configuration");
+        std::fs::write(&file, format!("{before}\n{text}")).expect("a configuration");
+    }
+
+    /// Bytes that it has in memory.
+    pub fn resident_bytes(&self) -> u64 {
+        let server = self.server.as_ref().expect("it runs");
+        crate::process::resident_bytes(server.id()).expect("it runs")
+    }
+
     /// What the running monitor has said on standard error.
     pub fn said(&self) -> String {
         self.server.as_ref().map(Background::stderr).unwrap_or_default()
@@ -55,8 +73,14 @@ impl MonitorUnderTest {
 
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
+        self.serve_at(0);
+    }
+
+    /// The same with its public address on this port.
+    pub fn serve_at(&mut self, port: u16) {
         let mut command = Command::new(&self.programs.monitor);
-        command.args(["serve", "--dir", "m", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--poll", "1"]);
+        let listen = format!("127.0.0.1:{port}");
+        command.args(["serve", "--dir", "m", "--listen", &listen, "--admin", "127.0.0.1:0", "--poll", "1"]);
         command.current_dir(self.folder.path());
         let (server, line) = Background::start(command);
         let words: Vec<&str> = line.split_whitespace().collect();

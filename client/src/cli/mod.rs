@@ -17,6 +17,7 @@ mod out;
 mod policy;
 mod proof;
 mod rel;
+mod report;
 mod show;
 mod sign;
 mod submit;
@@ -128,6 +129,8 @@ enum Command {
     /// Files that prove what a holder of a key signed wrongly
     #[command(subcommand)]
     Misbehaviour(misbehaviour::MisbehaviourCommand),
+    /// Hand in at a monitor what you were shown: receipts, heads, evidence; exit code 1 if it contradicts what the monitor knows
+    Report(report::Report),
     /// Get the newest head, verify it and hold it against the remembered one
     Checkpoint,
     /// Read the whole log, hash it again and run its rules again
@@ -181,6 +184,7 @@ fn dispatch(context: &Context, command: Command) -> Result<u8, Error> {
         Command::Proof(command) => proof::run(context, &command).map(|()| 0),
         Command::Verify(command) => verify::run(context, &command),
         Command::Misbehaviour(command) => misbehaviour::run(context, &command),
+        Command::Report(command) => report::run(context, &command),
         Command::Checkpoint => proof::checkpoint(context).map(|()| 0),
         Command::Audit(command) => audit::run(context, &command),
         Command::Hammer(command) => hammer::execute(context, &command),

@@ -3,6 +3,7 @@
 //! Stopping: no more connections → running requests are answered → heads that are being cosigned are decided → rounds end
 //! where they can go on later → the admin address goes last. A second signal ends at once.
 
+mod gossip_metrics;
 mod metrics;
 
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_fi
 use crate::alert::Alerts;
 use crate::config::Config;
 use crate::follow::{FollowedLog, follow_until};
+use crate::gossip::Gossip;
 use crate::http::{Answers, Shared, admin_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
 
@@ -117,7 +119,8 @@ async fn listen(
     let public = bind(config.listen.address, "listen.address").await?;
     let private = bind(config.listen.admin, "listen.admin").await?;
     let witness = open_witness(config, &logs).await?;
-    let parts = Parts::new(config, &logs, witness, alerts.clone(), stop);
+    let gossip = open_gossip(config, &logs, witness.as_ref(), stop).await?;
+    let parts = Parts::new(config, &logs, witness, gossip.clone(), alerts.clone(), stop);
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));
@@ -127,6 +130,7 @@ async fn listen(
     for log in &logs {
         rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, stop.token()));
     }
+    rounds.spawn(gossip.run());
     if let Some(alerts) = &alerts {
         alerts.start(&rounds, &stop.token());
     }
@@ -152,6 +156,18 @@ async fn bind(address: SocketAddr, key: &str) -> Result<Server, Failure> {
         let message = format!("{address} cannot be listened on: {error}; free it, or set {key} to another address");
         Failure::new(Exit::Unavailable, message)
     })
+}
+
+async fn open_gossip(
+    config: &Config,
+    logs: &[Arc<FollowedLog>],
+    witness: Option<&Arc<Witness>>,
+    stop: &Shutdown,
+) -> Result<Arc<Gossip>, Failure> {
+    let (config, logs, witness, stop) = (config.clone(), logs.to_vec(), witness.cloned(), stop.token());
+    let runtime = Handle::current();
+    let open = move || Gossip::open(&config, &logs, witness.as_ref(), &runtime, stop);
+    Ok(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)
 }
 
 async fn open_witness(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<Option<Arc<Witness>>, Failure> {
@@ -182,6 +198,7 @@ impl Parts {
         config: &Config,
         logs: &[Arc<FollowedLog>],
         witness: Option<Arc<Witness>>,
+        gossip: Arc<Gossip>,
         alerts: Option<Arc<Alerts>>,
         stop: &Shutdown,
     ) -> Parts {
@@ -189,6 +206,7 @@ impl Parts {
         let requests = Metrics::register(&mut registry);
         let answers = Answers::register(&mut registry);
         registry.register_collector(Box::new(metrics::LogsCollector::new(logs.to_vec(), witness.clone())));
+        registry.register_collector(Box::new(gossip_metrics::GossipCollector::new(gossip.clone())));
         let detached = Detached::new();
         let shared = Shared::new(logs.to_vec(), witness.clone(), detached.clone(), answers).with_feed(alerts.clone());
         let options = ServeOptions {
@@ -201,13 +219,19 @@ impl Parts {
             true => Readiness::NotReady("stopping".to_owned()),
             false => Readiness::Ready { mode: "following" },
         };
-        let shown = logs.to_vec();
+        let (shown, shown_gossip) = (logs.to_vec(), gossip.clone());
         let status = get(async move || {
-            let statuses: Vec<LogStatus> = shown.iter().map(|log| LogStatus::of(log, witness.as_deref())).collect();
+            let of = |log: &Arc<FollowedLog>| LogStatus::of(log, witness.as_deref()).with_gossip(&shown_gossip);
+            let statuses: Vec<LogStatus> = shown.iter().map(of).collect();
             axum::Json(statuses)
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
         let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));
-        Parts { public: public_router(shared, Some(requests)), admin: edge::wrap(admin, None), options, detached }
+        Parts {
+            public: public_router(shared, gossip, Some(requests)),
+            admin: edge::wrap(admin, None),
+            options,
+            detached,
+        }
     }
 }

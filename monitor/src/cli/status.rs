@@ -2,6 +2,8 @@
 //!
 //! A running monitor holds its databases, so it is asked at its admin address; a stopped one is read from its files.
 
+mod gossip;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::config::Config;
 use crate::evidence::EvidenceId;
 use crate::finding::Open;
 use crate::follow::FollowedLog;
+use crate::gossip::Gossip;
 use crate::witness::Witness;
 
 /// Thousands of open findings, each with two heads, stay below this.
@@ -55,6 +58,9 @@ pub(super) struct LogStatus {
     /// The evidence despite which the operator lets the log be cosigned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     cosigned_despite: Vec<EvidenceId>,
+    /// Peers, and heads that wait; only a running monitor knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gossip: Option<gossip::GossipStatus>,
     open: Vec<Open>,
 }
 
@@ -75,8 +81,15 @@ impl LogStatus {
                 .or_else(|| log.store.stop().why()),
             evidence: seen.evidence.clone(),
             cosigned_despite: log.store.stop().resumed(),
+            gossip: None,
             open: seen.open.clone(),
         }
+    }
+
+    /// With what gossip knows.
+    pub(super) fn with_gossip(mut self, gossip: &Gossip) -> LogStatus {
+        self.gossip = gossip::GossipStatus::of(gossip, &self.origin);
+        self
     }
 }
 
@@ -153,6 +166,9 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
             if let Some(why) = &finding.unproven {
                 let _ = writeln!(out, "    no file proves it to others: {why}");
             }
+        }
+        if let Some(gossip) = &log.gossip {
+            gossip.write(&mut out);
         }
         if log.open.is_empty() {
             out.push_str("  nothing is open\n");

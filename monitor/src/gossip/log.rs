@@ -8,80 +8,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::{Error, clock};
 use proto::note::Note;
-use proto::num::{Millis, Seconds, TreeSize};
+use proto::num::Millis;
 use proto::policy::Checked;
+use proto::unavailable::Unavailable;
 
-use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting, Whom};
+use super::act::{Act, Became};
+use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting};
 use super::head;
 use super::own::Own;
 use super::tell;
+use crate::evidence::Reach;
 use crate::finding::{Alternative, Finding};
 use crate::follow::{FollowedLog, Verdict, fork, key_of};
 use crate::store::{Batch, Findings, GossipStep, KeptHead, KeptStatement, KeptWaiting};
+use crate::witness::Witness;
 
 /// How long heads are all kept (`service::thinning`): one that is older and known says nothing new.
 const KEPT_SECONDS: u64 = 24 * 3600;
-
-/// What is to be done outside of this process.
-#[derive(Debug, Clone)]
-pub enum Act {
-    /// Ask for the proof from so many entries to this head.
-    Ask {
-        /// Whom.
-        whom: Whom,
-        /// The head.
-        head: Head,
-        /// Where the proof begins.
-        from: TreeSize,
-    },
-    /// Send a peer this head.
-    Push {
-        /// Which peer.
-        peer: PeerId,
-        /// The head.
-        head: Head,
-        /// The note.
-        note: Vec<u8>,
-        /// The size that the peer has.
-        old: TreeSize,
-    },
-    /// Send a peer this piece of evidence.
-    SendEvidence {
-        /// Which peer.
-        peer: PeerId,
-        /// Its number.
-        number: u64,
-    },
-    /// Send every peer this statement.
-    SendStatement {
-        /// The signed note.
-        statement: String,
-        /// The head that it is about.
-        checkpoint: String,
-    },
-}
-
-/// What became of a head that was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Became {
-    /// It is a state of the tree that was followed.
-    Known,
-    /// The log signed what contradicts it.
-    Contradicts,
-    /// It is larger than what was followed; it waits, and is asked for.
-    Waits,
-    /// It is larger, and more heads wait than have room.
-    Discarded,
-}
-
-/// Signs that a head stays unavailable, as this monitor.
-pub type Signer = dyn Fn(&proto::checkpoint::CheckpointText, Seconds, Seconds) -> Option<(String, String)> + Send + Sync;
 
 /// The gossip of one log.
 pub struct LogGossip {
     log: Arc<FollowedLog>,
     peers: Vec<String>,
-    signer: Option<Box<Signer>>,
+    witness: Option<Arc<Witness>>,
     inner: Mutex<Inner>,
 }
 
@@ -100,7 +49,7 @@ impl LogGossip {
     ///
     /// # Errors
     /// When what is kept cannot be read.
-    pub fn open(log: Arc<FollowedLog>, peers: Vec<String>, signer: Option<Box<Signer>>) -> Result<LogGossip, Error> {
+    pub fn open(log: Arc<FollowedLog>, peers: Vec<String>, witness: Option<Arc<Witness>>) -> Result<LogGossip, Error> {
         let mut notes = BTreeMap::new();
         let mut waiting = Vec::new();
         for (head, kept) in log.store.waiting()? {
@@ -115,7 +64,7 @@ impl LogGossip {
             .map(|(id, name)| Ok((id, taken(name)?)))
             .collect::<Result<_, Error>>()?;
         let core = Core::restore(known, waiting, log.store.discarded()?);
-        Ok(LogGossip { log, peers, signer, inner: Mutex::new(Inner { core, notes }) })
+        Ok(LogGossip { log, peers, witness, inner: Mutex::new(Inner { core, notes }) })
     }
 
     /// The log.
@@ -233,10 +182,11 @@ impl LogGossip {
 
     /// Makes the outcome durable; what was found is shown from then on.
     fn commit(&self, step: Step, heads: Vec<KeptHead<'_>>, now: Millis) -> Result<Vec<Act>, Error> {
-        let Step { findings, gossip, acts, .. } = step;
+        let Step { mut findings, gossip, acts, .. } = step;
         let changes = findings != Findings::default();
         if changes || !heads.is_empty() || gossip != GossipStep::default() {
-            self.log.store.commit_batch(&Batch { findings, heads, gossip, ..Batch::default() }, now)?;
+            let evidence = self.log.prove(&mut findings, Reach::Kept)?;
+            self.log.store.commit_batch(&Batch { findings, evidence, heads, gossip, ..Batch::default() }, now)?;
         }
         if changes {
             self.log.look(None)?;
@@ -306,9 +256,10 @@ impl LogGossip {
 
     /// A signed statement that the head stays unavailable; none when this monitor has no key.
     fn state(&self, inner: &Inner, waiting: &Waiting, now: Millis, step: &mut Step) -> Result<(), Error> {
-        let Some(signer) = &self.signer else { return Ok(()) };
+        let Some(keys) = self.witness.as_ref().map(|witness| witness.keys()) else { return Ok(()) };
         let checked = self.checked(inner, waiting.head)?;
-        let Some((by, statement)) = signer(checked.checkpoint.text(), waiting.since, now.seconds()) else { return Ok(()) };
+        let said = Unavailable::new(checked.checkpoint.text(), waiting.since, now.seconds());
+        let (Some(by), Some(statement)) = (keys.name(), keys.state(&said)) else { return Ok(()) };
         let checkpoint = String::from_utf8_lossy(inner.note(waiting.head)).into_owned();
         let kept = KeptStatement { by, statement: statement.clone(), checkpoint: checkpoint.clone() };
         step.gossip.statements.push((waiting.head, kept));

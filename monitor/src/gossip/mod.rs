@@ -1,5 +1,36 @@
 //! Gossip: heads that others were shown, held against what this monitor was shown.
+//!
+//! ```text
+//! a peer pushes, somebody reports, another way out shows ─ the log's signature ─▶ core ─▶ kept: waiting, findings
+//!                                                                                  │
+//!               the log, the sender, all peers are asked for a proof ◀─ outputs ───┘──▶ pushes, evidence, statements
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`core`] | what is decided: a state machine with no clock, chance or network |
+//! | [`head`] | a head with the log's own lines alone |
+//! | [`log`] | the machine of one log, with its outcome made durable |
+//! | `evidence` | what is sent to peers and taken from them |
+//! | [`peer`] | another monitor over HTTP |
+//! | [`run`] | what is done: asking, pushing, pulling |
+//! | [`config`] | peers and ways out |
 
+mod act;
 pub mod config;
 pub mod core;
+mod evidence;
 pub mod head;
+pub mod log;
+mod own;
+pub mod peer;
+pub mod run;
+mod tell;
+
+pub use act::{Act, Became};
+pub use log::LogGossip;
+pub use own::own_proof;
+pub use run::Gossip;
+
+#[cfg(test)]
+mod tests;

@@ -190,7 +190,9 @@ impl Peer {
         match sent {
             Ok(_) => Ok(()),
             // It does not follow this log, trusts other keys, or knows another form: sending it again changes nothing.
-            Err(error) if error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422)) => {
+            Err(error)
+                if error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422)) =>
+            {
                 tracing::warn!(peer = self.config.name, error = error.message, "evidence is refused");
                 Ok(())
             }
@@ -200,7 +202,7 @@ impl Peer {
 
     /// Its evidence behind this number.
     pub(super) async fn evidence(&self, origin: &str, after: u64) -> Result<EvidencePage, Error> {
-        let path = format!("/v1/evidence?origin={}&after={after}", encode_segment(origin));
+        let path = format!("/v1/evidence?origin={}&from={}", encode_segment(origin), after.saturating_add(1));
         let answer = self.note(self.http.get(&path, MAX_PAGE_BYTES).await)?;
         serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(&e))
     }

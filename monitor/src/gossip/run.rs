@@ -19,8 +19,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::act::Act;
 use super::core::{Head, Input, PeerId, Proof, Source, Whom};
-use super::log::{Act, LogGossip, now};
+use super::log::{LogGossip, now};
 use super::peer::{Peer, StatementMessage};
 use crate::config::Config;
 use crate::follow::FollowedLog;
@@ -66,14 +67,16 @@ impl Gossip {
         stop: CancellationToken,
     ) -> Result<Arc<Gossip>, Error> {
         super::config::check(&config.peers)?;
-        let me = config.gossip.name.clone().or_else(|| witness.and_then(|witness| witness.name())).unwrap_or_default();
+        let me = config
+            .gossip
+            .name
+            .clone()
+            .or_else(|| witness.and_then(|witness| witness.keys().name()))
+            .unwrap_or_default();
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
-        let open = |log: &Arc<FollowedLog>| {
-            let signer = witness.map(|witness| witness.stater());
-            LogGossip::open(log.clone(), names.clone(), signer).map(Arc::new)
-        };
+        let open = |log: &Arc<FollowedLog>| LogGossip::open(log.clone(), names.clone(), witness.cloned()).map(Arc::new);
         Ok(Arc::new(Gossip {
             logs: logs.iter().map(open).collect::<Result<_, _>>()?,
             ways: logs.iter().map(|log| ways(config, log, runtime)).collect::<Result<_, _>>()?,
@@ -223,8 +226,7 @@ impl Gossip {
                 let answered = Input::Answered { peer: id, pushed: head, theirs: None, random: 0 };
                 return log.feed(answered, now());
             };
-            let answered =
-                |theirs, random| Input::Answered { peer: id, pushed: head, theirs: Some(theirs), random };
+            let answered = |theirs, random| Input::Answered { peer: id, pushed: head, theirs: Some(theirs), random };
             log.take(&shown, answered, now()).map(|(_, acts)| acts)
         })
         .await;
@@ -300,7 +302,9 @@ impl Gossip {
     }
 
     async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
-        let Ok(page) = peer.heads(log.log().origin(), after.saturating_sub(OVERLAP_SECONDS)).await else { return after };
+        let Ok(page) = peer.heads(log.log().origin(), after.saturating_sub(OVERLAP_SECONDS)).await else {
+            return after;
+        };
         let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
         // Heads that nobody has judged yet come one by one; most are known, and judged without a word to the disk.
         for head in page.heads.iter().take(super::peer::HEADS_PAGE) {

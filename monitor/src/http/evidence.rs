@@ -1,7 +1,7 @@
 //! `GET /v1/evidence?origin=&from=&limit=` and `GET /v1/evidence/{id}`: the misbehaviour files that are kept about a log, and
 //! each of them byte for byte. At the admin address `POST /v1/evidence` takes one.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use client::clock;
@@ -133,19 +133,28 @@ pub(super) async fn branches(State(shared): State<Shared>) -> Result<Response, P
 /// `POST /v1/evidence`, at the admin address: the operator hands in a file.
 pub(super) async fn take(State(shared): State<Shared>, body: Body) -> Result<Response, Problem> {
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
-    let asked = shared.clone();
-    // What is stored has its consequences, whether or not the client waits.
-    let taken = shared.0.detached.run(async move {
-        let logs = asked.0.logs.clone();
-        asked.blocking(move || take_evidence(&logs, &bytes, Source::Report, clock::now())).await
-    });
-    match taken.await?? {
+    match take_from(&shared, bytes, Source::Report).await? {
         Ok(stored) => {
             let status = if matches!(stored, Stored::New(_)) { StatusCode::CREATED } else { StatusCode::OK };
             Ok((status, [(CACHE_CONTROL, NO_STORE)], axum::Json(TakenAnswer::new(stored))).into_response())
         }
         Err(why) => Err(refused(&why)),
     }
+}
+
+/// Takes a file of whomever.
+pub(super) async fn take_from(
+    shared: &Shared,
+    file: Bytes,
+    source: Source,
+) -> Result<Result<Stored, Refused>, Problem> {
+    let asked = shared.clone();
+    // What is stored has its consequences, whether or not the client waits.
+    let taken = shared.0.detached.run(async move {
+        let logs = asked.0.logs.clone();
+        asked.blocking(move || take_evidence(&logs, &file, source, clock::now())).await
+    });
+    taken.await?
 }
 
 /// Why a file was not taken, for whoever handed it in.

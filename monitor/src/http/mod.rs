@@ -6,15 +6,19 @@
 //! | `GET /{hash}/checkpoint` | the last head cosigned for a log; `{hash}` is SHA-256 of its origin in hex |
 //! | `GET /{hash}/tile/…` | the mirror: tiles and entry bundles of that log (C2SP tlog-tiles) |
 //! | `GET /v1/heads` | every signed head of a log that was seen |
+//! | `POST /v1/gossip`, `POST /v1/report`, `GET /v1/proof`, `/v1/statements` | heads that others were shown (`gossip.rs`) |
+//! | `POST /v1/evidence` | a misbehaviour file of a peer or of anybody |
+//! | `GET /v1/evidence`, `GET /v1/evidence/{id}` | the misbehaviour files that are kept, and each of them byte for byte |
 //! | `GET /`, `GET /log/{hash}` | the same for people: how every log is, and what was found |
 //! | `GET /v1/alerts.atom` | the newest alerts as a feed, if one is configured |
-//! | `GET /v1/evidence`, `GET /v1/evidence/{id}` | the misbehaviour files that are kept, and each of them byte for byte |
 
 mod evidence;
 mod feed;
+mod gossip;
 mod heads;
 mod mirror;
 mod page;
+mod rates;
 mod witness;
 
 use std::sync::{Arc, OnceLock};
@@ -31,9 +35,11 @@ use tokio::sync::Semaphore;
 
 use crate::alert::Alerts;
 use crate::follow::FollowedLog;
+use crate::gossip::Gossip;
 use crate::witness::Witness;
 
 pub use evidence::{Branches, EvidencePage, TakenAnswer};
+pub use gossip::Reported;
 pub use heads::ShownHead;
 pub use witness::{Answers, SIZE_TYPE};
 
@@ -101,7 +107,8 @@ impl Shared {
 }
 
 /// Everything that the public may ask. Already wrapped at the edge (panics, request ids, problems, metrics, CORS).
-pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
+pub fn public_router(shared: Shared, gossip: Arc<Gossip>, metrics: Option<Metrics>) -> Router {
+    let of_gossip = gossip::router(shared.clone(), gossip);
     let feed = match shared.0.feed.get() {
         Some(_) => Router::new().route("/v1/alerts.atom", get(feed::atom)),
         None => Router::new(),
@@ -117,7 +124,8 @@ pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
         .route("/page.css", get(page::style))
         .route("/v1/evidence", get(evidence::list))
         .route("/v1/evidence/{id}", get(evidence::one))
-        .with_state(shared);
+        .with_state(shared)
+        .merge(of_gossip);
     edge::wrap(cors::public_reads(router), metrics)
 }
 

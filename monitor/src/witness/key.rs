@@ -14,6 +14,7 @@ use proto::cosignature::Cosigner;
 use proto::ed25519::SecretKey;
 use proto::note::{KeyName, NoteSignature, PrivateKey, Vkey};
 use proto::num::Seconds;
+use proto::unavailable::Unavailable;
 
 /// One line of a few hundred bytes; a seed of ML-DSA-44 is no longer.
 const MAX_KEY_FILE_BYTES: usize = 4096;
@@ -79,6 +80,16 @@ impl WitnessKeys {
     /// What readers need to check the cosignatures.
     pub fn vkeys(&self) -> Vec<&Vkey> {
         self.keys.iter().map(WitnessKey::vkey).collect()
+    }
+
+    /// The name of the first key.
+    pub fn name(&self) -> Option<String> {
+        self.keys.first().map(|key| key.vkey().name().to_string())
+    }
+
+    /// A statement that a head stays unavailable, by the first key. It cosigns nothing.
+    pub fn state(&self, statement: &Unavailable) -> Option<String> {
+        self.keys.first().and_then(|WitnessKey::Ed25519(cosigner)| statement.sign(cosigner).ok())
     }
 
     /// A line of each key. Whether to sign at all is for [`super::Witness`], which calls this after everything is durable.

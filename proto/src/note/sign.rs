@@ -25,6 +25,9 @@ pub enum CannotSign {
     /// A cosignature's time is zero or beyond 2^63 - 1.
     #[error("the time of a cosignature must be after 1970 and at most 2^63-1 seconds")]
     Time,
+    /// A statement would read as a checkpoint, for which a cosigner has other duties.
+    #[error("a checkpoint is not signed as a statement")]
+    IsCheckpoint,
 }
 
 /// Signs texts with Ed25519 (type 01): the log's key, and the keys of signed statements.

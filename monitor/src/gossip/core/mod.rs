@@ -249,6 +249,7 @@ impl Core {
         let mut out = Vec::new();
         match input {
             Input::Received { head, source, proof, random } => {
+                self.heard(now, source, head);
                 self.receive(now, head, source, proof.as_ref(), random, tree, &mut out);
             }
             Input::Grew { own } => self.grow(now, own, tree, &mut out),
@@ -291,6 +292,11 @@ impl Core {
     /// How many heads were discarded so far.
     pub fn discarded(&self) -> u64 {
         self.discarded
+    }
+
+    /// The number up to which evidence is kept.
+    pub fn evidence(&self) -> u64 {
+        self.evidence
     }
 
     /// What is known of a peer.

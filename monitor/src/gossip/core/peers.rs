@@ -2,7 +2,7 @@
 
 use proto::num::{Seconds, TreeSize};
 
-use super::{Core, Head, Output, PeerId};
+use super::{Core, Head, Output, PeerId, Source};
 
 /// After which something is sent again that a peer did not take. Doubled each time.
 pub const PUSH_AGAIN_SECONDS: u64 = 5;
@@ -14,7 +14,7 @@ pub const LONGEST_PUSH_WAIT_SECONDS: u64 = 60;
 pub struct Peer {
     /// The last own head that it took.
     taken: Option<Head>,
-    /// Its own newest head, by its last answer.
+    /// Its own newest head, by its last answer or by what it showed since.
     theirs: Option<Head>,
     /// It has the evidence up to this number.
     evidence: u64,
@@ -98,6 +98,21 @@ impl Core {
             // It is back: what it missed is sent now.
             peer.next = now;
             self.push_due(now, out);
+        }
+    }
+
+    /// Something came from a peer that did not answer: it is back, and is sent what it missed at the next tick.
+    pub(super) fn heard(&mut self, now: Seconds, source: Source, head: Head) {
+        let Source::Peer(id) = source else { return };
+        let is_within = self.own.is_some_and(|own| head.size <= own.size);
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        // One that is larger may be somebody else's, which it only asks about.
+        if is_within && peer.theirs.is_none_or(|theirs| theirs.size < head.size) {
+            peer.theirs = Some(head);
+        }
+        if peer.failures > 0 {
+            peer.failures = 0;
+            peer.next = now;
         }
     }
 

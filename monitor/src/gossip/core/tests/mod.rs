@@ -143,6 +143,20 @@ fn a_peer_that_was_away_gets_what_it_missed() {
 }
 
 #[test]
+fn a_peer_that_shows_something_is_back() {
+    let mine = Branch::new(1, 30, 0);
+    let mut core = follower(&mine, 9);
+    for _ in 0..9 {
+        core.step(Seconds(0), Input::Unanswered { peer: PEER }, &mine.at(9));
+    }
+    core.step(Seconds(1), Input::Evidence { last: 1 }, &mine.at(9));
+    let sent = |out: &[Output]| out.contains(&Output::SendEvidence { peer: PEER, number: 1 });
+    assert!(!sent(&core.step(Seconds(2), Input::Tick, &mine.at(9))));
+    core.step(Seconds(3), shown(mine.head(5), Source::Peer(PEER), None), &mine.at(9));
+    assert!(sent(&core.step(Seconds(3), Input::Tick, &mine.at(9))));
+}
+
+#[test]
 fn two_waiting_heads_can_convict_each_other() {
     let (one, other) = (Branch::new(1, 30, 3), Branch::new(2, 30, 3));
     let mut core = follower(&one, 3);

@@ -106,7 +106,7 @@ impl Net<'_> {
 
     fn send(&mut self, from: usize, to: usize, message: Message) {
         if to < self.nodes.len() && self.draw() % 256 >= u64::from(self.lost) {
-            let twice = self.draw() % 8 == 0;
+            let twice = self.draw().is_multiple_of(8);
             self.sent.push((from, to, message.clone()));
             if twice {
                 self.sent.push((from, to, message));
@@ -118,9 +118,8 @@ impl Net<'_> {
     fn deliver(&mut self) {
         let at = usize::try_from(self.draw() % self.sent.len() as u64).unwrap();
         let (from, to, message) = self.sent.swap_remove(at);
-        let (me, sender) = (self.id(from, to), self.id(to, from));
+        let sender = self.id(to, from);
         let random = self.draw();
-        let _ = me;
         match message {
             Message::Push { head, proof } => {
                 let theirs = self.nodes[to].core.own();

@@ -6,6 +6,11 @@ use proto::num::TreeSize;
 
 use crate::gossip::core::{Fork, Head, OwnTree, Proof, Shown};
 
+/// Where something of this size or index stands in a list.
+fn place(n: u64) -> usize {
+    usize::try_from(n).unwrap()
+}
+
 /// One history of a log.
 pub(super) struct Branch {
     tree: MemoryTree,
@@ -26,17 +31,17 @@ impl Branch {
     }
 
     pub(super) fn head(&self, size: u64) -> Head {
-        Head { size: TreeSize(size), root: self.roots[size as usize] }
+        Head { size: TreeSize(size), root: self.roots[place(size)] }
     }
 
     pub(super) fn has(&self, head: Head) -> bool {
-        self.roots.get(head.size.0 as usize) == Some(&head.root)
+        self.roots.get(place(head.size.0)) == Some(&head.root)
     }
 
     /// As a peer or the log answers.
     pub(super) fn proof(&self, from: u64, to: u64) -> Proof {
         let hashes = consistency_proof(&self.tree, TreeSize(from), TreeSize(to)).unwrap();
-        Proof { from: TreeSize(from), root: Some(self.roots[from as usize]), hashes }
+        Proof { from: TreeSize(from), root: Some(self.roots[place(from)]), hashes }
     }
 
     /// As a push carries it.
@@ -59,7 +64,7 @@ pub(super) struct View<'a> {
 
 impl OwnTree for View<'_> {
     fn root_at(&self, size: TreeSize) -> Option<Hash> {
-        (size <= self.size).then(|| self.branch.roots[size.0 as usize])
+        (size <= self.size).then(|| self.branch.roots[place(size.0)])
     }
 }
 

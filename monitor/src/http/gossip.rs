@@ -1,0 +1,302 @@
+//! Gossip between monitors, and what clients report.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `POST /v1/gossip?from=` | that of add-checkpoint, at most 64 KiB | 200: the own newest head; 204: none yet |
+//! | `POST /v1/report` | the same | 200: JSON, what became of the head |
+//! | `GET /v1/proof?origin=&from=&to=&root=` | | 200: JSON, the proof from own leaf hashes |
+//! | `POST /v1/evidence?from=` | a misbehaviour file | 200 or 201: JSON, what became of it |
+//! | `GET`, `POST /v1/statements` | a statement with its head | signed statements that heads stay unavailable |
+//!
+//! A request is charged before its body is read, the origin is looked up before anything is verified, and whoever sends is
+//! answered after what was decided is durable. `from` is the name that the sender has among its peers: so it can be asked back.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use client::clock;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode, Uri};
+use proto::code::Code;
+use proto::hash::Hash;
+use proto::misbehaviour::MAX_FILE_BYTES;
+use proto::num::TreeSize;
+use serde::{Deserialize, Serialize};
+use service::body::read_all;
+use service::client_addr::ClientAddr;
+use service::problem::Problem;
+
+use super::evidence::{TakenAnswer, refused};
+use super::rates::{FILE, HEAD, Rates};
+use super::{Shared, evidence};
+use crate::evidence::{Source as EvidenceSource, Stored};
+use crate::gossip::core::{Head, Input, Proof, Source};
+use crate::gossip::head::MAX_GOSSIP_BYTES;
+use crate::gossip::peer::{Peer, ProofAnswer, StatementMessage};
+use crate::gossip::{Became, Gossip, LogGossip, own_proof};
+use crate::store::KeptStatement;
+use crate::witness::{BadRequest, Request};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What the handlers here share beside what all do.
+#[derive(Clone)]
+struct Sharing {
+    shared: Shared,
+    gossip: Arc<Gossip>,
+    rates: Arc<Rates>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Sender {
+    from: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedProof {
+    origin: String,
+    from: u64,
+    to: u64,
+    root: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedStatements {
+    origin: String,
+}
+
+/// What became of a head that a client reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The log.
+    pub origin: String,
+    /// The head's size.
+    pub size: TreeSize,
+    /// `known`, `waits`, `contradicts` or `discarded`.
+    pub verdict: String,
+    /// For people.
+    pub explanation: String,
+    /// The own newest head, signed by the log.
+    pub head: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Statements {
+    origin: String,
+    statements: Vec<KeptStatement>,
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::RequestInvalid, detail)
+}
+
+fn unknown_log() -> Problem {
+    Problem::new(Code::RequestNotFound, "This monitor does not follow the log of that origin.")
+}
+
+/// Everything of gossip. Merge it with the other public routes.
+pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
+    Router::new()
+        .route("/v1/gossip", post(push))
+        .route("/v1/report", post(report))
+        .route("/v1/proof", get(proof))
+        .route("/v1/evidence", post(take_evidence))
+        .route("/v1/statements", get(statements).post(take_statement))
+        .with_state(Sharing { shared, gossip, rates: Arc::new(Rates::new()) })
+}
+
+impl Sharing {
+    /// Charges a request, and says which peer it names.
+    fn charge(&self, uri: &Uri, address: IpAddr, cost: NonZeroU32) -> Result<Option<Arc<Peer>>, Problem> {
+        let Query(sender) = Query::<Sender>::try_from_uri(uri)
+            .map_err(|_| invalid("The only parameter is `from`, the sender's name."))?;
+        let name = sender.from.as_deref().unwrap_or_default();
+        let at_its_place = self.gossip.peer_at(name, address);
+        self.rates.charge(at_its_place.map(|peer| peer.config.name.as_str()), address, cost)?;
+        Ok(self.gossip.peer(name).cloned())
+    }
+
+    /// Takes a pushed head: what became of it, and the log.
+    async fn take(&self, peer: Option<Arc<Peer>>, body: Body) -> Result<(Became, TreeSize, Arc<LogGossip>), Problem> {
+        let body = read_all(body, MAX_GOSSIP_BYTES).await?;
+        let asked = self.clone();
+        // A head that is kept is also judged and asked for, whether or not the client waits.
+        let taken = self.shared.0.detached.run(async move {
+            let work = asked.clone();
+            asked.shared.blocking(move || work.judge(peer.as_deref(), &body)).await
+        });
+        taken.await??
+    }
+
+    fn judge(&self, peer: Option<&Peer>, body: &[u8]) -> Result<(Became, TreeSize, Arc<LogGossip>), Problem> {
+        let request = Request::parse(body).map_err(|why: BadRequest| invalid(why.to_string()))?;
+        let log = self.gossip.log(request.note.claimed_origin()).ok_or_else(unknown_log)?;
+        let shown = log
+            .check(request.note)
+            .map_err(|why| Problem::new(Code::CheckpointSignature, format!("The head is not taken: {why}.")))?;
+        let source = peer.and_then(|peer| log.peer(&peer.config.name)).map_or(Source::Anyone, Source::Peer);
+        let proof = Proof { from: request.old, root: None, hashes: request.proof };
+        let proof = Some(proof).filter(|proof| proof.from > TreeSize(0) && !proof.hashes.is_empty());
+        let size = shown.checkpoint.size();
+        let input = |head, random| Input::Received { head, source, proof, random };
+        let (became, acts) = log.take(&shown, input, clock::now()).map_err(|e| Problem::internal(&e.message))?;
+        self.gossip.act(log, acts);
+        Ok((became, size, log.clone()))
+    }
+}
+
+/// `POST /v1/gossip`
+async fn push(
+    State(state): State<Sharing>,
+    ClientAddr(address): ClientAddr,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let peer = state.charge(&uri, address, HEAD)?;
+    let (_, _, log) = state.take(peer, body).await?;
+    Ok(match log.own_note() {
+        Some(note) => ([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)], note).into_response(),
+        None => (StatusCode::NO_CONTENT, [(CACHE_CONTROL, NO_STORE)]).into_response(),
+    })
+}
+
+/// `POST /v1/report`
+async fn report(
+    State(state): State<Sharing>,
+    ClientAddr(address): ClientAddr,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let peer = state.charge(&uri, address, HEAD)?;
+    let (became, size, log) = state.take(peer, body).await?;
+    let (verdict, explanation) = words(became);
+    let reported = Reported {
+        origin: log.log().origin().to_owned(),
+        size,
+        verdict: verdict.to_owned(),
+        explanation: explanation.to_owned(),
+        head: log.own_note().map(|note| String::from_utf8_lossy(&note).into_owned()),
+    };
+    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(reported)).into_response())
+}
+
+fn words(became: Became) -> (&'static str, &'static str) {
+    match became {
+        Became::Known => ("known", "It is a state of the tree that this monitor follows."),
+        Became::Contradicts => (
+            "contradicts",
+            "It contradicts what the log showed this monitor: a holder of the log's key signed two histories. It is kept, and \
+             what proves it is at /v1/evidence.",
+        ),
+        Became::Waits => (
+            "waits",
+            "It is larger than what this monitor has followed. It is kept, and held against the log's tree as soon as its \
+             entries can be read; the log and the peers are asked.",
+        ),
+        Became::Discarded => (
+            "discarded",
+            "It is larger than what this monitor has followed, and so many heads wait that this one has no room. Show it again \
+             later.",
+        ),
+    }
+}
+
+/// `GET /v1/proof`
+async fn proof(State(state): State<Sharing>, ClientAddr(address): ClientAddr, uri: Uri) -> Result<Response, Problem> {
+    let Query(asked) = Query::<AskedProof>::try_from_uri(&uri).map_err(|_| {
+        invalid("The parameters are `origin`, `from` and `to` (sizes) and `root` (that of the larger, in base64), each once.")
+    })?;
+    let peer = state.gossip.peers().iter().find(|peer| peer.config.sends_from(address));
+    state.rates.charge(peer.map(|peer| peer.config.name.as_str()), address, HEAD)?;
+    let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
+    let root = Hash::from_base64(&asked.root).map_err(|_| invalid("`root` is 32 bytes in canonical base64."))?;
+    if asked.from == 0 || asked.from >= asked.to {
+        return Err(invalid("`from` is at least 1 and below `to`."));
+    }
+    let (from, head) = (TreeSize(asked.from), Head { size: TreeSize(asked.to), root });
+    let found = state.shared.blocking(move || own_proof(&log, from, head)).await?;
+    let found = found.map_err(|e| Problem::internal(&e.message))?;
+    let other = "The tree that this monitor follows has no such head, or not yet.";
+    let found = found.ok_or_else(|| Problem::new(Code::RequestBeyondTree, other))?;
+    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(ProofAnswer::new(&found, head.size))).into_response())
+}
+
+/// `POST /v1/evidence`: a peer or anybody hands in a file.
+async fn take_evidence(
+    State(state): State<Sharing>,
+    ClientAddr(address): ClientAddr,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let peer = state.charge(&uri, address, FILE)?;
+    let source = peer.map_or(EvidenceSource::Report, |peer| EvidenceSource::Peer(peer.config.name.clone()));
+    let bytes = read_all(body, MAX_FILE_BYTES).await?;
+    match evidence::take_from(&state.shared, bytes, source).await? {
+        Ok(stored) => {
+            let status = if matches!(stored, Stored::New(_)) { StatusCode::CREATED } else { StatusCode::OK };
+            Ok((status, [(CACHE_CONTROL, NO_STORE)], axum::Json(TakenAnswer::new(stored))).into_response())
+        }
+        Err(why) => Err(refused(&why)),
+    }
+}
+
+/// `GET /v1/statements`
+async fn statements(State(state): State<Sharing>, uri: Uri) -> Result<Response, Problem> {
+    let Query(asked) =
+        Query::<AskedStatements>::try_from_uri(&uri).map_err(|_| invalid("The parameter is `origin`."))?;
+    let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
+    let found = state.shared.blocking(move || log.store.statements()).await?;
+    let statements = found.map_err(|e| Problem::internal(&e.message))?;
+    let answer = axum::Json(Statements { origin: asked.origin, statements });
+    Ok(([(CACHE_CONTROL, NO_STORE)], answer).into_response())
+}
+
+/// `POST /v1/statements`: a peer states that a head stays unavailable to it.
+async fn take_statement(
+    State(state): State<Sharing>,
+    ClientAddr(address): ClientAddr,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    state.charge(&uri, address, HEAD)?;
+    let body = read_all(body, MAX_GOSSIP_BYTES).await?;
+    let message: StatementMessage = serde_json::from_slice(&body)
+        .map_err(|_| invalid("The body is JSON with `statement` and `checkpoint`, both signed notes."))?;
+    let work = state.clone();
+    state.shared.blocking(move || work.keep_statement(&message)).await??;
+    Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, NO_STORE)]).into_response())
+}
+
+impl Sharing {
+    fn keep_statement(&self, message: &StatementMessage) -> Result<(), Problem> {
+        let origin = message.checkpoint.lines().next().unwrap_or_default();
+        let log = self.gossip.log(origin).ok_or_else(unknown_log)?;
+        let by = message.statement.lines().last().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        let is_it = |peer: &&Arc<Peer>| peer.verifier.as_ref().is_some_and(|key| key.vkey().name().as_str() == by);
+        let peer = self.gossip.peers().iter().find(is_it);
+        let no_peer =
+            || Problem::new(Code::CheckpointSignature, "No peer whose key is known here made this statement.");
+        let (peer, key) = peer.and_then(|peer| Some((peer, peer.verifier.as_ref()?))).ok_or_else(no_peer)?;
+        let taken = log.take_statement(message, (by, key), clock::now());
+        let shown = taken.map_err(|why| match why {
+            Ok(why) => invalid(format!("The statement is not taken: {why}.")),
+            Err(error) => Problem::internal(&error.message),
+        })?;
+        // The head is one like any other: perhaps the tree here shows what it is.
+        let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
+        let input = |head, random| Input::Received { head, source, proof: None, random };
+        let (_, acts) = log.take(&shown, input, clock::now()).map_err(|e| Problem::internal(&e.message))?;
+        self.gossip.act(log, acts);
+        Ok(())
+    }
+}
