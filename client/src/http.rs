@@ -1,5 +1,7 @@
 //! HTTP with bounds: timeouts, body limits, and retries that do what the server asks.
 
+mod once;
+
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::random;
+
+pub use once::Reply;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
