@@ -23,14 +23,24 @@ pub struct MonitorUnderTest {
 impl MonitorUnderTest {
     /// Makes a monitor for the log of this trust file, at this address.
     pub fn init(programs: Programs, trust: &[u8], url: &str, mirror: bool) -> MonitorUnderTest {
+        MonitorUnderTest::init_as(programs, WITNESS, trust, url, if mirror { &["--mirror"] } else { &[] }).0
+    }
+
+    /// The same for a witness of this name, with further options of `init`; also gives the witness's vkey.
+    pub fn init_as(
+        programs: Programs,
+        name: &str,
+        trust: &[u8],
+        url: &str,
+        options: &[&str],
+    ) -> (MonitorUnderTest, String) {
         let folder = tempfile::tempdir().expect("a folder for the story");
         std::fs::write(folder.path().join("given.policy"), trust).expect("a trust file");
-        let mut args = vec!["init", "m", "--name", WITNESS, "--trust", "given.policy", "--url", url];
-        if mirror {
-            args.push("--mirror");
-        }
-        run_ok(&programs.monitor, folder.path(), &args);
-        MonitorUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }
+        let args = ["init", "m", "--name", name, "--trust", "given.policy", "--url", url];
+        let said = run_ok(&programs.monitor, folder.path(), &[&args, options].concat());
+        let vkey = said.split_whitespace().find(|word| word.starts_with(&format!("{name}+")));
+        let vkey = vkey.unwrap_or_else(|| panic!("no vkey in {said}")).to_owned();
+        (MonitorUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }, vkey)
     }
 
     /// The monitor's folder.
@@ -45,8 +55,18 @@ impl MonitorUnderTest {
 
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
+        self.serve_at("127.0.0.1:0");
+    }
+
+    /// Starts it again at the address that it had, so that a log finds it.
+    pub fn serve_again(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.serve_at(&address);
+    }
+
+    fn serve_at(&mut self, address: &str) {
         let mut command = Command::new(&self.programs.monitor);
-        command.args(["serve", "--dir", "m", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--poll", "1"]);
+        command.args(["serve", "--dir", "m", "--listen", address, "--admin", "127.0.0.1:0", "--poll", "1"]);
         command.current_dir(self.folder.path());
         let (server, line) = Background::start(command);
         let words: Vec<&str> = line.split_whitespace().collect();
