@@ -35,12 +35,7 @@ pub async fn submit_one(api: &Api, trust: &Trust, origin: &str, item: &Item) -> 
 }
 
 /// The same, after a wait for a head that a quorum of witnesses cosigned.
-pub async fn submit_witnessed(
-    api: &Api,
-    trust: &Trust,
-    origin: &str,
-    item: &Item,
-) -> Result<(Receipt, InTime), Error> {
+pub async fn submit_witnessed(api: &Api, trust: &Trust, origin: &str, item: &Item) -> Result<(Receipt, InTime), Error> {
     let (receipt, in_time) = api.submit_witnessed(Bytes::from(item.envelope.to_json())).await?;
     HeadCache::new(trust, origin).check(item, &receipt)?;
     Ok((receipt, in_time))

@@ -220,7 +220,6 @@ impl Ask for HttpAsk {
     }
 }
 
-
 /// The body of add-checkpoint: the size that the witness has, the proof from there, the head as the log signed it. Blocks.
 fn body(log: &Log, old: TreeSize, head: &Published) -> Result<Bytes, Trouble> {
     let size = head.head.size;

@@ -22,8 +22,10 @@ pub enum BadRecord {
     #[error("{0}")]
     File(String),
     /// It holds no head of this log.
-    #[error("{path} holds no head of this log: {why}; restore the file, or move it away: then no head is shown until a quorum \
-             has cosigned")]
+    #[error(
+        "{path} holds no head of this log: {why}; restore the file, or move it away: then no head is shown until a quorum \
+             has cosigned"
+    )]
     NotAHead {
         /// The file.
         path: PathBuf,

@@ -151,6 +151,7 @@ async fn who_waits_gets_cosignatures_or_202_and_nobody_else_waits() {
 
     witnessed.stop.cancel();
     witnessed.wake(false);
-    let answer = site.post("/v1/claims?wait=witnessed", "application/json", testing::support("L", "2031-03").to_json()).await;
+    let answer =
+        site.post("/v1/claims?wait=witnessed", "application/json", testing::support("L", "2031-03").to_json()).await;
     assert_eq!(answer.status, 202, "a log that stops keeps nobody waiting: {}", answer.text());
 }

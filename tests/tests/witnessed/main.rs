@@ -60,7 +60,8 @@ impl Scene {
     /// From now on the log asks these witnesses, of whom so many are enough. Everything goes ten times as fast as by default.
     fn ask(&mut self, lines: &[Line], quorum: usize, settings: &str) {
         let trust = std::fs::read_to_string(self.log.data().join("trust.policy")).unwrap();
-        let mut policy: String = trust.lines().filter(|line| !line.starts_with("quorum")).map(|l| format!("{l}\n")).collect();
+        let mut policy: String =
+            trust.lines().filter(|line| !line.starts_with("quorum")).map(|l| format!("{l}\n")).collect();
         let mut names = String::new();
         for (number, (vkey, url)) in lines.iter().enumerate() {
             policy.push_str(&format!("witness w{number} {vkey} {url}\n"));

@@ -33,7 +33,8 @@ fn a_policy_that_can_not_be_met_or_is_of_another_log_stops_the_start() {
             None => assert!(!path.exists()),
         }
         let (exit, said) = refused(&log);
-        let found = parts.iter().all(|part| said.contains(part) || *part == "witness.policy" && said.contains("w.policy"));
+        let found =
+            parts.iter().all(|part| said.contains(part) || *part == "witness.policy" && said.contains("w.policy"));
         assert!(exit == code && found, "{settings}: exit {exit}, {said}");
     }
 }

@@ -19,7 +19,8 @@ async fn ask(log: &TestLog, old: u64, answers: Vec<(u16, &'static str, String)>)
     seat.url = format!("{}/some/prefix/", server.uri());
     let ask = HttpAsk::new(log.log.clone(), &seat, Arc::new(log.time.clone())).unwrap();
     let asked = ask.ask(TreeSize(old), log.log.published()).await;
-    let bodies = server.received_requests().await.unwrap().into_iter().map(|sent| String::from_utf8(sent.body).unwrap());
+    let bodies =
+        server.received_requests().await.unwrap().into_iter().map(|sent| String::from_utf8(sent.body).unwrap());
     (asked, bodies.collect())
 }
 
