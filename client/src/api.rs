@@ -32,6 +32,18 @@ pub struct LogInfo {
     pub time_vkey: String,
 }
 
+/// Whether a quorum cosigned while the log waited for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTime {
+    /// It did.
+    Yes {
+        /// Whether the entry is new.
+        created: bool,
+    },
+    /// It did not: the claim is in the log, the receipt is under the log's own head.
+    No,
+}
+
 /// A head that the log published, from `/v1/heads`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PublishedHead {
@@ -79,6 +91,18 @@ impl Api {
         let answer = self.http.post("/v1/claims", ENVELOPE_TYPE, envelope, MAX_RECEIPT_BYTES).await?;
         let receipt = Receipt::parse(&answer.body).map_err(|e| self.nonsense("/v1/claims", &e))?;
         Ok((receipt, answer.status == 201))
+    }
+
+    /// The same, after a wait for a head with a quorum of cosignatures. Whether one came in time is said beside the receipt;
+    /// it is the log's word, and the reader's policy decides.
+    pub async fn submit_witnessed(&self, envelope: Bytes) -> Result<(Receipt, InTime), Error> {
+        let answer = self.http.post("/v1/claims?wait=witnessed", ENVELOPE_TYPE, envelope, MAX_RECEIPT_BYTES).await?;
+        let receipt = Receipt::parse(&answer.body).map_err(|e| self.nonsense("/v1/claims", &e))?;
+        let in_time = match answer.status {
+            202 => InTime::No,
+            status => InTime::Yes { created: status == 201 },
+        };
+        Ok((receipt, in_time))
     }
 
     /// A claim with its place and status.

@@ -6,6 +6,7 @@
 //! | [`clock`], [`signer`] | the log's time; its keys, and the record of what was signed |
 //! | [`sequencer`] | the one place where claims become entries |
 //! | [`log`] | the log as the rest of the server sees it: submit, look up, in which mode |
+//! | [`witness`] | cosignatures: asked for, collected, published |
 //! | [`http`] | the public address |
 //! | [`refold`], [`check`] | the rules run again over what is stored: rebuilt indexes, and the whole log checked |
 //! | [`config`], [`cli`] | the operator's side: configuration and the command |
@@ -30,3 +31,4 @@ pub mod store;
 pub mod testing;
 #[cfg(any(test, feature = "conformance"))]
 pub mod torture;
+pub mod witness;
