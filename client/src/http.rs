@@ -43,6 +43,7 @@ pub struct Http {
     base: String,
     deadline: Duration,
     connect_deadline: Duration,
+    whole: Option<Duration>,
 }
 
 /// An answer with a status below 400, read in full.
@@ -85,13 +86,20 @@ impl Http {
         }
         let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Http { client, base, deadline: DEFAULT_DEADLINE, connect_deadline: CONNECT_DEADLINE })
+        Ok(Http { client, base, deadline: DEFAULT_DEADLINE, connect_deadline: CONNECT_DEADLINE, whole: None })
     }
 
     /// Tries a failing request, and for a connection, again for at most this long.
     pub fn with_deadline(mut self, deadline: Duration) -> Http {
         self.deadline = deadline;
         self.connect_deadline = deadline;
+        self
+    }
+
+    /// Gives up a request, with its whole answer, after this long: for those who must not be held by an answer that never
+    /// ends. It does not hold for [`Http::stream`].
+    pub fn with_whole_timeout(mut self, whole: Duration) -> Http {
+        self.whole = Some(whole);
         self
     }
 
@@ -160,6 +168,10 @@ impl Http {
     }
 
     async fn once(&self, request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, Failed> {
+        let request = match self.whole {
+            Some(whole) => request.timeout(whole),
+            None => request,
+        };
         let response = match request.send().await {
             Ok(response) => response,
             Err(e) => {

@@ -6,7 +6,7 @@
 //! | [`http`], [`problem`], [`api`] | requests with bounds and retries; the log's refusals; the log's own endpoints |
 //! | [`keyfile`], [`files`], [`trust`] | key files, the atomic writer, whom the reader believes |
 //! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
-//! | [`tiles`], [`audit`] | tiles and bundles over HTTP; the whole log re-hashed and its rules run again |
+//! | [`tiles`], [`follow`], [`audit`] | tiles and bundles over HTTP; a log followed: re-hashed, its rules run again; an audit |
 //! | [`compose`], [`submit`] | claims filled in, written as templates, signed and submitted |
 //! | [`import`] | files and folders of what others published, as claims |
 //! | `hammer` | the load tool, with the feature of that name |
@@ -20,6 +20,7 @@ pub mod clock;
 pub mod compose;
 pub mod error;
 pub mod files;
+pub mod follow;
 #[cfg(feature = "hammer")]
 pub mod hammer;
 pub mod head;

@@ -48,7 +48,7 @@ impl HttpTiles {
         let (bytes, width) =
             self.runtime.block_on(self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES))?;
         let bundle = Bundle::parse(&bytes, width)
-            .map_err(|e| Error::unreachable(format!("the log's {id} is malformed: {e}")))?;
+            .map_err(|e| Error::not_proven(format!("the log's {id} is not one of its signed tree: {e}")))?;
         Ok(bundle.entries().iter().take(usize::from(id.width())).map(|entry| entry.to_vec()).collect())
     }
 

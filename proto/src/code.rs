@@ -152,6 +152,12 @@ codes! {
     EntryTime = "entry.time",
     /// A claim id stands twice in the log (only in audits).
     EntryDuplicate = "entry.duplicate",
+    /// A checkpoint that a witness is to cosign lacks a good signature by the log (only at witnesses).
+    CheckpointSignature = "checkpoint.signature",
+    /// A checkpoint that a witness is to cosign is not proven to extend the last one it cosigned (only at witnesses).
+    CheckpointInconsistent = "checkpoint.inconsistent",
+    /// The witness does not cosign for this log until its operator acts (only at witnesses).
+    WitnessStopped = "witness.stopped",
     /// No such resource.
     RequestNotFound = "request.not_found",
     /// The request's method is not allowed here.

@@ -11,6 +11,7 @@
 //! | [`admin`], [`metrics`] | health, readiness, metrics on an address of their own | OpenMetrics 1.0 |
 //! | [`config`] | defaults < file < environment < flags | TOML 1.0 |
 //! | [`shutdown`], [`detached`], [`logging`] | stop in order, finish what was begun, say what happened | |
+//! | [`record`], [`thinning`] | the last head signed, kept apart; which signed heads are kept how long | |
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -42,5 +43,7 @@ pub mod listen;
 pub mod logging;
 pub mod metrics;
 pub mod problem;
+pub mod record;
 pub mod shutdown;
 pub mod status;
+pub mod thinning;

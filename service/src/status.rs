@@ -43,6 +43,8 @@ pub fn status_of(code: Code) -> StatusCode {
         Code::SlotOtherSignatures | Code::SlotConstitution | Code::SlotRecovery | Code::AnchorFork => {
             StatusCode::CONFLICT
         }
+        Code::CheckpointSignature => StatusCode::FORBIDDEN,
+        Code::CheckpointInconsistent => StatusCode::UNPROCESSABLE_ENTITY,
         Code::LimitIssuer | Code::LimitAddress | Code::LimitGlobal => StatusCode::TOO_MANY_REQUESTS,
         Code::QueueFull
         | Code::DiskLow
@@ -50,7 +52,8 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::ModeFrozen
         | Code::ModeRecovering
         | Code::ModeStopping
-        | Code::ClockJump => StatusCode::SERVICE_UNAVAILABLE,
+        | Code::ClockJump
+        | Code::WitnessStopped => StatusCode::SERVICE_UNAVAILABLE,
         Code::RequestNotFound | Code::RequestBeyondTree => StatusCode::NOT_FOUND,
         Code::RequestMethod => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestInvalid => StatusCode::BAD_REQUEST,
@@ -87,6 +90,8 @@ fn title_of_family(code: Code) -> &'static str {
         "target" => "The target cannot be replaced or answered so",
         "slot" => "The claim contradicts what is in the log",
         "anchor" => "The claim is anchored to a head that is not this log's",
+        "checkpoint" => "The checkpoint is not cosigned",
+        "witness" => "The witness does not cosign now",
         "limit" => "Too many requests",
         "queue" | "disk" => "The log is at its limit",
         "mode" | "clock" => "The log takes no claims now",
@@ -115,6 +120,9 @@ mod tests {
         ("target.", 409),
         ("slot.", 409),
         ("anchor.", 409),
+        ("checkpoint.signature", 403),
+        ("checkpoint.inconsistent", 422),
+        ("witness.", 503),
         ("limit.", 429),
         ("queue.", 503),
         ("disk.", 503),

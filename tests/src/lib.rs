@@ -10,4 +10,5 @@ pub mod inputs;
 pub mod placeholder;
 pub mod process;
 pub mod transcript;
+pub mod watcher;
 pub mod workspace;

@@ -39,6 +39,8 @@ pub struct Programs {
     pub client: PathBuf,
     /// `claimtrail-log`.
     pub log: PathBuf,
+    /// `claimtrail-monitor`.
+    pub monitor: PathBuf,
 }
 
 /// A process in the background. Dropping it ends it.

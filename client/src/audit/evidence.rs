@@ -6,9 +6,9 @@ use proto::merkle::{NodeReader as _, inclusion_proof};
 use proto::num::LeafIndex;
 use proto::policy::Checked;
 
-use super::store::AuditStore;
-use super::{Audit, BUNDLE, Breach, Outcome, check_time};
+use super::{Audit, Audited, Breach, Outcome};
 use crate::error::Error;
+use crate::follow::{BUNDLE, check_time};
 use crate::state::{Contradiction, ShownBy};
 use crate::tiles::{HttpTree, proof_error, tree_error};
 
@@ -31,15 +31,14 @@ pub(super) fn breach(
 /// audited head.
 pub(super) fn time(
     audit: &Audit<'_>,
-    store: &AuditStore,
-    tree: &HttpTree,
+    seen: &Audited<'_>,
     head: &Checked,
     audited: &Checked,
 ) -> Result<Option<Breach>, Error> {
     let Some(time) = head.log_time else { return Ok(None) };
-    let Some(found) = check_time(store, head.checkpoint.size(), time)? else { return Ok(None) };
+    let Some(found) = check_time(seen.store, seen.followed, head.checkpoint.size(), time)? else { return Ok(None) };
     let index = found.index.unwrap_or_default();
-    match entry(audit, tree, index) {
+    match entry(audit, seen.tree, index) {
         Ok(shown_by) => {
             let kept = breach(audit, Code::HeadTime, &found.message, head, audited, shown_by);
             Ok(Some(Breach { index: found.index, ..kept }))

@@ -4,8 +4,6 @@
 //! signature leaves. It refuses every head that is lower, earlier, or not proven to extend that one: a store restored from
 //! an old backup can be read but makes no new head. Without the record the origin never signs again.
 
-mod record;
-
 use std::path::Path;
 
 use proto::checkpoint::CheckpointText;
@@ -18,8 +16,8 @@ use proto::num::{Seconds, TreeSize};
 use proto::policy::TIME_KEY_SUFFIX;
 
 #[cfg(any(test, feature = "conformance"))]
-pub(crate) use record::nothing_signed;
-pub use record::{Medium, RecordError, SignedRecord, SignerRecord};
+pub(crate) use service::record::nothing_signed;
+pub use service::record::{Medium, RecordError, SignedRecord, SignerRecord};
 
 /// A head to sign: what the note says, and the log's time for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,6 @@ pub mod error;
 pub mod faulty;
 pub mod memory;
 pub mod rocks;
-pub mod thinning;
 pub mod types;
 
 use std::ops::{ControlFlow, Range};
@@ -123,7 +122,7 @@ pub trait Store: Send + Sync + 'static {
         each: &mut EachHead<'_>,
     ) -> Result<(), StoreError>;
 
-    /// Removes signed heads by the rule of [`thinning`] and returns how many. Each head is looked at once, so that the work
+    /// Removes signed heads by the rule of [`service::thinning`] and returns how many. Each head is looked at once, so that the work
     /// follows the heads that became old since the last call.
     fn prune_heads(&self, now: Seconds) -> Result<u64, StoreError>;
 

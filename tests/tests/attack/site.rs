@@ -15,7 +15,11 @@ use crate::wire::{Answer, Wire, get, post};
 
 /// The thin programs of this very build.
 pub(crate) fn programs() -> Programs {
-    Programs { client: env!("CARGO_BIN_EXE_story-client").into(), log: env!("CARGO_BIN_EXE_story-log").into() }
+    Programs {
+        client: env!("CARGO_BIN_EXE_story-client").into(),
+        log: env!("CARGO_BIN_EXE_story-log").into(),
+        monitor: env!("CARGO_BIN_EXE_story-monitor").into(),
+    }
 }
 
 /// The seed of a test's choices: a new one, or the one to run again.

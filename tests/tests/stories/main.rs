@@ -30,7 +30,11 @@ use serde_json::Value;
 
 /// The thin programs of this very build.
 fn programs() -> Programs {
-    Programs { client: env!("CARGO_BIN_EXE_story-client").into(), log: env!("CARGO_BIN_EXE_story-log").into() }
+    Programs {
+        client: env!("CARGO_BIN_EXE_story-client").into(),
+        log: env!("CARGO_BIN_EXE_story-log").into(),
+        monitor: env!("CARGO_BIN_EXE_story-monitor").into(),
+    }
 }
 
 /// A log with the manufacturer `acme.example`, whose keys are `acme.*.key`.

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use proto::num::{Seconds, TreeSize};
+use service::thinning::KEEP_ALL_SECONDS;
 
 use super::Disk;
-use crate::store::thinning::KEEP_ALL_SECONDS;
 use crate::store::{Direction, HeadKey, SignedHead, Store};
 
 fn key(time: u64, size: u64) -> HeadKey {

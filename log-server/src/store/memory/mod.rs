@@ -14,10 +14,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use proto::hash::{HASH_BYTES, Hash};
 use proto::num::{LeafIndex, Seconds};
+use service::thinning::{Thinning, thin_before};
 
 use crate::store::check::{check_pair, check_range, check_tile};
 use crate::store::error::{Commit, FenceMismatch, StoreError};
-use crate::store::thinning::{Thinning, thin_before};
 use crate::store::types::{Batch, Direction, Head, HeadKey, KeyValue, SignedHead, StoreStats, TILE_WIDTH};
 use crate::store::{EachEntry, EachHead, EachPair, Store};
 
@@ -105,7 +105,7 @@ impl Data {
         }
         let mut thinning = Thinning::default();
         let old = self.heads.keys().filter(|key| (self.thinned_before..before).contains(&key.time));
-        let removed: Vec<HeadKey> = old.filter_map(|key| thinning.next(*key)).collect();
+        let removed: Vec<HeadKey> = old.filter_map(|key| thinning.next(key.time, *key)).collect();
         for key in &removed {
             self.heads.remove(key);
         }

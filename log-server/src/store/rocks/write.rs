@@ -3,6 +3,7 @@
 use proto::hash::HASH_BYTES;
 use proto::num::{LeafIndex, Seconds};
 use rocksdb::{DB, WriteBatch};
+use service::thinning::{KEEP_ONE_SECONDS, Thinning, thin_before};
 
 use super::layout::{
     ENTRIES, HEADS, META, META_HEAD, META_REBUILD, META_THINNED, REPORTS, ROWS, STATE, TILES, head_key, tile_key,
@@ -11,7 +12,6 @@ use super::read;
 use super::read::family;
 use crate::store::check::{MAX_KEY_BYTES, check_pair};
 use crate::store::error::{FenceMismatch, StoreError};
-use crate::store::thinning::{KEEP_ONE_SECONDS, Thinning, thin_before};
 use crate::store::types::{Batch, Head, HeadKey, KeyValue, SignedHead};
 
 /// Signed heads removed in one write, so that a long-overdue pruning does not hold up a commit.
@@ -73,7 +73,7 @@ pub(super) fn prune(db: &DB, write: &mut WriteBatch, now: Seconds) -> Result<(u6
     let mut thinning = Thinning::default();
     let mut removed: Vec<HeadKey> = Vec::new();
     read::head_keys(db, from..before, &mut |key| {
-        removed.extend(thinning.next(key));
+        removed.extend(thinning.next(key.time, key));
         removed.len() < PRUNE_STEP
     })?;
     let heads = family(db, HEADS)?;

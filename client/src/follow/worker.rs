@@ -10,8 +10,8 @@ use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis};
 use proto::tile::{BundleId, TileId};
 
-use super::BUNDLE;
-use super::store::Keys;
+use super::state::Keys;
+use super::{BUNDLE, Kv, times};
 use crate::error::{Error, ErrorKind};
 use crate::tiles::{HttpTiles, HttpTree, tree_error};
 
@@ -26,6 +26,8 @@ pub(super) struct Read {
     pub(super) entries: Vec<Ready>,
     /// Their times.
     pub(super) times: Vec<Millis>,
+    /// Their bytes; empty unless they are wanted.
+    pub(super) bytes: Vec<Vec<u8>>,
 }
 
 /// An entry whose leaf hash is the signed tree's.
@@ -46,17 +48,19 @@ pub(super) enum Unchecked {
 }
 
 /// The threads' common work.
-pub(super) struct Workers {
+pub(super) struct Workers<'a, K> {
     pub(super) tiles: HttpTiles,
     pub(super) tree: Arc<HttpTree>,
-    pub(super) keys: Keys,
+    pub(super) keys: &'a Keys<'a, K>,
     /// The first bundle.
     pub(super) first: u64,
     /// The end of the bundles.
     pub(super) bundles: u64,
+    /// Whether the bytes of the entries are wanted.
+    pub(super) keep_entries: bool,
 }
 
-impl Workers {
+impl<K: Kv> Workers<'_, K> {
     /// Gives every bundle in order to `each`, until it says `false` or fails.
     pub(super) fn run(&self, threads: usize, mut each: impl FnMut(Read) -> Result<bool, Error>) -> Result<(), Error> {
         let threads = u64::try_from(threads.clamp(1, 64)).unwrap_or(1);
@@ -99,7 +103,7 @@ impl Workers {
         if raw.len() != tile.hashes().len() {
             return Err(Error::not_proven(format!("{id} has {} entries, its tile {}", raw.len(), tile.hashes().len())));
         }
-        let mut read = Read { bundle, entries: Vec::with_capacity(raw.len()), times: Vec::with_capacity(raw.len()) };
+        let mut read = Read { bundle, entries: Vec::new(), times: Vec::with_capacity(raw.len()), bytes: Vec::new() };
         for ((bytes, signed), index) in raw.iter().zip(tile.hashes()).zip(bundle * BUNDLE..) {
             let leaf = Hash::leaf(bytes);
             if leaf != *signed {
@@ -112,6 +116,9 @@ impl Workers {
             read.times.push(ready.timestamp);
             read.entries.push(ready);
         }
+        if self.keep_entries {
+            read.bytes = raw;
+        }
         Ok(read)
     }
 
@@ -119,7 +126,7 @@ impl Workers {
         let refused = |refused| Ready {
             index,
             leaf,
-            timestamp: Millis::default(),
+            timestamp: times::UNKNOWN,
             links: Links::default(),
             checked: Err(Unchecked::Refused(refused)),
         };
@@ -129,7 +136,7 @@ impl Workers {
         };
         let checked = match Submission::from_entry(&entry) {
             Err(no) => Err(Unchecked::Refused(no)),
-            Ok(submission) => match check_signatures(submission.clone(), &self.keys) {
+            Ok(submission) => match check_signatures(submission.clone(), self.keys) {
                 Ok(checked) => Ok(checked),
                 Err(Stop::Refused(no)) if no.code == Code::KeyUnknown => {
                     Err(Unchecked::KeyNotSeen(Box::new(submission)))

@@ -1,4 +1,5 @@
-//! The signer's own record: the last head signed, in a small file with two places that are written in turn.
+//! A signer's own record: the last head signed for an origin, in a small file with two places that are written in turn. It
+//! lies outside the signer's database and its backups, so that a database restored from an old one is noticed.
 //!
 //! One place is 128 bytes: magic, sequence number, size, time, root, SHA-256 of the origin, SHA-256 over all of that. A write
 //! that is torn leaves the other place whole, and the place with the higher number that is whole counts.
@@ -72,7 +73,7 @@ pub enum RecordError {
         origin: String,
     },
     /// A write failed earlier; what the file holds is unknown.
-    #[error("an earlier write of the signer's record {path} failed; restart the log")]
+    #[error("an earlier write of the signer's record {path} failed; restart this server")]
     Failed {
         /// The file.
         path: PathBuf,
@@ -159,7 +160,10 @@ impl SignerRecord {
     }
 
     /// The same on any medium; the path is for messages.
-    pub(crate) fn open_on(path: &Path, medium: Box<dyn Medium>, origin: &str) -> Result<SignerRecord, RecordError> {
+    ///
+    /// # Errors
+    /// As [`SignerRecord::open`].
+    pub fn open_on(path: &Path, medium: Box<dyn Medium>, origin: &str) -> Result<SignerRecord, RecordError> {
         let (sequence, last) = newest(path, &*medium, origin)?;
         let origin = Hash::of(origin.as_bytes());
         let path = path.to_owned();
@@ -232,7 +236,7 @@ fn newest(path: &Path, file: &dyn Medium, origin: &str) -> Result<(u64, Option<S
 }
 
 /// The two places of an origin that has signed nothing yet.
-pub(crate) fn nothing_signed(origin: &str) -> Vec<u8> {
+pub fn nothing_signed(origin: &str) -> Vec<u8> {
     encode(&Hash::of(origin.as_bytes()), NOTHING_SIGNED, &NOTHING).repeat(2)
 }
 

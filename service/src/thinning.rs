@@ -5,8 +5,6 @@
 
 use proto::num::Seconds;
 
-use super::types::HeadKey;
-
 /// Younger heads are all kept, so that whoever holds one of today's can ask about it.
 pub const KEEP_ALL_SECONDS: u64 = 24 * 60 * 60;
 
@@ -20,34 +18,35 @@ pub fn thin_before(now: Seconds) -> Seconds {
 }
 
 /// Is shown the heads to thin, ascending, and names those to remove.
-#[derive(Debug, Default)]
-pub struct Thinning {
-    last: Option<HeadKey>,
+#[derive(Debug)]
+pub struct Thinning<K> {
+    last: Option<(Seconds, K)>,
 }
 
-impl Thinning {
+impl<K> Default for Thinning<K> {
+    fn default() -> Thinning<K> {
+        Thinning { last: None }
+    }
+}
+
+impl<K> Thinning<K> {
     /// The next head in order; returns the head before it if that is not the newest of its minute.
-    pub fn next(&mut self, key: HeadKey) -> Option<HeadKey> {
-        let minute = |key: &HeadKey| key.time.0 / KEEP_ONE_SECONDS;
-        self.last.replace(key).filter(|last| minute(last) == minute(&key))
+    pub fn next(&mut self, time: Seconds, key: K) -> Option<K> {
+        let minute = |time: Seconds| time.0 / KEEP_ONE_SECONDS;
+        self.last.replace((time, key)).filter(|(last, _)| minute(*last) == minute(time)).map(|(_, key)| key)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proto::num::TreeSize;
-
     use super::*;
 
     #[test]
     fn the_newest_of_each_minute_stays() {
         let heads = [(0, 1), (0, 2), (59, 2), (60, 2), (61, 3), (119, 9), (180, 9)];
         let mut thinning = Thinning::default();
-        let removed: Vec<_> = heads
-            .iter()
-            .filter_map(|(time, size)| thinning.next(HeadKey { time: Seconds(*time), size: TreeSize(*size) }))
-            .map(|key| (key.time.0, key.size.0))
-            .collect();
+        let removed: Vec<_> =
+            heads.iter().filter_map(|(time, size)| thinning.next(Seconds(*time), (*time, *size))).collect();
         assert_eq!(removed, [(0, 1), (0, 2), (60, 2), (61, 3)]);
     }
 

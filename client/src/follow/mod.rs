@@ -1,0 +1,234 @@
+//! Following a log: every entry read through its tiles, hashed again to the signed root, and the log's rules run again.
+//!
+//! ```text
+//!  worker threads, one bundle at a time                       this thread, entry by entry
+//!  tile (tied to the signed root) ─┐
+//!  bundle ─ leaf hashes compared ──┴─ decode ─ signatures ──▶ fold::step ─ anchors ─ compact range ─ Kv::commit
+//! ```
+//!
+//! An audit and a monitor do the same here and differ in what they keep: that is behind [`Kv`]. The tree and the rules have
+//! cursors of their own. A broken rule ends the run of the rules, since nobody can say what a log's state is after an entry
+//! that should not be there; the entries behind it are still hashed if the caller wishes so.
+
+mod cursor;
+mod heads;
+mod state;
+mod table;
+mod times;
+mod worker;
+
+use std::sync::Arc;
+
+use proto::code::{Code, Refused};
+use proto::fold::{self, Stop};
+use proto::hash::Hash;
+use proto::merkle::root_at;
+use proto::num::{LeafIndex, Millis, TreeSize};
+
+use crate::error::{Error, ErrorKind};
+use crate::tiles::{HttpTiles, HttpTree, proof_error};
+
+pub use cursor::{Cursor, Stopped, decode_range, encode_range};
+pub use heads::{HEADS_PAGE, each_from};
+pub use table::Reading;
+pub use times::{check_time, decode_times, encode_times, time_of};
+
+use state::{Keys, Overlay};
+use worker::{Read, Ready, Unchecked, Workers};
+
+/// Entries in a bundle.
+pub const BUNDLE: u64 = proto::tile::TILE_WIDTH as u64;
+
+/// Bundles after which what was followed is made durable: 8,192 entries.
+const BUNDLES_PER_COMMIT: u64 = 32;
+/// Or after so many bytes of entries that are kept: with them, what is not durable yet stays small in memory.
+const BYTES_PER_COMMIT: usize = 16 << 20;
+
+/// An entry or head that breaks the rules.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Breach {
+    /// The entry; absent when it is about a head.
+    pub index: Option<LeafIndex>,
+    /// Which rule.
+    pub code: String,
+    /// In words.
+    pub message: String,
+}
+
+/// Where a follower keeps what it learned of one log.
+pub trait Kv: Send + Sync {
+    /// The newest committed value of a key of the fold's state.
+    fn state(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+
+    /// The committed times of a bundle's entries, as [`encode_times`] wrote them.
+    fn times(&self, bundle: u64) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Makes a step durable, all of it or nothing of it.
+    fn commit(&self, step: &Step<'_>) -> Result<(), Error>;
+}
+
+/// What a follower learned since the last commit.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// How far it is now.
+    pub cursor: &'a Cursor,
+    /// Changes of the fold's state, ascending by key.
+    pub state: Vec<(&'a [u8], &'a [u8])>,
+    /// The bundles that were read; one that was partial before is given again.
+    pub bundles: &'a [Taken],
+    /// New hashes of tiles: tile level, index in that level, hash; ascending within a level.
+    pub nodes: &'a [(u8, u64, Hash)],
+}
+
+/// A bundle that was read.
+#[derive(Debug)]
+pub struct Taken {
+    /// Which.
+    pub bundle: u64,
+    /// The times of its entries.
+    pub times: Vec<Millis>,
+    /// The bytes of its entries; empty unless they are wanted.
+    pub entries: Vec<Vec<u8>>,
+}
+
+/// One run over a log, from where the last one ended to the size of a signed tree.
+pub struct Follow<'a, K> {
+    /// Where what was learned is kept.
+    pub kv: &'a K,
+    /// The log's tiles.
+    pub tiles: HttpTiles,
+    /// The signed tree. That it contains the entries followed so far is the caller's to check.
+    pub tree: Arc<HttpTree>,
+    /// The log.
+    pub origin: &'a str,
+    /// Threads that fetch and check signatures.
+    pub threads: usize,
+    /// Whether the bytes of the entries are kept.
+    pub keep_entries: bool,
+    /// Whether nothing behind an entry that breaks a rule is looked at.
+    pub ends_at_breach: bool,
+    /// Is told the entries that are done and the size of the tree, and says whether to go on.
+    pub progress: &'a mut dyn FnMut(u64, u64) -> bool,
+}
+
+/// What is not durable yet.
+struct Pending<'a, K> {
+    overlay: Overlay<'a, K>,
+    bundles: Vec<Taken>,
+    nodes: Vec<(u8, u64, Hash)>,
+    bytes: usize,
+}
+
+impl<K: Kv> Follow<'_, K> {
+    /// Reads, hashes and judges everything that is new. Waits for the network; see [`HttpTiles`].
+    ///
+    /// # Errors
+    /// What could not be read, or contradicts the signed tree. All that was done before is committed or undone: `cursor` is
+    /// what the store has only after an `Ok`.
+    pub fn run(&mut self, cursor: &mut Cursor) -> Result<(), Error> {
+        let size = self.tree.size();
+        let first = cursor.next_read().0 / BUNDLE;
+        let bundles = size.0.div_ceil(BUNDLE);
+        if cursor.next_read() >= size {
+            return Ok(());
+        }
+        let keys = Keys::new(self.kv);
+        let workers = Workers {
+            tiles: self.tiles.clone(),
+            tree: Arc::clone(&self.tree),
+            keys: &keys,
+            first,
+            bundles,
+            keep_entries: self.keep_entries,
+        };
+        let mut pending = Pending { overlay: Overlay::new(self.kv), bundles: Vec::new(), nodes: Vec::new(), bytes: 0 };
+        workers.run(self.threads, |read: Read| {
+            let number = read.bundle;
+            let mut goes_on = self.bundle(read, cursor, &mut pending)?;
+            goes_on &= (self.progress)(cursor.range.size().0, size.0);
+            let many = (number + 1 - first).is_multiple_of(BUNDLES_PER_COMMIT) || pending.bytes >= BYTES_PER_COMMIT;
+            if !goes_on || number + 1 == bundles || many {
+                pending.commit(self.kv, cursor)?;
+            }
+            Ok(goes_on)
+        })
+    }
+
+    /// One bundle; whether to go on.
+    fn bundle(&self, read: Read, cursor: &mut Cursor, pending: &mut Pending<'_, K>) -> Result<bool, Error> {
+        let next = cursor.next_read().next_index();
+        let mut goes_on = true;
+        for ready in read.entries.into_iter().skip_while(|ready| ready.index < next) {
+            let (index, leaf) = (ready.index, ready.leaf);
+            if cursor.stopped.is_none() && index == cursor.folded.next_index() {
+                match self.entry(ready, &pending.overlay)? {
+                    Ok(changes) => {
+                        pending.overlay.apply(changes.state);
+                        cursor.folded = index.size_with();
+                    }
+                    Err(stopped) => cursor.stopped = Some(stopped),
+                }
+            }
+            if cursor.stopped.is_some() && self.ends_at_breach {
+                goes_on = false;
+                break;
+            }
+            if index == cursor.range.size().next_index() {
+                cursor.range.append_collect(leaf, &mut |level, index, hash| pending.nodes.push((level, index, hash)));
+            }
+        }
+        pending.bytes += read.bytes.iter().map(Vec::len).sum::<usize>();
+        pending.bundles.push(Taken { bundle: read.bundle, times: read.times, entries: read.bytes });
+        Ok(goes_on)
+    }
+
+    /// One entry by the rules; the inner error is why they end here.
+    fn entry(&self, ready: Ready, state: &Overlay<'_, K>) -> Result<Result<fold::Changes, Stopped>, Error> {
+        let index = ready.index;
+        let refused = |refused: Refused| Ok(Err(Stopped::broken(index, &refused)));
+        let stopped = |stop: Stop<Error>| match stop {
+            Stop::Refused(no) => refused(no),
+            Stop::State(error) => Err(error),
+            Stop::UnknownRules(version) => Ok(Err(Stopped::unknown_rules(index, version))),
+            other @ Stop::Corrupt(_) => Err(Error::new(ErrorKind::Local, format!("entry {index}: {other}"))),
+        };
+        let checked = match ready.checked {
+            Ok(checked) => checked,
+            // The key may have been enrolled by an entry that was not yet on disk when the worker looked.
+            Err(Unchecked::KeyNotSeen(submission)) => match fold::check_signatures(*submission, state) {
+                Ok(checked) => checked,
+                Err(stop) => return stopped(stop),
+            },
+            Err(Unchecked::Refused(no)) => return refused(no),
+        };
+        let changes = match fold::step_checked(index, ready.timestamp, ready.links, &checked, state) {
+            Ok(changes) => changes,
+            Err(stop) => return stopped(stop),
+        };
+        if let Some((size, root)) = checked.anchor(self.origin) {
+            let fork = |message: String| refused(Refused::at(Code::AnchorFork, "/logs", message));
+            if size > TreeSize(index.0) {
+                return fork(format!("the claim is anchored to a head of {size} entries, which did not exist yet"));
+            }
+            let empty = size == TreeSize(0);
+            let ours = if empty { Hash::EMPTY_ROOT } else { root_at(&*self.tree, size).map_err(proof_error)? };
+            if ours != root {
+                return fork(format!("the claim is anchored to another tree of {size} entries than this log's"));
+            }
+        }
+        Ok(Ok(changes))
+    }
+}
+
+impl<K: Kv> Pending<'_, K> {
+    /// Makes everything so far durable, in one step.
+    fn commit(&mut self, kv: &K, cursor: &Cursor) -> Result<(), Error> {
+        let (state, bundles, nodes) = (self.overlay.changes(), &self.bundles, &self.nodes);
+        kv.commit(&Step { cursor, state, bundles, nodes })?;
+        self.overlay.committed();
+        self.bundles.clear();
+        self.nodes.clear();
+        self.bytes = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! `serve --once`: one round over every log, then the exit code says how they are.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use client::clock;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use super::status::{LogStatus, report};
+use super::{Failure, say};
+use crate::follow::{FollowedLog, Goes, Round};
+
+/// Looks at every log once, one after the other.
+pub(super) async fn run(logs: Vec<Arc<FollowedLog>>, json: bool, stop: CancellationToken) -> Result<u8, Failure> {
+    for log in &logs {
+        let (asked, stop) = (log.clone(), stop.clone());
+        let round = tokio::task::spawn_blocking(move || one(&asked, &stop));
+        round.await.map_err(Failure::internal)??;
+    }
+    let statuses: Vec<LogStatus> = logs.iter().map(|log| LogStatus::of(log, None)).collect();
+    let (text, code) = report(&statuses, json);
+    say(&text)?;
+    Ok(code)
+}
+
+fn one(log: &FollowedLog, stop: &CancellationToken) -> Result<(), client::Error> {
+    let bar = bar(log.origin());
+    let mut progress = |done: u64, size: u64| {
+        bar.set_length(size);
+        bar.set_position(done);
+        if stop.is_cancelled() { Goes::Ends } else { Goes::On }
+    };
+    let done = log.round(Round { now: clock::now(), says_outage: true, progress: &mut progress });
+    bar.finish_and_clear();
+    done
+}
+
+/// A bar on standard error when that is a terminal.
+fn bar(origin: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    // The template is fixed; one that indicatif did not take would only cost the form.
+    let style = ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} {per_sec} {eta}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style).with_message(origin.to_owned())
+}

@@ -1,0 +1,137 @@
+//! `status`: how every log is, and what is open.
+//!
+//! A running monitor holds its databases, so it is asked at its admin address; a stopped one is read from its files.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use clap::Args;
+use client::http::Http;
+use proto::num::{Millis, Seconds, TreeSize};
+use serde::{Deserialize, Serialize};
+
+use super::{Exit, Failure, Place, follow, logs_folder, say};
+use crate::config::Config;
+use crate::finding::Open;
+use crate::follow::FollowedLog;
+use crate::witness::Witness;
+
+/// Thousands of open findings, each with two heads, stay below this.
+const MAX_STATUS_BYTES: usize = 256 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    place: Place,
+    /// The admin address of the running monitor, if it is not the one of the configuration.
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// Write JSON for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a log is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LogStatus {
+    origin: String,
+    url: String,
+    /// Entries that were hashed.
+    size: TreeSize,
+    /// Entries that the rules were run over.
+    checked: TreeSize,
+    /// The newest head that was taken.
+    head_size: Option<TreeSize>,
+    head_time: Option<Seconds>,
+    last_success: Option<Millis>,
+    /// The last size that was cosigned.
+    cosigned: Option<TreeSize>,
+    not_cosigned_because: Option<String>,
+    open: Vec<Open>,
+}
+
+impl LogStatus {
+    pub(super) fn of(log: &FollowedLog, witness: Option<&Witness>) -> LogStatus {
+        let seen = log.seen();
+        LogStatus {
+            origin: log.origin().to_owned(),
+            url: log.config.url.clone(),
+            size: seen.size,
+            checked: seen.folded,
+            head_size: seen.head.map(|(size, _)| size),
+            head_time: seen.head.and_then(|(_, time)| time),
+            last_success: seen.last_success,
+            cosigned: witness.and_then(|witness| witness.size(log.origin())),
+            not_cosigned_because: witness.and_then(|witness| witness.stopped(log.origin())),
+            open: seen.open.clone(),
+        }
+    }
+}
+
+pub(super) fn run(args: &StatusArgs) -> Result<u8, Failure> {
+    let config = args.place.load([])?;
+    follow::check(&config, &config.logs()?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
+    let statuses = match &args.admin {
+        Some(url) => runtime.block_on(asked(url))?,
+        None => match stored(&config, runtime.handle()) {
+            Ok(statuses) => statuses,
+            Err(held) => runtime.block_on(asked(&format!("http://{}", config.listen.admin))).map_err(|error| {
+                let message = format!("{}; and a running monitor does not answer: {}", held.message, error.message);
+                Failure::new(error.exit, message)
+            })?,
+        },
+    };
+    let (text, code) = report(&statuses, args.json);
+    say(&text)?;
+    Ok(code)
+}
+
+/// What a running monitor says.
+async fn asked(url: &str) -> Result<Vec<LogStatus>, Failure> {
+    let http = Http::new(url)?.with_deadline(std::time::Duration::from_secs(1));
+    let answer = http.get("/status", MAX_STATUS_BYTES).await?;
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::new(Exit::Unavailable, format!("{url} does not answer as a monitor does: {error}")))
+}
+
+/// What a stopped monitor's files say.
+fn stored(config: &Config, runtime: &tokio::runtime::Handle) -> Result<Vec<LogStatus>, Failure> {
+    let logs = config.logs()?.into_iter();
+    let open = logs.map(|log| FollowedLog::open(log, &logs_folder(config), &config.poll, runtime.clone()));
+    let logs: Vec<Arc<FollowedLog>> = open.collect::<Result<_, _>>()?;
+    Ok(logs.iter().map(|log| LogStatus::of(log, None)).collect())
+}
+
+/// The text or JSON, and the exit code of the worst that is open.
+pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
+    let open = || statuses.iter().flat_map(|log| &log.open);
+    let code = open().map(|open| open.finding.class).min().map_or(0, |class| class.exit_code());
+    if json {
+        return (format!("{:#}\n", serde_json::json!({ "logs": statuses })), code);
+    }
+    let mut out = String::new();
+    for log in statuses {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{}: {} entries, {} checked by the rules", log.origin, log.size, log.checked);
+        if let Some(time) = log.head_time {
+            let _ = write!(out, ", head of {}", time.millis().to_rfc3339());
+        }
+        if let Some(size) = log.cosigned {
+            let _ = write!(out, ", cosigned at {size}");
+        }
+        out.push('\n');
+        if let Some(why) = &log.not_cosigned_because {
+            let _ = writeln!(out, "  NOT COSIGNED: {why}");
+        }
+        for open in &log.open {
+            let (finding, since) = (&open.finding, open.since.to_rfc3339());
+            let class = finding.class.name().to_uppercase();
+            let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
+        }
+        if log.open.is_empty() {
+            out.push_str("  nothing is open\n");
+        }
+    }
+    (out, code)
+}

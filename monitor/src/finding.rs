@@ -1,0 +1,215 @@
+//! What a monitor finds: classes, findings that are open, and the events that tell of them.
+//!
+//! A finding stands open until it ends; one that the log signed itself into never ends by itself. Each beginning and each end
+//! is an event. Events are committed in the same transaction as the cursor and stay in order, so that whoever sends alerts
+//! reads them from the number it sent last and loses none.
+
+use proto::hash::Hash;
+use proto::num::{LeafIndex, Millis, TreeSize};
+use serde::{Deserialize, Serialize};
+
+/// What a finding means for those who rely on the log. The first is the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// The log contradicts what it signed.
+    Tamper,
+    /// The log took a claim that its rules refuse.
+    Claim,
+    /// The log cannot be read.
+    Outage,
+    /// The log can be read, but not everything can be checked, or it is late.
+    Degraded,
+}
+
+impl Class {
+    /// All of them, the worst first.
+    pub const ALL: [Class; 4] = [Class::Tamper, Class::Claim, Class::Outage, Class::Degraded];
+
+    /// The exit code of a single run that found it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Class::Tamper => 10,
+            Class::Claim => 11,
+            Class::Outage => 12,
+            Class::Degraded => 13,
+        }
+    }
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Tamper => "tamper",
+            Class::Claim => "claim",
+            Class::Outage => "outage",
+            Class::Degraded => "degraded",
+        }
+    }
+
+    /// The class of an entry that breaks the rule of this code. Order, links, form and duplicates are the log's own work, and
+    /// so is an entry after its end or one whose issuer was shown another tree; the rest is about claims that it should have
+    /// refused.
+    pub fn of_entry(code: &str) -> Class {
+        let own = code.starts_with("entry.") || matches!(code, "mode.frozen" | "anchor.fork");
+        if own { Class::Tamper } else { Class::Claim }
+    }
+}
+
+/// The kinds of findings that are not rules broken by an entry.
+pub mod code {
+    /// The log signed two trees that cannot both be true.
+    pub const FORK: &str = "head.fork";
+    /// A head's time contradicts the time of an entry.
+    pub const TIME: &str = "head.time";
+    /// The head is not signed by a key that the operator of this monitor trusts.
+    pub const SIGNATURE: &str = "head.signature";
+    /// What the log serves is not what its signed head commits to.
+    pub const SERVED: &str = "log.served";
+    /// The log does not answer, or not with a head.
+    pub const UNREACHABLE: &str = "log.unreachable";
+    /// The newest head is too old.
+    pub const OLD: &str = "head.old";
+    /// The log applies rules that this program does not know.
+    pub const RULES: &str = "rules.unknown";
+    /// A head could not be held against anything yet.
+    pub const UNRESOLVED: &str = "head.unresolved";
+    /// More findings than are kept.
+    pub const MANY: &str = "findings.many";
+    /// This monitor itself failed.
+    pub const OWN: &str = "monitor.failed";
+}
+
+/// Something that is wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What names it within its log: found again under the same name, it is the same finding.
+    pub id: String,
+    /// Its class.
+    pub class: Class,
+    /// A rule's code, or one of [`code`].
+    pub code: String,
+    /// The entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<LeafIndex>,
+    /// For people.
+    pub message: String,
+    /// The signed heads that show it, byte for byte with all their signatures, the smaller first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<String>,
+    /// What ties heads of different sizes together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<Alternative>,
+}
+
+/// The tree of the larger of two heads, as it is at the size of the smaller one: another root, and the proof that leads from
+/// it to the larger head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// The size of the smaller head.
+    pub size: TreeSize,
+    /// The root there, which is not the smaller head's.
+    pub root: String,
+    /// The consistency proof from that root to the larger head's.
+    pub consistency: Vec<String>,
+}
+
+impl Alternative {
+    /// As hashes came.
+    pub fn new(size: TreeSize, root: Hash, consistency: &[Hash]) -> Alternative {
+        Alternative { size, root: root.to_base64(), consistency: consistency.iter().map(Hash::to_base64).collect() }
+    }
+}
+
+impl Finding {
+    /// One that is named by its code alone: there is at most one of it at a time.
+    pub fn new(class: Class, code: &str, message: impl Into<String>) -> Finding {
+        Finding {
+            id: code.to_owned(),
+            class,
+            code: code.to_owned(),
+            index: None,
+            message: message.into(),
+            heads: Vec::new(),
+            alternative: None,
+        }
+    }
+
+    /// With a name of its own beside its code.
+    #[must_use]
+    pub fn named(mut self, name: impl std::fmt::Display) -> Finding {
+        self.id = format!("{}:{name}", self.code);
+        self
+    }
+
+    /// With the entry.
+    #[must_use]
+    pub fn at(mut self, index: Option<LeafIndex>) -> Finding {
+        self.index = index;
+        self
+    }
+
+    /// With the signed heads.
+    #[must_use]
+    pub fn with_heads(mut self, heads: &[&[u8]]) -> Finding {
+        self.heads = heads.iter().map(|note| String::from_utf8_lossy(note).into_owned()).collect();
+        self
+    }
+}
+
+/// Whether something began or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// It was found.
+    Began,
+    /// It is over.
+    Ended,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number within the log, from 1 on, without gaps.
+    pub number: u64,
+    /// When, by this machine's clock, in milliseconds since 1970.
+    pub at: Millis,
+    /// The log.
+    pub origin: String,
+    /// Whether the finding began or ended.
+    pub change: Change,
+    /// The finding.
+    pub finding: Finding,
+}
+
+/// A finding that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Since when, in milliseconds since 1970.
+    pub since: Millis,
+    /// The finding.
+    pub finding: Finding,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_class_comes_first_and_codes_differ() {
+        let codes: Vec<u8> = Class::ALL.iter().map(|class| class.exit_code()).collect();
+        assert_eq!(codes, [10, 11, 12, 13]);
+        assert!(Class::ALL.is_sorted());
+        assert_eq!(Class::of_entry("entry.link"), Class::Tamper);
+        assert_eq!(Class::of_entry("mode.frozen"), Class::Tamper);
+        assert_eq!(Class::of_entry("key.unknown"), Class::Claim);
+    }
+
+    #[test]
+    fn events_read_back() {
+        let finding = Finding::new(Class::Tamper, code::FORK, "two trees").named("abc").with_heads(&[b"one", b"two"]);
+        assert_eq!(finding.id, "head.fork:abc");
+        let event = Event { number: 7, at: Millis(5), origin: "log.example".into(), change: Change::Began, finding };
+        let text = serde_json::to_vec(&event).unwrap();
+        assert_eq!(serde_json::from_slice::<Event>(&text).unwrap(), event);
+    }
+}

@@ -1,0 +1,142 @@
+//! Heads held against what is known, with no network: a head is never dropped because it is small or old.
+
+use client::Error;
+use client::follow::check_time;
+use proto::hash::Hash;
+use proto::merkle::{ProofError, consistency_proof, root_at};
+use proto::num::{Millis, TreeSize};
+use proto::policy::Checked;
+use proto::tile::TileError;
+
+use super::FollowedLog;
+use crate::finding::{Alternative, Class, Finding, code};
+use crate::store::{Batch, Findings, HeadKey, KeptHead};
+
+/// What is to be said of a head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is a state of the tree that was followed.
+    Known,
+    /// It contradicts that tree, or the times in it.
+    Contradicts(Box<Finding>),
+    /// It is larger than what was followed: its entries must be read first.
+    Larger,
+}
+
+impl FollowedLog {
+    /// Holds a head against own leaf hashes and times. It must be this log's, verified under the trust file.
+    pub fn judge(&self, head: &Checked) -> Result<Verdict, Error> {
+        let followed = self.store.cursor()?.range.size();
+        let size = head.checkpoint.size();
+        if let Some(newest) = self.newest()?
+            && newest.checkpoint.size() == size
+            && newest.checkpoint.root() != head.checkpoint.root()
+        {
+            return Ok(Verdict::Contradicts(Box::new(fork(&newest, head, None))));
+        }
+        if size > followed {
+            return Ok(Verdict::Larger);
+        }
+        let ours = self.own_root(followed, size)?;
+        if ours != head.checkpoint.root() {
+            return Ok(Verdict::Contradicts(Box::new(self.fork_below(head, followed, ours)?)));
+        }
+        self.judge_time(head, followed)
+    }
+
+    /// The head's time against those of the entries at its edge, as far as they are known.
+    pub(super) fn judge_time(&self, head: &Checked, followed: TreeSize) -> Result<Verdict, Error> {
+        let Some(time) = head.log_time else { return Ok(Verdict::Known) };
+        let checkpoint = &head.checkpoint;
+        let breach = check_time(&self.store, followed, checkpoint.size(), time)?;
+        Ok(breach.map_or(Verdict::Known, |breach| {
+            let place = breach.index.map(|index| format!("entry {index}: ")).unwrap_or_default();
+            let finding = Finding::new(Class::Tamper, code::TIME, format!("{place}{}", breach.message))
+                .named(format_args!("{}-{time}", checkpoint.size()))
+                .at(breach.index)
+                .with_heads(&[&checkpoint.to_bytes()]);
+            Verdict::Contradicts(Box::new(finding))
+        }))
+    }
+
+    /// Keeps a head that somebody showed, such as one to cosign, and what is to be said of it. A head that is kept already
+    /// writes nothing.
+    pub fn offer(&self, head: &Checked, now: Millis) -> Result<Verdict, Error> {
+        let verdict = self.judge(head)?;
+        let key = key_of(head, now);
+        let findings = match &verdict {
+            Verdict::Contradicts(finding) => Findings::begin(vec![(**finding).clone()]),
+            _ if self.store.has_head(key)? || self.is_restless(head)? => return Ok(verdict),
+            _ => Findings::default(),
+        };
+        let note = head.checkpoint.to_bytes();
+        let heads = vec![KeptHead { key, note: &note }];
+        self.store.commit_batch(&Batch { findings, heads, ..Batch::default() }, now)?;
+        if matches!(verdict, Verdict::Contradicts(_)) {
+            self.look(None)?;
+        }
+        Ok(verdict)
+    }
+
+    /// Whether a head states no time and is the newest one: it would be kept once for every time that it is seen.
+    pub(super) fn is_restless(&self, head: &Checked) -> Result<bool, Error> {
+        let newest = self.newest()?;
+        Ok(head.log_time.is_none()
+            && newest.is_some_and(|newest| newest.checkpoint.text().same_head(head.checkpoint.text())))
+    }
+
+    /// The root that the followed tree had at this size.
+    fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
+        if size == TreeSize(0) {
+            return Ok(Hash::EMPTY_ROOT);
+        }
+        root_at(&self.store.tree(followed), size).map_err(own_error)
+    }
+
+    /// The head is smaller than what was followed and has another root. The newest head that was taken is the other side,
+    /// tied to our root at the smaller size by a proof from our own hashes, if they reach so far.
+    fn fork_below(&self, head: &Checked, followed: TreeSize, ours: Hash) -> Result<Finding, Error> {
+        let size = head.checkpoint.size();
+        let Some(newest) = self.newest()? else {
+            let message = "its entries lead to another root than a head that it signed";
+            return Ok(Finding::new(Class::Tamper, code::FORK, message).with_heads(&[&head.checkpoint.to_bytes()]));
+        };
+        let larger = newest.checkpoint.size();
+        let proof = match size > TreeSize(0) && larger <= followed && size < larger {
+            true => consistency_proof(&self.store.tree(followed), size, larger).map_err(own_error)?,
+            false => Vec::new(),
+        };
+        Ok(fork(head, &newest, Some(Alternative::new(size, ours, &proof))))
+    }
+}
+
+/// Two heads that cannot both be true, the smaller first.
+pub(super) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alternative>) -> Finding {
+    let (a, b) = (smaller.checkpoint.to_bytes(), larger.checkpoint.to_bytes());
+    let (small, large) = (&smaller.checkpoint, &larger.checkpoint);
+    let message = format!(
+        "a holder of the key of {} signed two histories that cannot both be true: heads of {} and of {} entries",
+        small.origin(),
+        small.size(),
+        large.size(),
+    );
+    // Named by the head that stays the same while the other side grows, and by what it says, not by its bytes.
+    let named = if small.size() == large.size() { large } else { small };
+    let name = format!("{}-{}", named.size(), &named.root().to_string()[..16]);
+    let finding = Finding::new(Class::Tamper, code::FORK, message).named(name).with_heads(&[&a, &b]);
+    Finding { alternative, ..finding }
+}
+
+/// What names a head: the log's time for it if it states one, else when it was seen.
+pub(super) fn key_of(head: &Checked, now: Millis) -> HeadKey {
+    let checkpoint = &head.checkpoint;
+    HeadKey { time: head.log_time.unwrap_or(now.seconds()), size: checkpoint.size(), root: checkpoint.root() }
+}
+
+/// A proof from own hashes failed: the state is damaged, whatever the log does.
+fn own_error(error: ProofError<TileError<Error>>) -> Error {
+    match error {
+        ProofError::Reader(TileError::Reader { error, .. }) => error,
+        other => Error::local(format!("the state of the tree is damaged: {other}")),
+    }
+}

@@ -1,0 +1,142 @@
+//! One log followed: what is known of it, and the rounds in which more is learned.
+//!
+//! ```text
+//! head asked ─ signature ─ held against what is known ─▶ heads, findings
+//!                                  │ it is larger
+//!                                  ▼
+//!            tiles tied to its root ─ entries hashed, rules run (client::follow) ─▶ cursor, state, tiles, findings
+//!                                  │
+//!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
+//! ```
+
+mod judge;
+mod round;
+mod run;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use client::Error;
+use client::api::Api;
+use client::http::Http;
+use client::tiles::HttpTiles;
+use proto::num::{Millis, Seconds, TreeSize};
+use proto::policy::Checked;
+use tokio::runtime::Handle;
+
+use crate::config::{LogToFollow, Poll};
+use crate::finding::{Class, Open};
+use crate::store::LogStore;
+
+pub use judge::Verdict;
+pub use round::{Goes, Round};
+pub use run::follow_until;
+
+/// A log and what this monitor knows of it. Everything here may be used from several threads.
+pub struct FollowedLog {
+    /// As it is configured.
+    pub config: LogToFollow,
+    /// What is kept.
+    pub store: LogStore,
+    api: Api,
+    tiles: HttpTiles,
+    threads: usize,
+    listed_heads: usize,
+    seen: ArcSwap<Seen>,
+}
+
+/// What is shown of a log, as it was after the last round.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Entries that were hashed.
+    pub size: TreeSize,
+    /// Entries that the rules were run over.
+    pub folded: TreeSize,
+    /// The newest head that was taken: its size, and the log's time for it.
+    pub head: Option<(TreeSize, Option<Seconds>)>,
+    /// When a round last succeeded, by this machine's clock.
+    pub last_success: Option<Millis>,
+    /// What is open.
+    pub open: Vec<Open>,
+}
+
+impl Seen {
+    /// The worst class of what is open.
+    pub fn worst(&self) -> Option<Class> {
+        self.open.iter().map(|open| open.finding.class).min()
+    }
+}
+
+impl FollowedLog {
+    /// Takes up what is kept of a log.
+    ///
+    /// # Errors
+    /// When the state is missing, in use or damaged, or was kept under other keys.
+    pub fn open(
+        config: LogToFollow,
+        folder: &std::path::Path,
+        poll: &Poll,
+        runtime: Handle,
+    ) -> Result<Arc<FollowedLog>, Error> {
+        let store = LogStore::open(folder, &config.origin, config.mirror)?;
+        let http = Http::new(&config.url)?
+            .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
+            .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
+        let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
+        let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
+        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen: ArcSwap::default() };
+        log.newest()?;
+        log.look(None)?;
+        Ok(Arc::new(log))
+    }
+
+    /// The log.
+    pub fn origin(&self) -> &str {
+        &self.config.origin
+    }
+
+    /// What is known, as it was after the last round.
+    pub fn seen(&self) -> Arc<Seen> {
+        self.seen.load_full()
+    }
+
+    /// The newest head that was taken.
+    fn newest(&self) -> Result<Option<Checked>, Error> {
+        let Some(note) = self.store.newest()? else { return Ok(None) };
+        let checked = self.config.trust.policy().check(&note).map_err(|e| {
+            Error::local(format!(
+                "the head of {} that was taken last is not one under this trust file: {e}. Either the trust file names other \
+                 keys than before, or the state is another's",
+                self.origin()
+            ))
+        })?;
+        Ok(Some(checked))
+    }
+
+    /// The newest head whose entries were all read, byte for byte: what is shown where nothing is cosigned.
+    pub fn followed_head(&self) -> Result<Option<Vec<u8>>, Error> {
+        let followed = self.store.cursor()?.range.size();
+        let newest = self.newest()?.filter(|head| head.checkpoint.size() <= followed);
+        Ok(newest.map(|head| head.checkpoint.to_bytes()))
+    }
+
+    /// Reads anew what is shown.
+    fn look(&self, success: Option<Millis>) -> Result<(), Error> {
+        let (cursor, newest) = (self.store.cursor()?, self.newest()?);
+        self.seen.store(Arc::new(Seen {
+            size: cursor.range.size(),
+            folded: cursor.folded,
+            head: newest.map(|head| (head.checkpoint.size(), head.log_time)),
+            last_success: success.or(self.seen.load().last_success),
+            open: self.store.open_findings()?,
+        }));
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for FollowedLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FollowedLog").field("origin", &self.origin()).finish_non_exhaustive()
+    }
+}

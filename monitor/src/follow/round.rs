@@ -1,0 +1,301 @@
+//! One round: the log's head and everything that is new, looked at once.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use client::ErrorKind;
+use client::error::Error;
+use client::follow::{Cursor, Follow, HEADS_PAGE, each_from};
+use client::tiles::{HttpTree, proof_error, tree_error};
+use proto::hash::Hash;
+use proto::merkle::{consistency_proof, root_at};
+use proto::num::{Millis, Seconds, TreeSize};
+use proto::policy::{CheckError, Checked};
+
+use super::judge::{fork, key_of};
+use super::{FollowedLog, Verdict};
+use crate::finding::{Alternative, Class, Finding, code};
+use crate::store::{Batch, Findings, KeptHead};
+
+/// Findings of the last round that this one has to make again, or they are over.
+const OF_A_ROUND: [&str; 6] =
+    [code::UNREACHABLE, code::SIGNATURE, code::SERVED, code::OLD, code::UNRESOLVED, code::OWN];
+
+/// Whether a round goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    /// It does.
+    On,
+    /// It ends at the next place where it can go on later.
+    Ends,
+}
+
+/// What a round needs from whoever runs it.
+pub struct Round<'a> {
+    /// Now, by this machine's clock.
+    pub now: Millis,
+    /// Whether a log that does not answer is an outage already.
+    pub says_outage: bool,
+    /// Is told the entries that are done and the size of the tree.
+    pub progress: &'a mut dyn FnMut(u64, u64) -> Goes,
+}
+
+/// Why a round did not come to its end.
+enum Ended {
+    /// Something is wrong with the log.
+    Found(Box<Finding>),
+    /// It cannot be read now.
+    Unreachable(Error),
+    /// This monitor failed.
+    Own(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Ended {
+        match error.kind {
+            ErrorKind::Unreachable | ErrorKind::TryLater | ErrorKind::Refused => Ended::Unreachable(error),
+            // Tiles and entries that are not those of the signed tree.
+            ErrorKind::NotProven | ErrorKind::Malformed => {
+                Ended::Found(Box::new(Finding::new(Class::Tamper, code::SERVED, error.message)))
+            }
+            _ => Ended::Own(error),
+        }
+    }
+}
+
+impl FollowedLog {
+    /// One round. Waits for the network: call it from a plain thread or inside `spawn_blocking`.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read or written. What is wrong with the log is no error but a finding.
+    pub fn round(&self, mut round: Round<'_>) -> Result<(), Error> {
+        let mut findings = Findings::default();
+        let ended = self.learn(&mut round, &mut findings);
+        let success = ended.is_ok();
+        let mut again = OF_A_ROUND.to_vec();
+        match ended {
+            Ok(()) => {}
+            Err(Ended::Found(finding)) => findings.push(*finding),
+            Err(Ended::Unreachable(error)) if round.says_outage => {
+                findings.push(Finding::new(Class::Outage, code::UNREACHABLE, error.message));
+            }
+            // Not long enough to be told; nor does a short silence end what was found before.
+            Err(Ended::Unreachable(error)) => {
+                tracing::info!(origin = self.origin(), error = error.message, "the log does not answer");
+                again.clear();
+            }
+            Err(Ended::Own(error)) => {
+                findings.push(Finding::new(Class::Degraded, code::OWN, error.message.clone()));
+                tracing::error!(origin = self.origin(), error = error.message, "this monitor failed");
+            }
+        }
+        again.iter().for_each(|name| findings.over(name));
+        self.store.commit_batch(&Batch { findings, ..Batch::default() }, round.now)?;
+        self.store.thin_heads(round.now.seconds())?;
+        self.look(success.then_some(round.now))
+    }
+
+    fn learn(&self, round: &mut Round<'_>, findings: &mut Findings) -> Result<(), Ended> {
+        let note = self.tiles.wait(self.api.checkpoint())?;
+        let head = self.verified(&note)?;
+        self.judge_age(&head, round.now, findings);
+        let mut cursor = self.store.cursor()?;
+        match self.judge(&head)? {
+            Verdict::Contradicts(finding) => {
+                findings.push(*finding);
+                self.keep(&head, false, round.now)?;
+            }
+            Verdict::Known => self.keep(&head, self.is_newest(&head)?, round.now)?,
+            Verdict::Larger => self.check_extends(&head, round.now)?,
+        }
+        self.catch_up(&mut cursor, round)?;
+        self.judge_listed(&cursor, round.now, findings)
+    }
+
+    /// The note, if a key that the operator trusts signed it.
+    fn verified(&self, note: &[u8]) -> Result<Checked, Ended> {
+        let said = |class, code, e: CheckError| {
+            let message = format!("what the log shows as its head: {e}");
+            let finding = Finding::new(class, code, message).with_heads(&[note]);
+            Err(Ended::Found(Box::new(finding)))
+        };
+        let checked = match self.config.trust.policy().check(note) {
+            Ok(checked) => checked,
+            Err(e @ CheckError::Malformed(_)) => return said(Class::Outage, code::UNREACHABLE, e),
+            Err(e) => return said(Class::Tamper, code::SIGNATURE, e),
+        };
+        if checked.checkpoint.origin() != self.origin() {
+            let message = format!("the address {} serves the log {}", self.config.url, checked.checkpoint.origin());
+            return Err(Ended::Found(Box::new(Finding::new(Class::Outage, code::UNREACHABLE, message))));
+        }
+        Ok(checked)
+    }
+
+    /// Whether a head is as large as the newest one and not older, so that it takes its place.
+    fn is_newest(&self, head: &Checked) -> Result<bool, Error> {
+        Ok(self.newest()?.is_none_or(|newest| {
+            (newest.checkpoint.size(), newest.log_time) <= (head.checkpoint.size(), head.log_time)
+        }))
+    }
+
+    /// Keeps a head with its signatures.
+    fn keep(&self, head: &Checked, newest: bool, now: Millis) -> Result<(), Error> {
+        let note = head.checkpoint.to_bytes();
+        let heads = match self.is_restless(head)? {
+            true => Vec::new(),
+            false => vec![KeptHead { key: key_of(head, now), note: &note }],
+        };
+        let newest = newest.then_some(note.as_slice());
+        self.store.commit_batch(&Batch { heads, newest, ..Batch::default() }, now)
+    }
+
+    /// A head that is larger than what was followed extends the newest one that was taken and becomes it, or contradicts it.
+    fn check_extends(&self, head: &Checked, now: Millis) -> Result<(), Ended> {
+        let newest = self.newest()?;
+        let known = newest.as_ref().map_or(TreeSize(0), |newest| newest.checkpoint.size());
+        let size = head.checkpoint.size();
+        if size < known {
+            return self.check_between(head, newest.as_ref(), now);
+        }
+        if let Some(newest) = newest.filter(|newest| newest.checkpoint.size() > TreeSize(0))
+            && size > known
+        {
+            self.keep(head, false, now)?; // whatever becomes of it: it was signed
+            let tree = self.open_tree(head)?;
+            let root = root_at(&tree, known).map_err(proof_error)?;
+            if root != newest.checkpoint.root() {
+                let proof = consistency_proof(&tree, known, size).map_err(proof_error)?;
+                let alternative = Alternative::new(known, root, &proof);
+                return Err(Ended::Found(Box::new(fork(&newest, head, Some(alternative)))));
+            }
+        }
+        Ok(self.keep(head, self.is_newest(head)?, now)?)
+    }
+
+    /// A head between what was followed and the newest one that was taken, whose entries are not read yet.
+    fn check_between(&self, head: &Checked, newest: Option<&Checked>, now: Millis) -> Result<(), Ended> {
+        self.keep(head, false, now)?;
+        let Some(newest) = newest else { return Ok(()) };
+        let size = head.checkpoint.size();
+        let tree = self.open_tree(newest).map_err(|ended| self.unresolved(head, ended))?;
+        let root = root_at(&tree, size).map_err(|e| self.unresolved(head, proof_error(e).into()))?;
+        if root == head.checkpoint.root() {
+            return Ok(());
+        }
+        let proof = consistency_proof(&tree, size, tree.size()).map_err(proof_error)?;
+        let alternative = Alternative::new(size, root, &proof);
+        Err(Ended::Found(Box::new(fork(head, newest, Some(alternative)))))
+    }
+
+    /// The log shows a smaller head than before and does not serve what would tie the two.
+    fn unresolved(&self, head: &Checked, ended: Ended) -> Ended {
+        match ended {
+            Ended::Unreachable(error) => {
+                let message = format!(
+                    "the log shows a head of {} entries, smaller than one that it signed, and does not serve what would show \
+                     that they are consistent: {}",
+                    head.checkpoint.size(),
+                    error.message
+                );
+                let finding = Finding::new(Class::Degraded, code::UNRESOLVED, message);
+                Ended::Found(Box::new(finding.with_heads(&[&head.checkpoint.to_bytes()])))
+            }
+            other => other,
+        }
+    }
+
+    fn open_tree(&self, head: &Checked) -> Result<HttpTree, Ended> {
+        let checkpoint = &head.checkpoint;
+        Ok(HttpTree::open(self.tiles.clone(), checkpoint.size(), &checkpoint.root()).map_err(tree_error)?)
+    }
+
+    /// Reads, hashes and judges all entries under the newest head that was taken.
+    fn catch_up(&self, cursor: &mut Cursor, round: &mut Round<'_>) -> Result<(), Ended> {
+        let Some(newest) = self.newest()? else { return Ok(()) };
+        let (size, followed) = (newest.checkpoint.size(), cursor.range.size());
+        if size == TreeSize(0) || cursor.next_read() >= size {
+            return Ok(());
+        }
+        let tree = Arc::new(self.open_tree(&newest)?);
+        // What was hashed under an earlier head must be a part of this one: both extend what was taken before them.
+        let root =
+            if followed == TreeSize(0) { Hash::EMPTY_ROOT } else { root_at(&*tree, followed).map_err(proof_error)? };
+        if root != cursor.range.root() {
+            let message = format!("the first {followed} entries lead to another root than when they were read");
+            let finding = Finding::new(Class::Tamper, code::SERVED, message);
+            return Err(Ended::Found(Box::new(finding.with_heads(&[&newest.checkpoint.to_bytes()]))));
+        }
+        let mut follow = Follow {
+            kv: &self.store,
+            tiles: self.tiles.clone(),
+            tree,
+            origin: self.origin(),
+            threads: self.threads,
+            keep_entries: self.store.is_mirror(),
+            ends_at_breach: false,
+            progress: &mut |done, size| (round.progress)(done, size) == Goes::On,
+        };
+        follow.run(cursor)?;
+        match self.judge_time(&newest, cursor.range.size())? {
+            Verdict::Contradicts(finding) => Err(Ended::Found(finding)),
+            Verdict::Known | Verdict::Larger => Ok(()),
+        }
+    }
+
+    /// The heads in the log's own list that no earlier round has judged.
+    fn judge_listed(&self, cursor: &Cursor, now: Millis, findings: &mut Findings) -> Result<(), Ended> {
+        let from = self.store.heads_from()?;
+        let (mut listed, mut judged_until) = (Vec::new(), None);
+        let pages = self.listed_heads.div_ceil(HEADS_PAGE as usize);
+        // What is beyond these pages is for the next round.
+        each_from(&self.api, &self.tiles, from, pages, &mut |head| {
+            listed.push((Seconds(head.time), head.checkpoint.clone()));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut kept = Vec::new();
+        for (time, note) in &listed {
+            let head = match self.config.trust.policy().check(note.as_bytes()) {
+                Ok(head) if head.checkpoint.origin() == self.origin() => head,
+                _ => {
+                    let message = format!("the log lists a head of time {time} that its keys did not sign");
+                    let finding = Finding::new(Class::Tamper, code::SIGNATURE, message).named(time);
+                    findings.push(finding.with_heads(&[note.as_bytes()]));
+                    continue;
+                }
+            };
+            if head.log_time.is_some_and(|signed| signed != *time) {
+                let message = format!("the log lists a head under the time {time}, which it signed for another");
+                findings
+                    .push(Finding::new(Class::Tamper, code::TIME, message).named(time).with_heads(&[note.as_bytes()]));
+            }
+            match self.judge(&head)? {
+                Verdict::Contradicts(finding) => findings.push(*finding),
+                Verdict::Known => {}
+                // Made while this round ran; it is looked at again in the next one.
+                Verdict::Larger => {
+                    judged_until = judged_until.or(Some(*time));
+                    continue;
+                }
+            }
+            kept.push((key_of(&head, now), note));
+        }
+        let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note: note.as_bytes() }).collect();
+        // The second is begun anew, because the log may sign more heads in it.
+        let heads_from = judged_until.or(listed.last().map(|(time, _)| *time)).map(|time| time.0.max(from));
+        let batch = Batch { heads, heads_from, ..Batch::default() };
+        tracing::debug!(origin = self.origin(), size = cursor.range.size().0, listed = listed.len(), "round");
+        Ok(self.store.commit_batch(&batch, now)?)
+    }
+
+    fn judge_age(&self, head: &Checked, now: Millis, findings: &mut Findings) {
+        let Some(time) = head.log_time else { return };
+        let age = now.seconds().0.saturating_sub(time.0);
+        if age > self.config.max_head_age.as_secs() {
+            let message = format!(
+                "the newest head that the log shows is of {}, {age} s ago; a log signs one every half minute",
+                time.millis().to_rfc3339()
+            );
+            findings.push(Finding::new(Class::Degraded, code::OLD, message).with_heads(&[&head.checkpoint.to_bytes()]));
+        }
+    }
+}

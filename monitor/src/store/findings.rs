@@ -1,0 +1,139 @@
+//! Findings that are open, and the events of their beginnings and ends.
+
+use client::Error;
+use proto::num::Millis;
+use redb::{ReadableTable as _, ReadableTableMetadata as _, TableDefinition, WriteTransaction};
+
+use super::LogStore;
+use crate::finding::{Change, Class, Event, Finding, Open, code};
+
+/// the finding's name → the finding, since when
+const OPEN: TableDefinition<&str, &[u8]> = TableDefinition::new("open");
+/// number → event
+const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
+
+/// Findings of one log that are open at most. A log can sign as many contradictions as it likes; the first thousand say it.
+const MOST_OPEN: u64 = 1000;
+
+/// Findings that begin and findings that end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    begin: Vec<Finding>,
+    end: Vec<String>,
+}
+
+impl Findings {
+    /// These are there now; those of them that are open already change nothing.
+    pub fn begin(findings: Vec<Finding>) -> Findings {
+        Findings { begin: findings, end: Vec::new() }
+    }
+
+    /// The finding of this name is over, if it was open.
+    pub fn end(name: &str) -> Findings {
+        Findings { begin: Vec::new(), end: vec![name.to_owned()] }
+    }
+
+    /// One more that is there now.
+    pub fn push(&mut self, finding: Finding) {
+        self.begin.push(finding);
+    }
+
+    /// One more that is over. One that begins in the same step does not end.
+    pub fn over(&mut self, name: &str) {
+        self.end.push(name.to_owned());
+    }
+
+    /// Those that are there now.
+    pub fn found(&self) -> &[Finding] {
+        &self.begin
+    }
+
+    /// Adds others.
+    pub fn extend(&mut self, other: Findings) {
+        self.begin.extend(other.begin);
+        self.end.extend(other.end);
+    }
+}
+
+pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    transaction.open_table(OPEN)?;
+    transaction.open_table(EVENTS)?;
+    Ok(())
+}
+
+fn text(value: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
+    serde_json::to_vec(value).map_err(|e| redb::Error::Io(std::io::Error::other(e)))
+}
+
+/// Writes what changes; what is open already, or not open, writes nothing.
+pub(super) fn apply(
+    transaction: &WriteTransaction,
+    origin: &str,
+    findings: &Findings,
+    now: Millis,
+) -> Result<(), redb::Error> {
+    if *findings == Findings::default() {
+        return Ok(());
+    }
+    let mut open = transaction.open_table(OPEN)?;
+    let mut events = transaction.open_table(EVENTS)?;
+    let mut tell = |change: Change, finding: Finding| -> Result<(), redb::Error> {
+        let number = events.last()?.map_or(0, |(number, _)| number.value()) + 1;
+        let event = Event { number, at: now, origin: origin.to_owned(), change, finding };
+        events.insert(number, text(&event)?.as_slice())?;
+        Ok(())
+    };
+    let ended = findings.end.iter().filter(|name| !findings.begin.iter().any(|finding| finding.id == **name));
+    for name in ended {
+        let was = open.remove(name.as_str())?.map(|value| value.value().to_vec());
+        let was: Option<Open> = was.and_then(|text| serde_json::from_slice(&text).ok());
+        if let Some(was) = was {
+            tell(Change::Ended, was.finding)?;
+        }
+    }
+    for finding in &findings.begin {
+        let full = open.len()? >= MOST_OPEN;
+        let finding = if full { many(finding.class) } else { finding.clone() };
+        if open.get(finding.id.as_str())?.is_none() {
+            open.insert(finding.id.as_str(), text(&Open { since: now, finding: finding.clone() })?.as_slice())?;
+            tell(Change::Began, finding)?;
+        }
+    }
+    Ok(())
+}
+
+fn many(class: Class) -> Finding {
+    let message =
+        format!("more than {MOST_OPEN} findings are open; further ones of this class are not kept one by one");
+    Finding::new(class, code::MANY, message).named(class.name())
+}
+
+impl LogStore {
+    /// What is open, the worst first.
+    pub fn open_findings(&self) -> Result<Vec<Open>, Error> {
+        let mut all: Vec<Open> = self.read(|transaction| {
+            let table = transaction.open_table(OPEN)?;
+            let mut all = Vec::new();
+            for item in table.iter()? {
+                let (_, value) = item?;
+                all.push(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?);
+            }
+            Ok(all)
+        })?;
+        all.sort_by_key(|open| (open.finding.class, open.since));
+        Ok(all)
+    }
+
+    /// Events behind this number, the oldest first, at most so many.
+    pub fn events_after(&self, number: u64, limit: usize) -> Result<Vec<Event>, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(EVENTS)?;
+            let mut all = Vec::new();
+            for item in table.range(number.saturating_add(1)..)?.take(limit) {
+                let (_, value) = item?;
+                all.push(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?);
+            }
+            Ok(all)
+        })
+    }
+}

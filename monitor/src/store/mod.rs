@@ -1,0 +1,317 @@
+//! What is kept of one log: one redb database, in which every step is one transaction.
+//!
+//! | table | what it holds |
+//! |---|---|
+//! | `meta` | the origin, the cursor, the newest head that was taken |
+//! | `state` | the fold's state |
+//! | `times` | the times of entries, a bundle each |
+//! | `tiles` | leaf hashes and what tiles hold above them |
+//! | `bundles` | the entries themselves, if the log is mirrored |
+//! | `heads` | every signed head with all its signatures, thinned after a day |
+//! | `open` | findings that are open |
+//! | `events` | their beginnings and ends, numbered |
+//!
+//! A database is made by an explicit act only. One that is missing is never made anew on the way: what it knew of the log's
+//! past would be gone without a word.
+
+mod findings;
+mod heads;
+mod tiles;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::Error;
+use client::follow::{Cursor, Kv, Reading, Step, Stopped, decode_range, encode_range, encode_times};
+use proto::hash::Hash;
+use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
+use redb::{Database, ReadableDatabase as _, TableDefinition, WriteTransaction};
+use service::thinning::thin_before;
+
+use crate::finding::{Class, Finding, code};
+
+pub use findings::Findings;
+pub use heads::{HeadKey, KeptHead};
+pub use tiles::StoredTiles;
+
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
+const TIMES: TableDefinition<u64, &[u8]> = TableDefinition::new("times");
+
+const ORIGIN: &str = "origin";
+const RANGE: &str = "range";
+const FOLDED: &str = "folded";
+const STOPPED: &str = "stopped";
+/// Where the rules stopped in an earlier run, until they come past it.
+const WAS_STOPPED: &str = "was-stopped";
+const HEAD: &str = "head";
+const HEADS_FROM: &str = "heads-from";
+const THINNED: &str = "thinned";
+
+/// How long to wait for a database that another command holds, such as one that just ends.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The database of one log.
+pub struct LogStore {
+    database: Arc<Database>,
+    path: PathBuf,
+    origin: String,
+    mirror: bool,
+    state: Reading,
+}
+
+/// What is made durable together besides a step of following.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    /// Findings that begin and end.
+    pub findings: Findings,
+    /// Signed heads.
+    pub heads: Vec<KeptHead<'a>>,
+    /// The newest head that was taken.
+    pub newest: Option<&'a [u8]>,
+    /// The time up to which the log's own list of heads was read.
+    pub heads_from: Option<u64>,
+}
+
+/// The name of an origin in file names and paths: the first half of its hash in hex.
+fn short(origin: &str) -> String {
+    Hash::of(origin.as_bytes()).to_string()[..32].to_owned()
+}
+
+impl LogStore {
+    /// Where the database of an origin is.
+    pub fn path_in(folder: &Path, origin: &str) -> PathBuf {
+        folder.join(format!("{}.redb", short(origin)))
+    }
+
+    /// Makes the database of a log that was never followed; one that is there stays, and is an error.
+    pub fn create(folder: &Path, origin: &str) -> Result<(), Error> {
+        client::files::make_folder(folder)?;
+        let path = LogStore::path_in(folder, origin);
+        if path.exists() {
+            return Err(Error::local(format!("{} is there already: {origin} is followed", path.display())));
+        }
+        // Made beside its place, so that a database under its name is always whole.
+        let begun = path.with_extension("redb.new");
+        let make = || -> Result<(), redb::Error> {
+            let database = Database::create(&begun)?;
+            let transaction = database.begin_write()?;
+            {
+                let mut meta = transaction.open_table(META)?;
+                meta.insert(ORIGIN, origin.as_bytes())?;
+                transaction.open_table(STATE)?;
+                transaction.open_table(TIMES)?;
+                tiles::make(&transaction)?;
+                heads::make(&transaction)?;
+                findings::make(&transaction)?;
+            }
+            Ok(transaction.commit()?)
+        };
+        make().map_err(|e| Error::local(format!("{} cannot be made: {e}", begun.display())))?;
+        let named = std::fs::rename(&begun, &path).and_then(|()| std::fs::File::open(folder)?.sync_all());
+        named.map_err(|e| Error::local(format!("{} cannot be made: {e}", path.display())))
+    }
+
+    /// Opens the database of a log; it must be there and be this log's.
+    pub fn open(folder: &Path, origin: &str, mirror: bool) -> Result<LogStore, Error> {
+        let path = LogStore::path_in(folder, origin);
+        if !path.exists() {
+            return Err(Error::local(format!("there is no state of {origin}: {} is missing", path.display())));
+        }
+        let database = Arc::new(client::state::open_database(&path, LOCK_WAIT)?);
+        let check = || -> Result<(Vec<u8>, Reading), redb::Error> {
+            let table = database.begin_read()?.open_table(META)?;
+            let found = table.get(ORIGIN)?.map(|value| value.value().to_vec()).unwrap_or_default();
+            Ok((found, Reading::open(Arc::clone(&database), STATE)?))
+        };
+        let (found, state) = check().map_err(|e| broken(&path, &e))?;
+        if found != origin.as_bytes() {
+            let found = String::from_utf8_lossy(&found).into_owned();
+            return Err(Error::local(format!("{} is the state of {found:?}, not of {origin}", path.display())));
+        }
+        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state })
+    }
+
+    /// The log.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether entries are kept and served.
+    pub fn is_mirror(&self) -> bool {
+        self.mirror
+    }
+
+    /// How far this log was followed.
+    pub fn cursor(&self) -> Result<Cursor, Error> {
+        let damaged = |what: &str| broken(&self.path, &format!("its {what} is damaged"));
+        let range = match self.meta(RANGE)? {
+            Some(bytes) => decode_range(&bytes).ok_or_else(|| damaged("compact range"))?,
+            None => return Ok(Cursor::default()),
+        };
+        let folded = self.number(FOLDED)?.ok_or_else(|| damaged("cursor"))?;
+        let stopped = match self.meta(STOPPED)? {
+            Some(text) => Some(serde_json::from_slice::<Stopped>(&text).map_err(|_| damaged("cursor"))?),
+            None => None,
+        };
+        Ok(Cursor { range, folded: TreeSize(folded), stopped })
+    }
+
+    /// The newest head that was taken, byte for byte.
+    pub fn newest(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.meta(HEAD)
+    }
+
+    /// The time up to which the log's own list of heads was read.
+    pub fn heads_from(&self) -> Result<u64, Error> {
+        Ok(self.number(HEADS_FROM)?.unwrap_or(0))
+    }
+
+    /// Makes all of it durable, or nothing of it.
+    pub fn commit_batch(&self, batch: &Batch<'_>, now: Millis) -> Result<(), Error> {
+        self.write(|transaction| {
+            findings::apply(transaction, &self.origin, &batch.findings, now)?;
+            heads::insert(transaction, &batch.heads)?;
+            let mut meta = transaction.open_table(META)?;
+            if let Some(note) = batch.newest {
+                meta.insert(HEAD, note)?;
+            }
+            if let Some(until) = batch.heads_from {
+                meta.insert(HEADS_FROM, until.to_be_bytes().as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes heads by the rule of [`service::thinning`]; gives how many. Each minute is looked at once.
+    pub fn thin_heads(&self, now: Seconds) -> Result<u64, Error> {
+        let (from, before) = (Seconds(self.number(THINNED)?.unwrap_or(0)), thin_before(now));
+        if before <= from {
+            return Ok(0);
+        }
+        let (due, done) = self.read(|transaction| heads::due(transaction, from, before))?;
+        self.write(|transaction| {
+            heads::remove(transaction, &due)?;
+            transaction.open_table(META)?.insert(THINNED, done.0.to_be_bytes().as_slice())?;
+            Ok(())
+        })?;
+        Ok(due.len() as u64)
+    }
+
+    /// Lets the rules begin again where they stopped: a newer program may know more of them.
+    pub fn try_rules_again(&self) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut meta = transaction.open_table(META)?;
+            let stopped = meta.remove(STOPPED)?.map(|value| value.value().to_vec());
+            if let Some(stopped) = stopped {
+                meta.insert(WAS_STOPPED, stopped.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn was_stopped(&self) -> Result<Option<Stopped>, Error> {
+        let damaged = |e: serde_json::Error| broken(&self.path, &e);
+        self.meta(WAS_STOPPED)?.map(|text| serde_json::from_slice(&text).map_err(damaged)).transpose()
+    }
+
+    fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.read(|transaction| Ok(transaction.open_table(META)?.get(name)?.map(|value| value.value().to_vec())))
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Error> {
+        Ok(self.meta(name)?.and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
+        let done = || work(&self.database.begin_read()?);
+        done().map_err(|e| broken(&self.path, &e))
+    }
+
+    fn write(&self, work: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), Error> {
+        let done = || {
+            let transaction = self.database.begin_write()?;
+            work(&transaction)?;
+            Ok::<_, redb::Error>(transaction.commit()?)
+        };
+        done().map_err(|e| broken(&self.path, &e))
+    }
+}
+
+impl Kv for LogStore {
+    fn state(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.state.get(key).map_err(|e| broken(&self.path, &e))
+    }
+
+    fn times(&self, bundle: u64) -> Result<Option<Vec<u8>>, Error> {
+        self.read(|transaction| Ok(transaction.open_table(TIMES)?.get(bundle)?.map(|value| value.value().to_vec())))
+    }
+
+    /// The step and the finding it may end with, in one transaction.
+    fn commit(&self, step: &Step<'_>) -> Result<(), Error> {
+        let was = self.was_stopped()?;
+        let findings = match (&step.cursor.stopped, &was) {
+            (Some(stopped), _) => Findings::begin(vec![of_stopped(stopped)]),
+            // A newer program came past the entry: what was found there is over.
+            (None, Some(was)) if was.index < step.cursor.folded.0 => Findings::end(&of_stopped(was).id),
+            (None, _) => Findings::default(),
+        };
+        let bundles = step.bundles.iter().filter(|taken| self.mirror && !taken.entries.is_empty());
+        let encoded: Vec<(u64, Vec<u8>)> = bundles
+            .map(|taken| Ok((taken.bundle, tiles::kept_bundle(&taken.entries).map_err(|e| broken(&self.path, &e))?)))
+            .collect::<Result<_, Error>>()?;
+        self.write(|transaction| {
+            {
+                let mut state = transaction.open_table(STATE)?;
+                for (key, value) in &step.state {
+                    state.insert(*key, *value)?;
+                }
+                let mut times = transaction.open_table(TIMES)?;
+                for taken in step.bundles {
+                    times.insert(taken.bundle, encode_times(&taken.times).as_slice())?;
+                }
+                let mut meta = transaction.open_table(META)?;
+                meta.insert(RANGE, encode_range(&step.cursor.range).as_slice())?;
+                meta.insert(FOLDED, step.cursor.folded.0.to_be_bytes().as_slice())?;
+                match &step.cursor.stopped {
+                    Some(stopped) => {
+                        let text = serde_json::to_vec(stopped).map_err(std::io::Error::other)?;
+                        meta.insert(STOPPED, text.as_slice())?;
+                    }
+                    None => _ = meta.remove(STOPPED)?,
+                }
+                if was.is_some_and(|was| was.index < step.cursor.folded.0) {
+                    meta.remove(WAS_STOPPED)?;
+                }
+            }
+            tiles::insert(transaction, step.nodes)?;
+            tiles::insert_bundles(transaction, &encoded)?;
+            findings::apply(transaction, &self.origin, &findings, client::clock::now())
+        })?;
+        self.state.renew().map_err(|e| broken(&self.path, &e))
+    }
+}
+
+/// Why the rules end: the log broke one, or this program is too old.
+fn of_stopped(stopped: &Stopped) -> Finding {
+    let index = Some(LeafIndex(stopped.index));
+    match &stopped.code {
+        Some(code) => {
+            let message = format!("entry {}: {}", stopped.index, stopped.message);
+            Finding::new(Class::of_entry(code), code, message).named(stopped.index).at(index)
+        }
+        None => Finding::new(Class::Degraded, code::RULES, stopped.message.clone()).at(index),
+    }
+}
+
+fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::local(format!(
+        "the monitor's state {} cannot be used: {error}. Stop it, keep the file, and restore one from a backup; to begin anew \
+         from entry 0 run `claimtrail-monitor follow --again`",
+        path.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! The witness (C2SP tlog-witness): cosigns a head of a log if it extends the last one that it cosigned for that log.
+//!
+//! For each log one lock guards what was cosigned last, and every step from the comparison to the signature happens under it:
+//! compare → store → record → sign. What is stored is durable before a signature is made, so a crash at any place can only
+//! leave a head stored that nobody has a cosignature of, never the reverse.
+//!
+//! The record lies outside the database ([`service::record`]). After a database was restored from an old copy the record is
+//! newer than it, and the witness does not cosign for that log until its operator acts: `claimtrail-monitor resume-origin`.
+
+mod key;
+mod open;
+mod request;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use proto::checkpoint::VerifiedCheckpoint;
+use proto::hash::Hash;
+use proto::merkle::verify_consistency;
+use proto::note::NoteSignature;
+use proto::num::{Seconds, TreeSize};
+use service::record::{SignedRecord, SignerRecord};
+
+pub use key::WitnessKeys;
+pub use open::{Resume, Resumed};
+pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
+pub use table::{Cosigned, Table};
+
+/// Cosigns for the logs that the operator configured.
+#[derive(Debug)]
+pub struct Witness {
+    keys: WitnessKeys,
+    table: Table,
+    logs: BTreeMap<String, Mutex<Slot>>,
+}
+
+/// What guards one log.
+#[derive(Debug)]
+struct Slot {
+    /// What was cosigned last, as the database has it.
+    last: Option<Cosigned>,
+    /// The same with the cosignatures, for readers.
+    shown: Option<Vec<u8>>,
+    /// Where it is written besides; nothing when there is none that can be used.
+    record: Option<SignerRecord>,
+    /// Why nothing is cosigned.
+    stopped: Option<String>,
+}
+
+/// What a witness says to a head whose log signature was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is cosigned: a line of each key.
+    Cosigned(Vec<NoteSignature>),
+    /// The size that the client took for the last one cosigned is larger than the head itself (400).
+    OldTooLarge,
+    /// The last one cosigned is of another size than the client says: this one (409).
+    Conflict(TreeSize),
+    /// It has the size of the last one cosigned and another root (422).
+    OtherRoot,
+    /// It is not proven to extend the last one cosigned (422).
+    NotProven,
+    /// Nothing is cosigned for this log: why (503).
+    Stopped(String),
+}
+
+impl Witness {
+    /// Whether it cosigns for this log.
+    pub fn knows(&self, origin: &str) -> bool {
+        self.logs.contains_key(origin)
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> &WitnessKeys {
+        &self.keys
+    }
+
+    /// The size of the last head cosigned for a log; 0 when there is none. Nothing for a log that it does not know.
+    pub fn size(&self, origin: &str) -> Option<TreeSize> {
+        self.with(origin, |slot| slot.last.as_ref().map_or(TreeSize(0), |last| last.size))
+    }
+
+    /// The last head cosigned for a log with its cosignatures; nothing when there is none.
+    pub fn checkpoint(&self, origin: &str) -> Option<Vec<u8>> {
+        self.with(origin, |slot| slot.shown.clone())?
+    }
+
+    /// Why nothing is cosigned for a log, if so.
+    pub fn stopped(&self, origin: &str) -> Option<String> {
+        self.with(origin, |slot| slot.stopped.clone())?
+    }
+
+    /// Stores and cosigns a head, or says why not. `old` is the size that the client takes for the last one cosigned, `now`
+    /// this machine's time; a cosignature is never earlier than the one before.
+    ///
+    /// Waits for the disk: call it off the async threads.
+    pub fn cosign(&self, old: TreeSize, proof: &[Hash], head: &VerifiedCheckpoint, now: Seconds) -> Answer {
+        let unknown = || Answer::Stopped(format!("{} is not a log of this witness", head.origin()));
+        self.with(head.origin(), |slot| self.cosign_in(slot, old, proof, head, now)).unwrap_or_else(unknown)
+    }
+
+    /// What is to be said of a size 0 whose root is not the empty tree's, which is no checkpoint at all: it is told apart
+    /// from what is malformed (422, but only behind 400 and 409).
+    pub fn refuse_empty_root(&self, origin: &str, old: TreeSize) -> Option<Answer> {
+        let answer = |slot: &mut Slot| match (old, slot.size()) {
+            _ if slot.stopped.is_some() => Answer::Stopped(slot.stopped.clone().unwrap_or_default()),
+            (TreeSize(1..), _) => Answer::OldTooLarge,
+            (TreeSize(0), TreeSize(0)) => Answer::NotProven,
+            (TreeSize(0), stored) => Answer::Conflict(stored),
+        };
+        self.with(origin, answer)
+    }
+
+    fn with<T>(&self, origin: &str, work: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let slot = self.logs.get(origin)?;
+        // A panic under the lock left the slot as it was or stopped: both are safe.
+        Some(work(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn cosign_in(
+        &self,
+        slot: &mut Slot,
+        old: TreeSize,
+        proof: &[Hash],
+        head: &VerifiedCheckpoint,
+        now: Seconds,
+    ) -> Answer {
+        if let Some(why) = &slot.stopped {
+            return Answer::Stopped(why.clone());
+        }
+        if let Some(no) = refusal(slot, old, proof, head) {
+            return no;
+        }
+        let time = slot.last.as_ref().map_or(now, |last| last.time.max(now)).max(Seconds(1));
+        match self.store_and_sign(slot, head, time) {
+            Ok(lines) => Answer::Cosigned(lines),
+            Err(why) => {
+                // What the disk holds now is unknown: only a restart, which reads it, may go on.
+                let why = format!("{why}; nothing more is cosigned for {} until a restart", head.origin());
+                tracing::error!(origin = head.origin(), "{why}");
+                slot.stopped = Some(why.clone());
+                Answer::Stopped(why)
+            }
+        }
+    }
+
+    /// First what is durable, then the signature: a crash in between lowers nothing.
+    fn store_and_sign(
+        &self,
+        slot: &mut Slot,
+        head: &VerifiedCheckpoint,
+        time: Seconds,
+    ) -> Result<Vec<NoteSignature>, String> {
+        let record = slot.record.as_mut().ok_or("there is no record of what was cosigned")?;
+        let (size, root) = (head.size(), head.root());
+        let last = Cosigned { size, root, time, note: signed_by_log(head).into_bytes() };
+        self.table.put(head.origin(), &last).map_err(|e| e.message)?;
+        record.write(&SignedRecord { size, root, time }).map_err(|e| e.to_string())?;
+        slot.last = Some(last);
+        let lines = self.keys.sign(head.text(), time)?;
+        slot.shown = Some(with_lines(head, &lines));
+        Ok(lines)
+    }
+}
+
+impl Slot {
+    fn size(&self) -> TreeSize {
+        self.last.as_ref().map_or(TreeSize(0), |last| last.size)
+    }
+}
+
+/// The first of the conditions of C2SP tlog-witness, "add-checkpoint", that the request does not meet.
+fn refusal(slot: &Slot, old: TreeSize, proof: &[Hash], head: &VerifiedCheckpoint) -> Option<Answer> {
+    let stored = slot.size();
+    if old > head.size() {
+        return Some(Answer::OldTooLarge);
+    }
+    if old != stored {
+        return Some(Answer::Conflict(stored));
+    }
+    if old == TreeSize(0) && !proof.is_empty() {
+        return Some(Answer::NotProven);
+    }
+    // Every tree extends the empty one, and a checkpoint of size 0 has its root.
+    let last = slot.last.as_ref().filter(|_| old > TreeSize(0))?;
+    if old == head.size() && last.root != head.root() {
+        return Some(Answer::OtherRoot);
+    }
+    verify_consistency(old, head.size(), &last.root, &head.root(), proof).err().map(|_| Answer::NotProven)
+}
+
+/// The head's note with the lines of the log alone: anybody can add others that say nothing.
+fn signed_by_log(head: &VerifiedCheckpoint) -> String {
+    let note = head.note();
+    let mut out = format!("{}\n", note.text());
+    let is_verified = |line: &NoteSignature| {
+        note.verified().iter().any(|signed| signed.name() == line.name() && signed.key_hash() == line.key_hash())
+    };
+    note.lines().iter().filter(|line| is_verified(line)).for_each(|line| out.push_str(&format!("{line}\n")));
+    out
+}
+
+/// The head's note with the witness's own lines behind the log's.
+fn with_lines(head: &VerifiedCheckpoint, lines: &[NoteSignature]) -> Vec<u8> {
+    let mut note = signed_by_log(head);
+    lines.iter().for_each(|line| note.push_str(&format!("{line}\n")));
+    note.into_bytes()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What was cosigned last for each log, in a database of its own: an answer never waits for a log that is being followed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use client::Error;
+use proto::hash::{HASH_BYTES, Hash};
+use proto::num::{Seconds, TreeSize};
+use redb::{Database, ReadableDatabase as _, TableDefinition};
+
+/// origin → size, time, root, note
+const COSIGNED: TableDefinition<&str, &[u8]> = TableDefinition::new("cosigned");
+
+/// The name of the file in the state folder.
+const FILE: &str = "witness.redb";
+
+/// How long to wait for a database that another command holds, such as one that just ends.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The last head cosigned for a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Its size.
+    pub size: TreeSize,
+    /// Its root.
+    pub root: Hash,
+    /// The time of the cosignature.
+    pub time: Seconds,
+    /// The note as its log signed it. Empty when only size, root and time are known.
+    pub note: Vec<u8>,
+}
+
+/// The database.
+pub struct Table {
+    database: Database,
+    path: PathBuf,
+}
+
+impl Table {
+    /// Makes the database if there is none. Without it nothing is lost that the records do not have, and they decide.
+    pub fn open(folder: &Path) -> Result<Table, Error> {
+        client::files::make_folder(folder)?;
+        let path = folder.join(FILE);
+        let database = client::state::open_database(&path, LOCK_WAIT)?;
+        let table = Table { database, path };
+        table.write(|_| Ok(()))?; // opening a table for writing makes it
+        Ok(table)
+    }
+
+    /// What was cosigned last for a log.
+    pub fn get(&self, origin: &str) -> Result<Option<Cosigned>, Error> {
+        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
+            let table = self.database.begin_read()?.open_table(COSIGNED)?;
+            Ok(table.get(origin)?.map(|value| value.value().to_vec()))
+        };
+        match read().map_err(|e| self.broken(&e))? {
+            None => Ok(None),
+            Some(bytes) => decode(&bytes).map(Some).ok_or_else(|| self.broken(&format!("{origin} is damaged"))),
+        }
+    }
+
+    /// Makes it durable.
+    pub fn put(&self, origin: &str, last: &Cosigned) -> Result<(), Error> {
+        let bytes =
+            [last.size.0.to_be_bytes().as_slice(), &last.time.0.to_be_bytes(), &last.root.0, &last.note].concat();
+        self.write(|table| {
+            table.insert(origin, bytes.as_slice())?;
+            Ok(())
+        })
+    }
+
+    fn write(
+        &self,
+        work: impl FnOnce(&mut redb::Table<'_, &'static str, &'static [u8]>) -> Result<(), redb::Error>,
+    ) -> Result<(), Error> {
+        let done = || -> Result<(), redb::Error> {
+            let transaction = self.database.begin_write()?;
+            work(&mut transaction.open_table(COSIGNED)?)?;
+            Ok(transaction.commit()?)
+        };
+        done().map_err(|e| self.broken(&e))
+    }
+
+    fn broken(&self, error: &dyn std::fmt::Display) -> Error {
+        Error::local(format!("what was cosigned ({}) cannot be read or written: {error}", self.path.display()))
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Cosigned> {
+    let (size, rest) = bytes.split_first_chunk::<8>()?;
+    let (time, rest) = rest.split_first_chunk::<8>()?;
+    let (root, note) = rest.split_at_checked(HASH_BYTES)?;
+    Some(Cosigned {
+        size: TreeSize(u64::from_be_bytes(*size)),
+        time: Seconds(u64::from_be_bytes(*time)),
+        root: Hash::from_slice(root)?,
+        note: note.to_vec(),
+    })
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Table").field("path", &self.path).finish_non_exhaustive()
+    }
+}

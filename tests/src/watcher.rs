@@ -1,0 +1,118 @@
+//! A monitor as its operator runs it: made with `init`, served by a process of its own, in a folder that goes away.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Background, Programs, run, run_ok, until};
+
+/// The name of the witness of stories.
+pub const WITNESS: &str = "witness.example/story";
+
+/// A monitor and the folder it lives in.
+pub struct MonitorUnderTest {
+    programs: Programs,
+    folder: TempDir,
+    server: Option<Background>,
+    url: String,
+    admin: String,
+}
+
+impl MonitorUnderTest {
+    /// Makes a monitor for the log of this trust file, at this address.
+    pub fn init(programs: Programs, trust: &[u8], url: &str, mirror: bool) -> MonitorUnderTest {
+        let folder = tempfile::tempdir().expect("a folder for the story");
+        std::fs::write(folder.path().join("given.policy"), trust).expect("a trust file");
+        let mut args = vec!["init", "m", "--name", WITNESS, "--trust", "given.policy", "--url", url];
+        if mirror {
+            args.push("--mirror");
+        }
+        run_ok(&programs.monitor, folder.path(), &args);
+        MonitorUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }
+    }
+
+    /// The monitor's folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("m")
+    }
+
+    /// The public address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Starts it on free ports, with a look every second.
+    pub fn serve(&mut self) {
+        let mut command = Command::new(&self.programs.monitor);
+        command.args(["serve", "--dir", "m", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--poll", "1"]);
+        command.current_dir(self.folder.path());
+        let (server, line) = Background::start(command);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["listening", url, "admin", admin] = words.as_slice() else { panic!("no addresses in {line:?}") };
+        (self.url, self.admin) = ((*url).to_owned(), (*admin).to_owned());
+        self.server = Some(server);
+    }
+
+    /// Stops it with SIGTERM; it must end well.
+    pub fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            let (status, said) = server.stop();
+            assert!(status.success(), "the monitor ended with {status}: {said}");
+        }
+    }
+
+    /// Ends it with SIGKILL, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.signal("KILL");
+            server.finished();
+        }
+    }
+
+    /// Asks another address from now on.
+    pub fn point_to(&self, url: &str) {
+        let file = self.data().join("config.toml");
+        let text = std::fs::read_to_string(&file).expect("a configuration");
+        let line =
+            |line: &str| if line.starts_with("url = ") { format!("url = \"{url}\"\n") } else { format!("{line}\n") };
+        std::fs::write(&file, text.lines().map(line).collect::<String>()).expect("a configuration");
+    }
+
+    /// Runs a command of the monitor in the story's folder; the exit code, and what it said on both outputs.
+    pub fn run(&self, args: &[&str]) -> (i32, String) {
+        let output = run(&self.programs.monitor, self.folder.path(), &[args, &["--dir", "m"]].concat());
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// One look at the log; the exit code and the log's status.
+    pub fn once(&self) -> (i32, Value) {
+        let (code, said) = self.run(&["serve", "--once", "--json"]);
+        let status: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        (code, status["logs"][0].clone())
+    }
+
+    /// The log's status, as the running monitor says it.
+    pub fn status(&self) -> Value {
+        let (_, said) = self.run(&["status", "--json", "--admin", &self.admin]);
+        let status: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        status["logs"][0].clone()
+    }
+
+    /// Waits until the running monitor has checked so many entries.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn until_checked(&self, size: u64) -> Value {
+        until(&format!("{size} entries checked"), || {
+            Some(self.status()).filter(|status| status["checked"].as_u64() >= Some(size))
+        })
+    }
+
+    /// A path of its folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.data().join(name)
+    }
+}
