@@ -8,6 +8,7 @@
 //! | [`log`] | the log as the rest of the server sees it: submit, look up, in which mode |
 //! | [`http`] | the public address |
 //! | [`refold`], [`check`] | the rules run again over what is stored: rebuilt indexes, and the whole log checked |
+//! | [`export`] | the log as files that any static server can serve |
 //! | [`config`], [`cli`] | the operator's side: configuration and the command |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests damage files of their own"))]
@@ -20,6 +21,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod export;
 pub mod http;
 pub mod log;
 pub mod refold;

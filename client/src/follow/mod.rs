@@ -11,6 +11,7 @@
 //! that should not be there; the entries behind it are still hashed if the caller wishes so.
 
 mod cursor;
+mod hashes;
 mod heads;
 mod state;
 mod table;
@@ -29,6 +30,7 @@ use crate::error::{Error, ErrorKind};
 use crate::tiles::{HttpTiles, HttpTree, proof_error};
 
 pub use cursor::{Cursor, Stopped, decode_range, encode_range};
+pub use hashes::Hashing;
 pub use heads::{HEADS_PAGE, each_from};
 pub use table::Reading;
 pub use times::{check_time, decode_times, encode_times, time_of};
@@ -144,7 +146,7 @@ impl<K: Kv> Follow<'_, K> {
         let mut pending = Pending { overlay: Overlay::new(self.kv), bundles: Vec::new(), nodes: Vec::new(), bytes: 0 };
         workers.run(self.threads, |read: Read| {
             let number = read.bundle;
-            let mut goes_on = self.bundle(read, cursor, &mut pending)?;
+            let mut goes_on = self.bundle(read, cursor, &mut pending, &keys)?;
             goes_on &= (self.progress)(cursor.range.size().0, size.0);
             let many = (number + 1 - first).is_multiple_of(BUNDLES_PER_COMMIT) || pending.bytes >= BYTES_PER_COMMIT;
             if !goes_on || number + 1 == bundles || many {
@@ -155,13 +157,19 @@ impl<K: Kv> Follow<'_, K> {
     }
 
     /// One bundle; whether to go on.
-    fn bundle(&self, read: Read, cursor: &mut Cursor, pending: &mut Pending<'_, K>) -> Result<bool, Error> {
+    fn bundle(
+        &self,
+        read: Read,
+        cursor: &mut Cursor,
+        pending: &mut Pending<'_, K>,
+        keys: &Keys<'_, K>,
+    ) -> Result<bool, Error> {
         let next = cursor.next_read().next_index();
         let mut goes_on = true;
         for ready in read.entries.into_iter().skip_while(|ready| ready.index < next) {
             let (index, leaf) = (ready.index, ready.leaf);
             if cursor.stopped.is_none() && index == cursor.folded.next_index() {
-                match self.entry(ready, &pending.overlay)? {
+                match self.entry(ready, &pending.overlay, keys)? {
                     Ok(changes) => {
                         pending.overlay.apply(changes.state);
                         cursor.folded = index.size_with();
@@ -183,7 +191,12 @@ impl<K: Kv> Follow<'_, K> {
     }
 
     /// One entry by the rules; the inner error is why they end here.
-    fn entry(&self, ready: Ready, state: &Overlay<'_, K>) -> Result<Result<fold::Changes, Stopped>, Error> {
+    fn entry(
+        &self,
+        ready: Ready,
+        state: &Overlay<'_, K>,
+        keys: &Keys<'_, K>,
+    ) -> Result<Result<fold::Changes, Stopped>, Error> {
         let index = ready.index;
         let refused = |refused: Refused| Ok(Err(Stopped::broken(index, &refused)));
         let stopped = |stop: Stop<Error>| match stop {
@@ -195,10 +208,12 @@ impl<K: Kv> Follow<'_, K> {
         let checked = match ready.checked {
             Ok(checked) => checked,
             // The key may have been enrolled by an entry that was not yet on disk when the worker looked.
-            Err(Unchecked::KeyNotSeen(submission)) => match fold::check_signatures(*submission, state) {
-                Ok(checked) => checked,
-                Err(stop) => return stopped(stop),
-            },
+            Err(Unchecked::KeyNotSeen(submission)) => {
+                match fold::check_signatures_by(*submission, |id| keys.folded(id, state)) {
+                    Ok(checked) => checked,
+                    Err(stop) => return stopped(stop),
+                }
+            }
             Err(Unchecked::Refused(no)) => return refused(no),
         };
         let changes = match fold::step_checked(index, ready.timestamp, ready.links, &checked, state) {
