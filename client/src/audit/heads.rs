@@ -62,12 +62,7 @@ pub(super) fn check(
     seen.store.set_heads_from(good_until)
 }
 
-fn judge(
-    audit: &Audit<'_>,
-    seen: &Audited<'_>,
-    audited: &Checked,
-    listed: &PublishedHead,
-) -> Result<Judged, Error> {
+fn judge(audit: &Audit<'_>, seen: &Audited<'_>, audited: &Checked, listed: &PublishedHead) -> Result<Judged, Error> {
     let plain = |code: Code, message| Ok(Judged::Bad(Breach { index: None, code: code.to_string(), message }));
     let place = format!("the log lists a head of {} entries under the time {}", listed.size, listed.time);
     let head = match head::of_log(audit.trust, audit.origin, listed.checkpoint.as_bytes()) {

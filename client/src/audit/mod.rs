@@ -128,7 +128,9 @@ impl Audit<'_> {
             self.check_end(&seen, cursor.range.root(), &head, &mut outcome)?;
             match self.api {
                 Some(api) => heads::check(self, api, &seen, &head, &mut outcome)?,
-                None => outcome.remarks.push("a copy lists no published heads, so none but its own was looked at".into()),
+                None => {
+                    outcome.remarks.push("a copy lists no published heads, so none but its own was looked at".into())
+                }
             }
         }
         outcome.size = cursor.range.size();

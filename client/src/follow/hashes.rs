@@ -61,7 +61,8 @@ impl Hashing<'_> {
         let tile = self.tree.tile(id).map_err(tree_error)?;
         self.tiles.with_bundle(bundle, size, |entries| {
             if entries.len() != tile.hashes().len() {
-                let message = format!("bundle {bundle} has {} entries, its tile {}", entries.len(), tile.hashes().len());
+                let message =
+                    format!("bundle {bundle} has {} entries, its tile {}", entries.len(), tile.hashes().len());
                 return Err(Error::not_proven(message));
             }
             for ((entry, signed), index) in entries.iter().zip(tile.hashes()).zip(bundle * BUNDLE..) {
