@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::{ENVELOPE_TYPE, Http, encode_segment};
 
 /// A checkpoint with many cosignatures stays below this.
-const MAX_CHECKPOINT_BYTES: usize = 256 * 1024;
+pub const MAX_CHECKPOINT_BYTES: usize = 256 * 1024;
 /// A page of claims with their payloads.
 const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 

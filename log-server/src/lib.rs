@@ -9,6 +9,7 @@
 //! | [`witness`] | cosignatures: asked for, collected, published |
 //! | [`http`] | the public address |
 //! | [`refold`], [`check`] | the rules run again over what is stored: rebuilt indexes, and the whole log checked |
+//! | [`export`] | the log as files that any static server can serve |
 //! | [`config`], [`cli`] | the operator's side: configuration and the command |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests damage files of their own"))]
@@ -21,6 +22,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod export;
 pub mod http;
 pub mod log;
 pub mod refold;
