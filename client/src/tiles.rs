@@ -47,8 +47,12 @@ impl HttpTiles {
         let path = full.map(|full| full.to_string());
         let (bytes, width) =
             self.runtime.block_on(self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES))?;
-        let bundle = Bundle::parse(&bytes, width)
-            .map_err(|e| Error::not_proven(format!("the log's {id} is not one of its signed tree: {e}")))?;
+        // What is no bundle at all accuses nobody: a portal's page looks like this, and so does a proxy that cuts answers.
+        let bundle = Bundle::parse(&bytes, width).map_err(|e| {
+            Error::unreachable(format!(
+                "the log does not answer with entries: {id} is {e}; check the address, and what stands between you and the log"
+            ))
+        })?;
         Ok(bundle.entries().iter().take(usize::from(id.width())).map(|entry| entry.to_vec()).collect())
     }
 

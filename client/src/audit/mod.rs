@@ -91,6 +91,7 @@ impl Audit<'_> {
         if from > size {
             let last = store.last_head().unwrap_or_default();
             head::against(self.trust, self.origin, self.state, &self.tiles, &last, &head.checked)?;
+            outcome.breaches.extend(self.time_of_earlier(&store, from, &last, &head)?);
             let text = format!("the log shows {size} entries, {from} were audited before; nothing new to audit");
             outcome.remarks.push(text);
             outcome.root = cursor.range.root();
@@ -108,6 +109,23 @@ impl Audit<'_> {
         outcome.size = cursor.range.size();
         outcome.root = cursor.range.root();
         Ok(outcome)
+    }
+
+    /// A head that is smaller than what was audited says with its time that the entries behind it came later.
+    fn time_of_earlier(
+        &self,
+        store: &AuditStore,
+        followed: TreeSize,
+        last: &[u8],
+        head: &Head,
+    ) -> Result<Option<Breach>, Error> {
+        let last = head::of_log(self.trust, self.origin, last)?;
+        let (size, root) = (last.checkpoint.size(), last.checkpoint.root());
+        if size < followed {
+            return Ok(None); // an audit that was cut off: its last head does not hold all of these entries
+        }
+        let tree = HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?;
+        evidence::time(self, &Audited { store, followed, tree: &tree }, &head.checked, &last)
     }
 
     /// The entries that were audited before are the first ones of this tree.

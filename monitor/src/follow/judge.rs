@@ -1,7 +1,7 @@
 //! Heads held against what is known, with no network: a head is never dropped because it is small or old.
 
 use client::Error;
-use client::follow::check_time;
+use client::follow::{check_time, time_of};
 use proto::hash::Hash;
 use proto::merkle::{ProofError, consistency_proof, root_at};
 use proto::num::{Millis, TreeSize};
@@ -11,6 +11,9 @@ use proto::tile::TileError;
 use super::FollowedLog;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, HeadKey, KeptHead};
+
+/// Kept heads that are judged anew when entries come: an hour of them at one a second, and a note is below a kilobyte.
+const MOST_KEPT_JUDGED: usize = 4096;
 
 /// What is to be said of a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +86,22 @@ impl FollowedLog {
         let newest = self.newest()?;
         Ok(head.log_time.is_none()
             && newest.is_some_and(|newest| newest.checkpoint.text().same_head(head.checkpoint.text())))
+    }
+
+    /// Judges the kept heads anew that the entries from `before` on say more of: those that ended there or were larger. A log
+    /// may hide a head that it showed once, so its own list is not asked. Newest first, up to [`MOST_KEPT_JUDGED`].
+    pub(super) fn judge_kept(&self, before: TreeSize, findings: &mut Findings) -> Result<(), Error> {
+        let followed = self.store.cursor()?.range.size();
+        // An earlier head says nothing of this entry, nor of those behind it.
+        let first = time_of(&self.store, followed, before.next_index())?;
+        let is_later = |key: &HeadKey| first.is_none_or(|first| key.time > first.seconds());
+        for (_, note) in self.store.heads_before(None, MOST_KEPT_JUDGED)?.iter().take_while(|(key, _)| is_later(key)) {
+            let Ok(head) = self.config.trust.policy().check(note) else { continue };
+            if let Verdict::Contradicts(finding) = self.judge(&head)? {
+                findings.push(*finding);
+            }
+        }
+        Ok(())
     }
 
     /// The root that the followed tree had at this size.

@@ -11,6 +11,7 @@ mod dishonest;
 mod honest;
 mod served;
 mod witness;
+mod zoo;
 
 use harness::cluster::LogUnderTest;
 use harness::process::Programs;
