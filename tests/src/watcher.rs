@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use monitor::finding::Event;
+use monitor::store::LogStore;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,6 +43,17 @@ impl MonitorUnderTest {
     /// The public address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The admin address.
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// Everything that it ever told of a log; it must be stopped.
+    pub fn events(&self, origin: &str) -> Vec<Event> {
+        let store = LogStore::open(&self.path("state/logs"), origin, true).expect("a stopped monitor's state");
+        store.events_after(0, usize::MAX).expect("readable")
     }
 
     /// Starts it on free ports, with a look every second.

@@ -105,10 +105,22 @@ impl Audit<'_> {
             let seen = Audited { store: &store, followed: cursor.range.size(), tree: &tree };
             self.check_end(&seen, cursor.range.root(), &head, &mut outcome)?;
             heads::check(self, &seen, &head, &mut outcome)?;
+            self.check_last(&seen, &head, &mut outcome)?;
         }
         outcome.size = cursor.range.size();
         outcome.root = cursor.range.root();
         Ok(outcome)
+    }
+
+    /// The head of the last audit against the entries behind it: a log may hide it from its list now.
+    fn check_last(&self, seen: &Audited<'_>, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
+        let Some(last) = seen.store.last_head() else { return Ok(()) };
+        let last = head::of_log(self.trust, self.origin, &last)?;
+        let found = evidence::time(self, seen, &last, &head.checked)?;
+        let is_said =
+            |breach: &Breach| outcome.breaches.iter().any(|said| (said.index, &said.code) == (breach.index, &breach.code));
+        outcome.breaches.extend(found.filter(|breach| !is_said(breach)));
+        Ok(())
     }
 
     /// A head that is smaller than what was audited says with its time that the entries behind it came later.

@@ -29,7 +29,7 @@ pub(super) const ALL: &[Animal] = &[
     unreadable("slow entries", "answers with a byte now and then, for ever", Audit::NotAsked, slow),
     unreadable("silence", "takes requests and never answers", Audit::NotAsked, silent),
     unreadable("errors", "answers with a status 500", OUTAGE, errors),
-    unreadable("page for a head", "answers with a page of HTML for a head", Audit::Says(2, ""), page_for_head),
+    unreadable("page for a head", "answers with a page of HTML for a head", OUTAGE, page_for_head),
     unreadable("page for a tile", "answers with a page of HTML for a tile", OUTAGE, page_for_tile),
     unreadable("page for entries", "answers with a page of HTML for entries", OUTAGE, page_for_entries),
     unreadable("page for the list", "answers with a page of HTML for the list of heads", OUTAGE, page_for_list),

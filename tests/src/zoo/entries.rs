@@ -139,12 +139,7 @@ pub(super) const ALL: &[Animal] = &[
     },
     served("bit in an entry", "serves an entry with one bit flipped", true, bit_in_entry),
     served("bit in a tile", "serves a tile with one bit flipped", true, bit_in_tile),
-    served(
-        "bit in a leaf hash",
-        "signs a tree in which one bit of a leaf hash flipped in memory",
-        false,
-        bit_in_leaf,
-    ),
+    served("bit in a leaf hash", "signs a tree in which one bit of a leaf hash flipped in memory", false, bit_in_leaf),
     served(
         "another entry served",
         "serves another entry at an index than the one in its signed tree",
@@ -204,12 +199,18 @@ fn postdated(now: Millis) -> Life {
     with_time(now, |script| Millis(script.now.0 + 3_600_000))
 }
 
+/// It shows no head without the entry, which would contradict it as well.
 fn time_back(now: Millis) -> Life {
-    with_entry(now, |script| {
-        let before = script.decoded(2).timestamp;
-        let entry = script.entry(support("CAM-2", "2031-03"), ACMES);
-        encoded(&Entry { timestamp: Millis(before.0 - 500), ..entry })
-    })
+    let mut odd = Script::begun(now);
+    odd.heads.clear();
+    let mut honest = odd.clone();
+    honest.promise("CAM-2");
+    honest.publish();
+    let before = odd.decoded(2).timestamp;
+    let entry = Entry { timestamp: Millis(before.0 - 500), ..odd.entry(support("CAM-2", "2031-03"), ACMES) };
+    odd.force(encoded(&entry));
+    odd.publish();
+    Life::new(Show::of(&odd), Show::of(&honest))
 }
 
 fn duplicate(now: Millis) -> Life {
@@ -242,7 +243,7 @@ fn after_freeze(now: Millis) -> Life {
 
 fn false_anchor(now: Millis) -> Life {
     let mut claim = support_claim("CAM-2", "2031-03");
-    claim["logs"][0]["size"] = json!("2");
+    claim["logs"][0]["size"] = json!(2);
     claim["logs"][0]["root"] = json!(Hash::of(b"another tree").to_base64());
     with_claim(now, sign(&claim, &[number::ACME_SIGN]), ACMES)
 }

@@ -9,13 +9,7 @@ use super::script::Script;
 use super::show::Show;
 
 /// A fork is in the tamper class, never ends, and is proven by the kind.
-const fn fork(
-    name: &'static str,
-    does: &'static str,
-    proven: Kind,
-    audit: Audit,
-    life: fn(Millis) -> Life,
-) -> Animal {
+const fn fork(name: &'static str, does: &'static str, proven: Kind, audit: Audit, life: fn(Millis) -> Life) -> Animal {
     let (class, code, proven) = (Class::Tamper, "head.fork", Some(proven));
     Animal { name, does, class, code, proven, ends: false, audit, life }
 }
@@ -39,7 +33,7 @@ pub(super) const ALL: &[Animal] = &[
         "fork, smaller",
         "rolls back and goes on otherwise, up to a smaller head",
         Kind::Inconsistent,
-        Audit::Says(1, "smaller"),
+        Audit::Says(1, "both signed heads are kept"),
         smaller,
     ),
     fork(

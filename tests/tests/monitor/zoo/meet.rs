@@ -53,7 +53,7 @@ impl Meeting {
             return;
         }
         let (exit, status) = monitor.once();
-        self.check(exit == i32::from(animal.class.exit_code()), || format!("is forgotten: {exit}: {status:#}"));
+        self.check(exit != 0 && open(&status).contains(&animal.code), || format!("is forgotten: {exit}: {status:#}"));
         let served = Served::new(life.before.unwrap_or_else(|| life.honest.clone()));
         let monitor = monitor_at(&served);
         self.clean("its twin, before", &monitor);
