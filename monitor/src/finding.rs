@@ -8,6 +8,8 @@ use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::EvidenceId;
+
 /// What a finding means for those who rely on the log. The first is the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,6 +77,8 @@ pub mod code {
     pub const UNRESOLVED: &str = "head.unresolved";
     /// More findings than are kept.
     pub const MANY: &str = "findings.many";
+    /// A misbehaviour file that somebody handed in proves it.
+    pub const EVIDENCE: &str = "evidence.proven";
     /// This monitor itself failed.
     pub const OWN: &str = "monitor.failed";
 }
@@ -99,6 +103,12 @@ pub struct Finding {
     /// What ties heads of different sizes together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alternative: Option<Alternative>,
+    /// The misbehaviour files that prove it to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceId>,
+    /// Why no file proves it to others, if one was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
 }
 
 /// The tree of the larger of two heads, as it is at the size of the smaller one: another root, and the proof that leads from
@@ -131,6 +141,8 @@ impl Finding {
             message: message.into(),
             heads: Vec::new(),
             alternative: None,
+            evidence: Vec::new(),
+            unproven: None,
         }
     }
 

@@ -29,12 +29,7 @@ enum Judged {
 }
 
 /// Checks every published head that no earlier audit found good.
-pub(super) fn check(
-    audit: &Audit<'_>,
-    seen: &Audited<'_>,
-    audited: &Head,
-    outcome: &mut Outcome,
-) -> Result<(), Error> {
+pub(super) fn check(audit: &Audit<'_>, seen: &Audited<'_>, audited: &Head, outcome: &mut Outcome) -> Result<(), Error> {
     let from = seen.store.heads_from()?;
     let (mut good_until, mut all_good, mut later, mut bad) = (from, true, 0, 0);
     let listed = each_from(audit.api, &audit.tiles, from, MAX_PAGES, &mut |head| {
@@ -61,12 +56,7 @@ pub(super) fn check(
     seen.store.set_heads_from(good_until)
 }
 
-fn judge(
-    audit: &Audit<'_>,
-    seen: &Audited<'_>,
-    audited: &Checked,
-    listed: &PublishedHead,
-) -> Result<Judged, Error> {
+fn judge(audit: &Audit<'_>, seen: &Audited<'_>, audited: &Checked, listed: &PublishedHead) -> Result<Judged, Error> {
     let plain = |code: Code, message| Ok(Judged::Bad(Breach { index: None, code: code.to_string(), message }));
     let place = format!("the log lists a head of {} entries under the time {}", listed.size, listed.time);
     let head = match head::of_log(audit.trust, audit.origin, listed.checkpoint.as_bytes()) {

@@ -117,8 +117,9 @@ impl Audit<'_> {
         let Some(last) = seen.store.last_head() else { return Ok(()) };
         let last = head::of_log(self.trust, self.origin, &last)?;
         let found = evidence::time(self, seen, &last, &head.checked)?;
-        let is_said =
-            |breach: &Breach| outcome.breaches.iter().any(|said| (said.index, &said.code) == (breach.index, &breach.code));
+        let is_said = |breach: &Breach| {
+            outcome.breaches.iter().any(|said| (said.index, &said.code) == (breach.index, &breach.code))
+        };
         outcome.breaches.extend(found.filter(|breach| !is_said(breach)));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The command `claimtrail-monitor`: parses, runs, and says with its exit code how it went.
 
+mod evidence;
 mod failure;
 mod follow;
 mod heads;
@@ -13,17 +14,23 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, FILE_NAME, Flag};
+use crate::follow::FollowedLog;
+use crate::witness::stop_path;
 
 pub use failure::{Exit, Failure};
 
 /// Shown below the help of every command.
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  done; for `serve --once` and `status`: nothing is open
+    0  done; for `serve --once` and `status`: nothing is open; for `evidence`: proven
+    1  evidence verify, show, import: the file proves nothing
+    2  evidence verify, show, import: it is no misbehaviour file
+    3  evidence import: proven, but about no log or key of the trust files
    10  tamper: a log contradicts what it signed
    11  claim: a log took a claim that its rules refuse
    12  outage: a log cannot be read
@@ -59,7 +66,9 @@ enum Command {
     Status(status::StatusArgs),
     /// Show the signed heads that were seen; works while the monitor is stopped.
     Heads(heads::HeadsArgs),
-    /// Let a log be cosigned again, after its record and the database disagreed.
+    /// Show, export, take and verify evidence of misbehaviour; works beside a running monitor.
+    Evidence(evidence::EvidenceArgs),
+    /// Let a log be cosigned again, after its record and the database disagreed, or despite evidence.
     ResumeOrigin(resume::ResumeArgs),
     /// Write the completions for a shell to standard output.
     Completions {
@@ -106,6 +115,12 @@ fn records_folder(config: &Config) -> PathBuf {
     }
 }
 
+/// Lets evidence that is taken while no monitor runs end cosigning as durably as while one does.
+fn open_stop_files(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<(), client::Error> {
+    let records = records_folder(config);
+    logs.iter().try_for_each(|log| log.store.stop().beside(stop_path(&records, log.origin())))
+}
+
 /// Runs the command with these arguments, the first of which is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
@@ -121,6 +136,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Heads(args) => heads::run(&args).map(|()| 0),
+        Command::Evidence(args) => evidence::run(&args),
         Command::ResumeOrigin(args) => resume::run(&args).map(|()| 0),
         Command::Completions { shell } => completions(shell).map(|()| 0),
     };

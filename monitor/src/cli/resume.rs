@@ -1,9 +1,12 @@
 //! `resume-origin`: the operator's act that lets a log be cosigned again.
 
 use clap::Args;
+use client::clock;
 
-use super::{Exit, Failure, Place, follow, records_folder, say};
-use crate::witness::{Resume, Witness};
+use super::{Exit, Failure, Place, follow, logs_folder, records_folder, say};
+use crate::evidence::EvidenceId;
+use crate::store::LogStore;
+use crate::witness::{Resume, Witness, stop_path};
 
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
@@ -15,6 +18,10 @@ pub(super) struct ResumeArgs {
     /// this witness may sign two histories.
     #[arg(long)]
     nothing_newer: bool,
+    /// It is proven that a holder of the log's key signed two histories, you looked at this evidence, and the log is to be
+    /// cosigned all the same. Name each piece of evidence that stands. The act is recorded.
+    #[arg(long, value_name = "ID", conflicts_with = "nothing_newer")]
+    despite_evidence: Vec<EvidenceId>,
 }
 
 pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
@@ -24,11 +31,23 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
         let message = "this monitor is no witness: the configuration has no [witness]";
         return Err(Failure::new(Exit::Config, message));
     }
+    let store = LogStore::open(&logs_folder(&config), &log.origin, log.mirror)?;
+    store.stop().beside(stop_path(&records_folder(&config), &log.origin))?;
+    if !args.despite_evidence.is_empty() {
+        store.resume_despite(&args.despite_evidence, clock::now())?;
+        return say(&match store.stop().why() {
+            None => format!("{} is cosigned again despite the evidence; that is recorded.\n", log.origin),
+            Some(why) => format!("{} is still not cosigned: {why}.\n", log.origin),
+        });
+    }
     let how = if args.nothing_newer { Resume::NothingNewer } else { Resume::FromRecord };
     let resumed = Witness::resume(&config.state, &records_folder(&config), &log.origin, how)?;
     let from = match resumed.last {
         Some(last) => format!("from the head of {} entries on (root {})", last.size, last.root.to_base64()),
         None => "from its first head on; nothing was cosigned so far".to_owned(),
     };
-    say(&format!("{} is cosigned again, {from}.\n", log.origin))
+    say(&match store.stop().why() {
+        None => format!("{} is cosigned again, {from}.\n", log.origin),
+        Some(why) => format!("{} would be cosigned {from}, but {why}. See --despite-evidence.\n", log.origin),
+    })
 }

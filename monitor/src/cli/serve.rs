@@ -25,10 +25,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::status::LogStatus;
-use super::{Exit, Failure, Place, follow, logs_folder, once, say};
+use super::{Exit, Failure, Place, follow, logs_folder, once, open_stop_files, say};
 use crate::config::Config;
 use crate::follow::{FollowedLog, follow_until};
-use crate::http::{Answers, Shared, public_router};
+use crate::http::{Answers, Shared, admin_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
 
 /// How long a round that waits for a log may take to end once the monitor stops; nothing is lost if it does not.
@@ -98,6 +98,7 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         // This program may know more rules than the one that stopped.
         log.store.try_rules_again()?;
     }
+    open_stop_files(config, &logs)?;
     if once {
         return once::run(logs, json, stop.token()).await;
     }
@@ -145,10 +146,15 @@ async fn bind(address: SocketAddr, key: &str) -> Result<Server, Failure> {
 
 async fn open_witness(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<Option<Arc<Witness>>, Failure> {
     let Some(witness) = config.witness.clone() else { return Ok(None) };
+    let followed = logs.to_vec();
     let logs: Vec<_> = logs.iter().map(|log| (log.origin().to_owned(), log.config.trust.clone())).collect();
     let state = config.state.clone();
     let open = move || -> Result<Witness, client::Error> {
-        Witness::open(WitnessKeys::load(&witness.keys)?, &state, &witness.record, &logs)
+        let opened = Witness::open(WitnessKeys::load(&witness.keys)?, &state, &witness.record, &logs)?;
+        for log in &followed {
+            opened.heed(log.origin(), &witness.record, log.store.stop())?;
+        }
+        Ok(opened)
     };
     Ok(Some(Arc::new(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)))
 }
@@ -185,6 +191,7 @@ impl Parts {
             axum::Json(statuses)
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
+        let admin = admin.merge(admin_router(shared.clone()));
         Parts { public: public_router(shared, Some(requests)), admin: edge::wrap(admin, None), options, detached }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A running monitor holds its databases, so it is asked at its admin address; a stopped one is read from its files.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -47,6 +48,9 @@ pub(super) struct LogStatus {
     /// The last size that was cosigned.
     cosigned: Option<TreeSize>,
     not_cosigned_because: Option<String>,
+    /// Misbehaviour files that are kept, by kind.
+    #[serde(default)]
+    evidence: BTreeMap<String, u64>,
     open: Vec<Open>,
 }
 
@@ -62,7 +66,10 @@ impl LogStatus {
             head_time: seen.head.and_then(|(_, time)| time),
             last_success: seen.last_success,
             cosigned: witness.and_then(|witness| witness.size(log.origin())),
-            not_cosigned_because: witness.and_then(|witness| witness.stopped(log.origin())),
+            not_cosigned_because: witness
+                .and_then(|witness| witness.stopped(log.origin()))
+                .or_else(|| log.store.stop().why()),
+            evidence: seen.evidence.clone(),
             open: seen.open.clone(),
         }
     }
@@ -124,10 +131,20 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
         if let Some(why) = &log.not_cosigned_because {
             let _ = writeln!(out, "  NOT COSIGNED: {why}");
         }
+        if !log.evidence.is_empty() {
+            let kinds: Vec<String> = log.evidence.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let _ = writeln!(out, "  evidence kept: {} (`claimtrail-monitor evidence list`)", kinds.join(", "));
+        }
         for open in &log.open {
             let (finding, since) = (&open.finding, open.since.to_rfc3339());
             let class = finding.class.name().to_uppercase();
             let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
+            for id in &finding.evidence {
+                let _ = writeln!(out, "    evidence {id}");
+            }
+            if let Some(why) = &finding.unproven {
+                let _ = writeln!(out, "    no file proves it to others: {why}");
+            }
         }
         if log.open.is_empty() {
             out.push_str("  nothing is open\n");

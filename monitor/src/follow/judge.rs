@@ -9,11 +9,14 @@ use proto::policy::Checked;
 use proto::tile::TileError;
 
 use super::FollowedLog;
+use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, HeadKey, KeptHead};
 
 /// Kept heads that are judged anew when entries come: an hour of them at one a second, and a note is below a kilobyte.
 const MOST_KEPT_JUDGED: usize = 4096;
+/// The same at a start: what was seen in the last round or two is among them.
+const MOST_JUDGED_AT_START: usize = 256;
 
 /// What is to be said of a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,13 +75,18 @@ impl FollowedLog {
             _ if self.store.has_head(key)? || self.is_restless(head)? => return Ok(verdict),
             _ => Findings::default(),
         };
-        let note = head.checkpoint.to_bytes();
-        let heads = vec![KeptHead { key, note: &note }];
-        self.store.commit_batch(&Batch { findings, heads, ..Batch::default() }, now)?;
-        if matches!(verdict, Verdict::Contradicts(_)) {
-            self.look(None)?;
-        }
+        self.tell(findings, head, Reach::Kept, now)?;
         Ok(verdict)
+    }
+
+    /// A head, what is to be said of it, and the files that prove it, in one step.
+    pub(super) fn tell(&self, mut findings: Findings, head: &Checked, reach: Reach, now: Millis) -> Result<(), Error> {
+        let evidence = self.prove(&mut findings, reach)?;
+        let any = !findings.found().is_empty();
+        let note = head.checkpoint.to_bytes();
+        let heads = vec![KeptHead { key: key_of(head, now), note: &note }];
+        self.store.commit_batch(&Batch { findings, evidence, heads, ..Batch::default() }, now)?;
+        if any { self.look(None) } else { Ok(()) }
     }
 
     /// Whether a head states no time and is the newest one: it would be kept once for every time that it is seen.
@@ -88,14 +96,16 @@ impl FollowedLog {
             && newest.is_some_and(|newest| newest.checkpoint.text().same_head(head.checkpoint.text())))
     }
 
-    /// Judges the kept heads anew that the entries from `before` on say more of: those that ended there or were larger. A log
-    /// may hide a head that it showed once, so its own list is not asked. Newest first, up to [`MOST_KEPT_JUDGED`].
-    pub(super) fn judge_kept(&self, before: TreeSize, findings: &mut Findings) -> Result<(), Error> {
+    /// Judges the kept heads anew, the newest first: a log may hide a head that it showed once, so its own list is not asked.
+    /// After entries came, those that the entries from `before` on say more of. Without it, the latest ones: a program that was
+    /// stopped between entries and findings says at its next start what it did not say.
+    pub(super) fn judge_kept(&self, before: Option<TreeSize>, findings: &mut Findings) -> Result<(), Error> {
         let followed = self.store.cursor()?.range.size();
+        let most = if before.is_some() { MOST_KEPT_JUDGED } else { MOST_JUDGED_AT_START };
         // An earlier head says nothing of this entry, nor of those behind it.
-        let first = time_of(&self.store, followed, before.next_index())?;
+        let first = before.map(|before| time_of(&self.store, followed, before.next_index())).transpose()?.flatten();
         let is_later = |key: &HeadKey| first.is_none_or(|first| key.time > first.seconds());
-        for (_, note) in self.store.heads_before(None, MOST_KEPT_JUDGED)?.iter().take_while(|(key, _)| is_later(key)) {
+        for (_, note) in self.store.heads_before(None, most)?.iter().take_while(|(key, _)| is_later(key)) {
             let Ok(head) = self.config.trust.policy().check(note) else { continue };
             if let Verdict::Contradicts(finding) = self.judge(&head)? {
                 findings.push(*finding);

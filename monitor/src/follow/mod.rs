@@ -13,7 +13,8 @@ mod judge;
 mod round;
 mod run;
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -33,6 +34,9 @@ pub use judge::Verdict;
 pub use round::{Goes, Round};
 pub use run::follow_until;
 
+/// Names of findings that are remembered as ones of which no file can be made: more than are open at most.
+const MOST_GIVEN_UP: usize = 4096;
+
 /// A log and what this monitor knows of it. Everything here may be used from several threads.
 pub struct FollowedLog {
     /// As it is configured.
@@ -44,6 +48,8 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
+    /// Findings of which this process could make no file, and would not in the next round either.
+    given_up: Mutex<BTreeSet<String>>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -59,6 +65,8 @@ pub struct Seen {
     pub last_success: Option<Millis>,
     /// What is open.
     pub open: Vec<Open>,
+    /// Misbehaviour files that are kept, by kind.
+    pub evidence: BTreeMap<String, u64>,
 }
 
 impl Seen {
@@ -85,7 +93,8 @@ impl FollowedLog {
             .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
-        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen: ArcSwap::default() };
+        let (seen, given_up) = (ArcSwap::default(), Mutex::default());
+        let log = FollowedLog { config, store, api, tiles, threads, listed_heads, seen, given_up };
         log.newest()?;
         log.look(None)?;
         Ok(Arc::new(log))
@@ -102,7 +111,7 @@ impl FollowedLog {
     }
 
     /// The newest head that was taken.
-    fn newest(&self) -> Result<Option<Checked>, Error> {
+    pub(crate) fn newest(&self) -> Result<Option<Checked>, Error> {
         let Some(note) = self.store.newest()? else { return Ok(None) };
         let checked = self.config.trust.policy().check(&note).map_err(|e| {
             Error::local(format!(
@@ -121,8 +130,27 @@ impl FollowedLog {
         Ok(newest.map(|head| head.checkpoint.to_bytes()))
     }
 
+    /// The log's tiles.
+    pub(crate) fn tiles(&self) -> &HttpTiles {
+        &self.tiles
+    }
+
+    /// No file can be made of the finding of this name, as far as this program knows.
+    pub(crate) fn give_up(&self, name: &str) {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        // Findings that are open are bounded; those that come and go must not add up.
+        if given_up.len() >= MOST_GIVEN_UP {
+            given_up.clear();
+        }
+        given_up.insert(name.to_owned());
+    }
+
+    pub(crate) fn is_given_up(&self, name: &str) -> bool {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
     /// Reads anew what is shown.
-    fn look(&self, success: Option<Millis>) -> Result<(), Error> {
+    pub(crate) fn look(&self, success: Option<Millis>) -> Result<(), Error> {
         let (cursor, newest) = (self.store.cursor()?, self.newest()?);
         self.seen.store(Arc::new(Seen {
             size: cursor.range.size(),
@@ -130,6 +158,7 @@ impl FollowedLog {
             head: newest.map(|head| (head.checkpoint.size(), head.log_time)),
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,
+            evidence: self.store.evidence_counts()?,
         }));
         Ok(())
     }

@@ -14,6 +14,7 @@ use proto::policy::{CheckError, Checked};
 
 use super::judge::{fork, key_of};
 use super::{FollowedLog, Verdict};
+use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, KeptHead};
 
@@ -72,6 +73,7 @@ impl FollowedLog {
         let mut findings = Findings::default();
         let ended = self.learn(&mut round, &mut findings);
         let success = ended.is_ok();
+        let reach = if matches!(ended, Err(Ended::Unreachable(_))) { Reach::Kept } else { Reach::Log };
         let mut again = OF_A_ROUND.to_vec();
         match ended {
             Ok(()) => {}
@@ -90,7 +92,9 @@ impl FollowedLog {
             }
         }
         again.iter().for_each(|name| findings.over(name));
-        self.store.commit_batch(&Batch { findings, ..Batch::default() }, round.now)?;
+        self.prove_open(&mut findings)?;
+        let evidence = self.prove(&mut findings, reach)?;
+        self.store.commit_batch(&Batch { findings, evidence, ..Batch::default() }, round.now)?;
         self.store.thin_heads(round.now.seconds())?;
         self.look(success.then_some(round.now))
     }
@@ -102,14 +106,16 @@ impl FollowedLog {
         let mut cursor = self.store.cursor()?;
         match self.judge(&head)? {
             Verdict::Contradicts(finding) => {
-                findings.push(*finding);
-                self.keep(&head, false, round.now)?;
+                self.tell(Findings::begin(vec![*finding]), &head, Reach::Log, round.now)?;
             }
             Verdict::Known => self.keep(&head, self.is_newest(&head)?, round.now)?,
             Verdict::Larger => self.check_extends(&head, round.now)?,
         }
+        if self.seen().last_success.is_none() {
+            self.judge_kept(None, findings)?;
+        }
         self.catch_up(&mut cursor, round, findings)?;
-        self.judge_listed(&cursor, round.now, findings)
+        self.judge_listed(&cursor, round.now)
     }
 
     /// The note, if a key that the operator trusts signed it.
@@ -236,7 +242,7 @@ impl FollowedLog {
             progress: &mut |done, size| (round.progress)(done, size) == Goes::On,
         };
         follow.run(cursor)?;
-        self.judge_kept(followed, findings)?;
+        self.judge_kept(Some(followed), findings)?;
         match self.judge_time(&newest, cursor.range.size())? {
             Verdict::Contradicts(finding) => Err(Ended::Found(finding)),
             Verdict::Known | Verdict::Larger => Ok(()),
@@ -244,17 +250,17 @@ impl FollowedLog {
     }
 
     /// The heads in the log's own list that no earlier round has judged.
-    fn judge_listed(&self, cursor: &Cursor, now: Millis, findings: &mut Findings) -> Result<(), Ended> {
+    fn judge_listed(&self, cursor: &Cursor, now: Millis) -> Result<(), Ended> {
         let from = self.store.heads_from()?;
         let (mut listed, mut judged_until) = (Vec::new(), None);
         let pages = self.listed_heads.div_ceil(HEADS_PAGE as usize);
         // What is beyond these pages is for the next round.
         each_from(&self.api, &self.tiles, from, pages, &mut |head| {
-            listed.push((Seconds(head.time), head.checkpoint.clone()));
+            listed.push((Seconds(head.time), head.size, head.checkpoint.clone()));
             Ok(ControlFlow::Continue(()))
         })?;
-        let mut kept = Vec::new();
-        for (time, note) in &listed {
+        let (mut kept, mut findings) = (Vec::new(), Findings::default());
+        for (time, size, note) in &listed {
             let head = match self.config.trust.policy().check(note.as_bytes()) {
                 Ok(head) if head.checkpoint.origin() == self.origin() => head,
                 _ => {
@@ -269,6 +275,14 @@ impl FollowedLog {
                 findings
                     .push(Finding::new(Class::Tamper, code::TIME, message).named(time).with_heads(&[note.as_bytes()]));
             }
+            if head.checkpoint.size() != *size {
+                let message = format!(
+                    "the log lists a head of {size} entries at the time {time}, but what it signed has {}",
+                    head.checkpoint.size()
+                );
+                let finding = Finding::new(Class::Tamper, code::SERVED, message).named(format_args!("list-{time}"));
+                findings.push(finding.with_heads(&[note.as_bytes()]));
+            }
             match self.judge(&head)? {
                 Verdict::Contradicts(finding) => findings.push(*finding),
                 Verdict::Known => {}
@@ -282,8 +296,10 @@ impl FollowedLog {
         }
         let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note: note.as_bytes() }).collect();
         // The second is begun anew, because the log may sign more heads in it.
-        let heads_from = judged_until.or(listed.last().map(|(time, _)| *time)).map(|time| time.0.max(from));
-        let batch = Batch { heads, heads_from, ..Batch::default() };
+        let heads_from = judged_until.or(listed.last().map(|(time, ..)| *time)).map(|time| time.0.max(from));
+        // With the place in the list: what was found is not lost when that is known to be read.
+        let evidence = self.prove(&mut findings, Reach::Log)?;
+        let batch = Batch { findings, evidence, heads, heads_from, ..Batch::default() };
         tracing::debug!(origin = self.origin(), size = cursor.range.size().0, listed = listed.len(), "round");
         Ok(self.store.commit_batch(&batch, now)?)
     }

@@ -6,7 +6,9 @@
 //! | `GET /{hash}/checkpoint` | the last head cosigned for a log; `{hash}` is SHA-256 of its origin in hex |
 //! | `GET /{hash}/tile/…` | the mirror: tiles and entry bundles of that log (C2SP tlog-tiles) |
 //! | `GET /v1/heads` | every signed head of a log that was seen |
+//! | `GET /v1/evidence`, `GET /v1/evidence/{id}` | the misbehaviour files that are kept, and each of them byte for byte |
 
+mod evidence;
 mod heads;
 mod mirror;
 mod witness;
@@ -26,6 +28,7 @@ use tokio::sync::Semaphore;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
 
+pub use evidence::{EvidencePage, TakenAnswer};
 pub use heads::ShownHead;
 pub use witness::{Answers, SIZE_TYPE};
 
@@ -82,6 +85,16 @@ pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
         .route("/{hash}/checkpoint", get(witness::checkpoint))
         .route("/{hash}/tile/{*path}", get(mirror::tile))
         .route("/v1/heads", get(heads::list))
+        .route("/v1/evidence", get(evidence::list))
+        .route("/v1/evidence/{id}", get(evidence::one))
         .with_state(shared);
     edge::wrap(cors::public_reads(router), metrics)
+}
+
+/// What the operator's commands ask a running monitor, for the admin address: evidence read, and handed in.
+pub fn admin_router(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/evidence", get(evidence::list).post(evidence::take))
+        .route("/v1/evidence/{id}", get(evidence::one))
+        .with_state(shared)
 }

@@ -102,9 +102,10 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
             return Err(Problem::new(Code::CheckpointSignature, format!("The checkpoint is not taken: {why}.")));
         }
     };
-    let answer = witness.cosign(old, &request.proof, &head.checkpoint, clock::now().seconds());
-    // Signed by the log, so it is kept whatever the answer is, and held against what was followed.
+    // Signed by the log, so it is kept whatever the answer will be, and held against what was followed: first, since a
+    // contradiction that it shows ends cosigning.
     look_into(log, &head);
+    let answer = witness.cosign(old, &request.proof, &head.checkpoint, clock::now().seconds());
     respond(answer, "the proof does not lead from the last cosigned checkpoint to this one")
 }
 

@@ -48,6 +48,10 @@ impl Findings {
         &self.begin
     }
 
+    pub(crate) fn found_mut(&mut self) -> &mut [Finding] {
+        &mut self.begin
+    }
+
     /// Adds others.
     pub fn extend(&mut self, other: Findings) {
         self.begin.extend(other.begin);
@@ -92,6 +96,14 @@ pub(super) fn apply(
         }
     }
     for finding in &findings.begin {
+        if let Some(known) = known_better(&open, finding)? {
+            open.insert(finding.id.as_str(), text(&known)?.as_slice())?;
+            // It is told again when there is a file that shows it to others.
+            if !finding.evidence.is_empty() {
+                tell(Change::Began, known.finding)?;
+            }
+            continue;
+        }
         let full = open.len()? >= MOST_OPEN;
         let finding = if full { many(finding.class) } else { finding.clone() };
         if open.get(finding.id.as_str())?.is_none() {
@@ -100,6 +112,26 @@ pub(super) fn apply(
         }
     }
     Ok(())
+}
+
+/// A finding that is open already, when it is found again with evidence that it did not name, or with the reason why there is
+/// none.
+fn known_better(
+    open: &redb::Table<'_, &'static str, &'static [u8]>,
+    finding: &Finding,
+) -> Result<Option<Open>, redb::Error> {
+    if finding.evidence.is_empty() && finding.unproven.is_none() {
+        return Ok(None);
+    }
+    let Some(value) = open.get(finding.id.as_str())? else { return Ok(None) };
+    let Open { since, finding: was } = serde_json::from_slice(value.value()).map_err(std::io::Error::other)?;
+    let mut evidence = was.evidence.clone();
+    evidence.extend(finding.evidence.iter().filter(|id| !was.evidence.contains(id)));
+    let more = evidence.len() > was.evidence.len();
+    let why = evidence.is_empty() && finding.unproven != was.unproven;
+    let unproven = finding.unproven.clone().filter(|_| evidence.is_empty());
+    let renewed = || Open { since, finding: Finding { evidence, unproven, ..finding.clone() } };
+    Ok((more || why).then(renewed))
 }
 
 fn many(class: Class) -> Finding {
@@ -122,6 +154,15 @@ impl LogStore {
         })?;
         all.sort_by_key(|open| (open.finding.class, open.since));
         Ok(all)
+    }
+
+    /// The finding of this name, if it is open.
+    pub fn open_finding(&self, name: &str) -> Result<Option<Open>, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(OPEN)?;
+            let Some(value) = table.get(name)? else { return Ok(None) };
+            Ok(Some(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?))
+        })
     }
 
     /// Events behind this number, the oldest first, at most so many.

@@ -10,10 +10,12 @@
 //! | `heads` | every signed head with all its signatures, thinned after a day |
 //! | `open` | findings that are open |
 //! | `events` | their beginnings and ends, numbered |
+//! | `evidence` | misbehaviour files, numbered, each once |
 //!
 //! A database is made by an explicit act only. One that is missing is never made anew on the way: what it knew of the log's
 //! past would be gone without a word.
 
+mod evidence;
 mod findings;
 mod heads;
 mod tiles;
@@ -29,6 +31,7 @@ use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
 use redb::{Database, ReadableDatabase as _, TableDefinition, WriteTransaction};
 use service::thinning::thin_before;
 
+use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
 use crate::finding::{Class, Finding, code};
 
 pub use findings::Findings;
@@ -59,6 +62,7 @@ pub struct LogStore {
     origin: String,
     mirror: bool,
     state: Reading,
+    stop: Arc<Stop>,
 }
 
 /// What is made durable together besides a step of following.
@@ -72,6 +76,8 @@ pub struct Batch<'a> {
     pub newest: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
     pub heads_from: Option<u64>,
+    /// Misbehaviour files. A new one that no finding of the batch names begins a finding of its own.
+    pub evidence: Vec<NewEvidence>,
 }
 
 /// The name of an origin in file names and paths: the first half of its hash in hex.
@@ -105,6 +111,7 @@ impl LogStore {
                 tiles::make(&transaction)?;
                 heads::make(&transaction)?;
                 findings::make(&transaction)?;
+                evidence::make(&transaction)?;
             }
             Ok(transaction.commit()?)
         };
@@ -120,17 +127,23 @@ impl LogStore {
             return Err(Error::local(format!("there is no state of {origin}: {} is missing", path.display())));
         }
         let database = Arc::new(client::state::open_database(&path, LOCK_WAIT)?);
-        let check = || -> Result<(Vec<u8>, Reading), redb::Error> {
-            let table = database.begin_read()?.open_table(META)?;
+        let check = || -> Result<(Vec<u8>, Reading, Stop), redb::Error> {
+            // One that was made before there was evidence has no tables for it.
+            let transaction = database.begin_write()?;
+            evidence::make(&transaction)?;
+            transaction.commit()?;
+            let transaction = database.begin_read()?;
+            let table = transaction.open_table(META)?;
             let found = table.get(ORIGIN)?.map(|value| value.value().to_vec()).unwrap_or_default();
-            Ok((found, Reading::open(Arc::clone(&database), STATE)?))
+            let stop = Stop::new(evidence::stops(&transaction)?);
+            Ok((found, Reading::open(Arc::clone(&database), STATE)?, stop))
         };
-        let (found, state) = check().map_err(|e| broken(&path, &e))?;
+        let (found, state, stop) = check().map_err(|e| broken(&path, &e))?;
         if found != origin.as_bytes() {
             let found = String::from_utf8_lossy(&found).into_owned();
             return Err(Error::local(format!("{} is the state of {found:?}, not of {origin}", path.display())));
         }
-        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state })
+        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state, stop: Arc::new(stop) })
     }
 
     /// The log.
@@ -168,10 +181,36 @@ impl LogStore {
         Ok(self.number(HEADS_FROM)?.unwrap_or(0))
     }
 
+    /// Whether evidence ends cosigning of this log; shared with whoever cosigns.
+    pub fn stop(&self) -> &Arc<Stop> {
+        &self.stop
+    }
+
     /// Makes all of it durable, or nothing of it.
     pub fn commit_batch(&self, batch: &Batch<'_>, now: Millis) -> Result<(), Error> {
+        self.commit_evidence(batch, now).map(drop)
+    }
+
+    /// The same; says what became of each piece of evidence. The keys that it convicts must be ones of the trust file.
+    pub fn commit_evidence(&self, batch: &Batch<'_>, now: Millis) -> Result<Vec<Stored>, Error> {
+        let stops = batch.evidence.iter().filter(|new| new.file.stops_cosigning()).map(|new| new.file.id());
+        // Before it is durable: nothing is cosigned in between.
+        let raised = self.stop.raise(stops);
+        let stored = self.commit_all(batch, now)?;
+        // What is not kept is not what the operator could look at; enough of its kind was, and ended cosigning then.
+        let is_enough = |id: &EvidenceId| stored.contains(&Stored::Enough(*id));
+        self.stop.forget(raised.iter().filter(|id| is_enough(id)));
+        if raised.iter().any(|id| !is_enough(id)) {
+            self.stop.write()?;
+        }
+        Ok(stored)
+    }
+
+    fn commit_all(&self, batch: &Batch<'_>, now: Millis) -> Result<Vec<Stored>, Error> {
         self.write(|transaction| {
-            findings::apply(transaction, &self.origin, &batch.findings, now)?;
+            let stored = evidence::insert(transaction, &batch.evidence, now)?;
+            let findings = evidence::with_findings(transaction, batch, &stored)?;
+            findings::apply(transaction, &self.origin, &findings, now)?;
             heads::insert(transaction, &batch.heads)?;
             let mut meta = transaction.open_table(META)?;
             if let Some(note) = batch.newest {
@@ -180,7 +219,7 @@ impl LogStore {
             if let Some(until) = batch.heads_from {
                 meta.insert(HEADS_FROM, until.to_be_bytes().as_slice())?;
             }
-            Ok(())
+            Ok(stored)
         })
     }
 
@@ -229,11 +268,12 @@ impl LogStore {
         done().map_err(|e| broken(&self.path, &e))
     }
 
-    fn write(&self, work: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), Error> {
+    fn write<T>(&self, work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
         let done = || {
             let transaction = self.database.begin_write()?;
-            work(&transaction)?;
-            Ok::<_, redb::Error>(transaction.commit()?)
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok::<_, redb::Error>(done)
         };
         done().map_err(|e| broken(&self.path, &e))
     }

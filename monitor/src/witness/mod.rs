@@ -13,7 +13,7 @@ mod request;
 mod table;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::checkpoint::VerifiedCheckpoint;
 use proto::hash::Hash;
@@ -22,8 +22,10 @@ use proto::note::NoteSignature;
 use proto::num::{Seconds, TreeSize};
 use service::record::{SignedRecord, SignerRecord};
 
+use crate::evidence::Stop;
+
 pub use key::WitnessKeys;
-pub use open::{Resume, Resumed};
+pub use open::{Resume, Resumed, stop_path};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
 pub use table::{Cosigned, Table};
 
@@ -46,6 +48,8 @@ struct Slot {
     record: Option<SignerRecord>,
     /// Why nothing is cosigned.
     stopped: Option<String>,
+    /// Evidence that ends cosigning; it comes while the witness runs.
+    evidence: Option<Arc<Stop>>,
 }
 
 /// What a witness says to a head whose log signature was verified.
@@ -88,7 +92,7 @@ impl Witness {
 
     /// Why nothing is cosigned for a log, if so.
     pub fn stopped(&self, origin: &str) -> Option<String> {
-        self.with(origin, |slot| slot.stopped.clone())?
+        self.with(origin, |slot| slot.why_stopped())?
     }
 
     /// Stores and cosigns a head, or says why not. `old` is the size that the client takes for the last one cosigned, `now`
@@ -104,7 +108,7 @@ impl Witness {
     /// from what is malformed (422, but only behind 400 and 409).
     pub fn refuse_empty_root(&self, origin: &str, old: TreeSize) -> Option<Answer> {
         let answer = |slot: &mut Slot| match (old, slot.size()) {
-            _ if slot.stopped.is_some() => Answer::Stopped(slot.stopped.clone().unwrap_or_default()),
+            _ if slot.why_stopped().is_some() => Answer::Stopped(slot.why_stopped().unwrap_or_default()),
             (TreeSize(1..), _) => Answer::OldTooLarge,
             (TreeSize(0), TreeSize(0)) => Answer::NotProven,
             (TreeSize(0), stored) => Answer::Conflict(stored),
@@ -126,8 +130,8 @@ impl Witness {
         head: &VerifiedCheckpoint,
         now: Seconds,
     ) -> Answer {
-        if let Some(why) = &slot.stopped {
-            return Answer::Stopped(why.clone());
+        if let Some(why) = slot.why_stopped() {
+            return Answer::Stopped(why);
         }
         if let Some(no) = refusal(slot, old, proof, head) {
             return no;
@@ -165,6 +169,10 @@ impl Witness {
 }
 
 impl Slot {
+    fn why_stopped(&self) -> Option<String> {
+        self.stopped.clone().or_else(|| self.evidence.as_ref()?.why())
+    }
+
     fn size(&self) -> TreeSize {
         self.last.as_ref().map_or(TreeSize(0), |last| last.size)
     }

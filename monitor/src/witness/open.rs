@@ -2,18 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use client::Error;
 use client::trust::Trust;
 use proto::hash::Hash;
 use service::record::{RecordError, SignedRecord, SignerRecord};
 
+use crate::evidence::Stop;
+
 use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lines};
 
 /// Where the record of a log is.
 fn record_path(folder: &Path, origin: &str) -> PathBuf {
     folder.join(&Hash::of(origin.as_bytes()).to_string()[..32])
+}
+
+/// Where it is written that evidence ends cosigning of a log: beside its record, in no backup.
+pub fn stop_path(records: &Path, origin: &str) -> PathBuf {
+    record_path(records, origin).with_extension("evidence")
 }
 
 /// How the operator lets a log be cosigned again.
@@ -46,6 +53,17 @@ impl Witness {
             slots.insert(origin.clone(), Mutex::new(slot));
         }
         Ok(Witness { keys, table, logs: slots })
+    }
+
+    /// From now on evidence ends cosigning of this log, as `stop` says it and as it is written beside the log's record.
+    pub fn heed(&self, origin: &str, records: &Path, stop: &Arc<Stop>) -> Result<(), Error> {
+        let Some(slot) = self.logs.get(origin) else { return Ok(()) };
+        stop.beside(stop_path(records, origin))?;
+        slot.lock().unwrap_or_else(PoisonError::into_inner).evidence = Some(Arc::clone(stop));
+        if let Some(why) = stop.why() {
+            tracing::error!(origin, "not cosigned: {why}");
+        }
+        Ok(())
     }
 
     /// Makes the record of a log that was never cosigned.
@@ -128,7 +146,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         let why = format!(
             "{origin} is not cosigned: {why}. Run `claimtrail-monitor resume-origin {origin}` when you know why"
         );
-        Ok(Slot { last: last.clone(), shown: None, record, stopped: Some(why) })
+        Ok(Slot { last: last.clone(), shown: None, record, stopped: Some(why), evidence: None })
     };
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
@@ -146,7 +164,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         }
         shown = cosigned_again(keys, trust, last);
     }
-    Ok(Slot { last, shown, record: Some(record), stopped: None })
+    Ok(Slot { last, shown, record: Some(record), stopped: None, evidence: None })
 }
 
 /// Why the record is newer than the database, if it is.

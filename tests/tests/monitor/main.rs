@@ -8,7 +8,10 @@
 )]
 
 mod dishonest;
+mod evidence;
 mod honest;
+mod inputs;
+mod long;
 mod served;
 mod witness;
 mod zoo;

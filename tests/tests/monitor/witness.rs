@@ -18,10 +18,10 @@ use proto::policy::Policy;
 use super::{log_with_acme, monitor_of, promise, wait};
 
 /// Status, content type, body.
-type Answer = (u16, String, String);
+pub(super) type Answer = (u16, String, String);
 
 /// One request by hand; nothing when the connection breaks.
-fn request(url: &str, head: &str, body: &[u8]) -> Option<Answer> {
+pub(super) fn request(url: &str, head: &str, body: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(url.trim_start_matches("http://")).ok()?;
     let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     stream.write_all(format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{length}\r\n").as_bytes()).ok()?;
@@ -34,7 +34,7 @@ fn request(url: &str, head: &str, body: &[u8]) -> Option<Answer> {
     Some((status, types.next().unwrap_or_default().to_owned(), body.to_owned()))
 }
 
-fn add(url: &str, old: u64, proof: &[Hash], note: &[u8]) -> Answer {
+pub(super) fn add(url: &str, old: u64, proof: &[Hash], note: &[u8]) -> Answer {
     let lines: String = proof.iter().map(|hash| format!("{}\n", hash.to_base64())).collect();
     let body = [format!("old {old}\n{lines}\n").as_bytes(), note].concat();
     request(url, "POST /add-checkpoint", &body).expect("an answer")

@@ -62,6 +62,8 @@ impl Collector for LogsCollector {
         self.each(out, "cosigned_size", "The size that was cosigned last", |log, _| {
             self.witness.as_ref().and_then(|witness| witness.size(log.origin())).map(|size| size.0)
         })?;
+        let kept = "Misbehaviour files that are kept";
+        self.each(out, "evidence_kept", kept, |_, seen| Some(seen.evidence.values().sum()))?;
         self.each(out, "cosigning_stopped", "1 when a log is not cosigned until the operator acts", |log, _| {
             self.witness.as_ref().map(|witness| u64::from(witness.stopped(log.origin()).is_some()))
         })?;

@@ -1,8 +1,14 @@
 //! One animal, met by a monitor and by a reader, and its twin by another monitor.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
 use harness::process::run;
 use harness::watcher::MonitorUnderTest;
 use harness::zoo::{Animal, Audit, Served, trust};
+use harness::{inputs, workspace};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -43,6 +49,7 @@ impl Meeting {
         }
         served.show(life.odd.clone());
         self.caught(animal, &monitor);
+        self.proven(animal, &monitor);
         self.audited(animal, &reader, &served);
         self.check(served.endless_bytes() <= MOST_OF_ENDLESS_BYTES, || {
             format!("{} bytes of an answer without end were read", served.endless_bytes())
@@ -76,6 +83,27 @@ impl Meeting {
         self.check(classes.iter().all(|class| class == animal.class.name()), || format!("classes {classes:?}"));
     }
 
+    /// What the row says is proven is kept as a file, which processes that know nothing of the monitor prove; and nothing else.
+    fn proven(&mut self, animal: &Animal, monitor: &MonitorUnderTest) {
+        let kept = evidence(monitor);
+        let kinds: BTreeSet<&str> = kept.iter().filter_map(|kept| kept["kind"].as_str()).collect();
+        let wanted: BTreeSet<&str> = animal.proven.iter().map(|kind| kind.as_str()).collect();
+        self.check(kinds == wanted, || format!("{kinds:?} are proven, not {wanted:?}"));
+        let elsewhere = tempfile::tempdir().unwrap();
+        for kept in &kept {
+            let id = kept["id"].as_str().unwrap_or_default();
+            let file = elsewhere.path().join(format!("{id}.json"));
+            let name = file.to_str().unwrap();
+            let (code, said) = monitor.run(&["evidence", "export", id, "-o", name]);
+            self.check(code == 0, || format!("{id} is not exported: {code}: {said}"));
+            let output = run(&programs().client, elsewhere.path(), &["--json", "misbehaviour", "verify", name]);
+            let verdict: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            let right = output.status.success() && verdict["kind"] == kept["kind"] && verdict["verdict"] == "proven";
+            self.check(right, || format!("{id} is not proven elsewhere: {output:?}"));
+            self.check(independent(&file), || format!("{id} is not proven by the script in Python"));
+        }
+    }
+
     fn audited(&mut self, animal: &Animal, reader: &Reader, served: &Served) {
         let (wanted, words) = match animal.audit {
             Audit::Says(code, words) => (code, words),
@@ -94,6 +122,24 @@ impl Meeting {
         let whole = status["checked"] == status["size"] && status["size"].as_u64() > Some(0);
         self.check(exit == 0 && open(&status).is_empty() && whole, || format!("{when}: {exit}: {status:#}"));
     }
+}
+
+/// The evidence that a stopped monitor keeps.
+fn evidence(monitor: &MonitorUnderTest) -> Vec<Value> {
+    let (_, said) = monitor.run(&["evidence", "list", "--json"]);
+    let list: Value = serde_json::from_str(&said).unwrap_or_default();
+    list["evidence"].as_array().cloned().unwrap_or_default()
+}
+
+/// Whether a verifier of another make proves a file; where it cannot run, that is said once for all, and nothing is held back.
+fn independent(file: &Path) -> bool {
+    static PYTHON: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| inputs::python("every_animal_is_caught_and_no_twin_is"));
+    let Some(python) = &*PYTHON else { return true };
+    let mut command = Command::new(python);
+    command.arg(workspace::root().join("tests/independent/check_misbehaviour.py")).arg(file);
+    let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn open_classes(status: &Value) -> Vec<String> {

@@ -3,6 +3,7 @@
 
 mod meet;
 mod page;
+mod some;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

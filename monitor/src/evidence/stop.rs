@@ -1,0 +1,228 @@
+//! Whether a log is cosigned no more because of evidence.
+//!
+//! Two histories under the log's own key end cosigning for it until the operator's act. That is known twice: from the evidence
+//! itself, in the log's database, and from a small file beside the witness's record, which no backup brings back to an older
+//! state. What either of them says stands.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use client::Error;
+use client::files::{self, Access, Existing};
+use proto::num::Millis;
+
+use super::EvidenceId;
+
+/// Room for thousands of lines; there are never more than the store keeps files that stop cosigning, and as many acts.
+const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// What ends cosigning for one log, and whether the operator resumed despite it.
+#[derive(Debug, Default)]
+pub struct Stop {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Each piece of evidence, and when the operator resumed despite it.
+    known: BTreeMap<EvidenceId, Option<Millis>>,
+    /// Where it is written besides; nothing when this monitor is no witness.
+    file: Option<PathBuf>,
+    /// Why the file cannot be relied on.
+    damaged: Option<String>,
+}
+
+impl Stop {
+    /// As the log's database knows it.
+    pub(crate) fn new(known: impl IntoIterator<Item = (EvidenceId, Option<Millis>)>) -> Stop {
+        Stop { inner: Mutex::new(Inner { known: known.into_iter().collect(), file: None, damaged: None }) }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
+        // A panic under the lock leaves what was known: evidence is only ever added.
+        work(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why the log is not cosigned, if evidence is the reason.
+    pub fn why(&self) -> Option<String> {
+        self.with(|inner| {
+            if let Some(why) = &inner.damaged {
+                return Some(why.clone());
+            }
+            let standing = inner.standing();
+            let (first, more) = (standing.first()?, standing.len() - 1);
+            let others = if more == 0 { String::new() } else { format!(" and {more} more") };
+            Some(format!(
+                "it is proven that a holder of the log's key signed two histories (evidence {first}{others}); look at it with \
+                 `claimtrail-monitor evidence show {first}`"
+            ))
+        })
+    }
+
+    /// The evidence that ends cosigning and that no act of the operator's covers.
+    pub fn standing(&self) -> Vec<EvidenceId> {
+        self.with(|inner| inner.standing())
+    }
+
+    /// Ends cosigning from now on; gives what was not known. Called before the evidence is durable: nothing is signed in between.
+    pub(crate) fn raise(&self, ids: impl IntoIterator<Item = EvidenceId>) -> Vec<EvidenceId> {
+        self.with(|inner| {
+            let new: Vec<EvidenceId> = ids.into_iter().filter(|id| !inner.known.contains_key(id)).collect();
+            inner.known.extend(new.iter().map(|id| (*id, None)));
+            new
+        })
+    }
+
+    /// These were not kept after all.
+    pub(crate) fn forget<'a>(&self, ids: impl IntoIterator<Item = &'a EvidenceId>) {
+        self.with(|inner| ids.into_iter().for_each(|id| _ = inner.known.remove(id)));
+    }
+
+    /// Writes what is known into the file, if there is one.
+    pub(crate) fn write(&self) -> Result<(), Error> {
+        self.with(|inner| inner.write())
+    }
+
+    /// Takes up the file of this path, which is beside the witness's record: what it says and what the database says are
+    /// joined, and written again.
+    ///
+    /// # Errors
+    /// When it cannot be written. One that cannot be read ends cosigning instead.
+    pub fn beside(&self, file: PathBuf) -> Result<(), Error> {
+        self.with(|inner| {
+            match read(&file) {
+                Ok(lines) => lines.into_iter().for_each(|(id, resumed)| {
+                    let known = inner.known.entry(id).or_default();
+                    *known = known.or(resumed);
+                }),
+                Err(why) => inner.damaged = Some(why),
+            }
+            inner.file = Some(file);
+            inner.write()
+        })
+    }
+
+    /// The operator's act: cosigning goes on despite these.
+    ///
+    /// # Errors
+    /// When one of them is not known here, or others stand that are not named.
+    pub(crate) fn resume(&self, despite: &[EvidenceId], now: Millis) -> Result<(), Error> {
+        self.with(|inner| {
+            if let Some(stranger) = despite.iter().find(|id| !inner.known.contains_key(id)) {
+                return Err(Error::usage(format!("no evidence {stranger} ends cosigning of this log")));
+            }
+            let left: Vec<String> =
+                inner.standing().iter().filter(|id| !despite.contains(id)).map(EvidenceId::to_string).collect();
+            if !left.is_empty() {
+                return Err(Error::usage(format!(
+                    "further evidence ends cosigning of this log: {}. Look at each (`claimtrail-monitor evidence show ID`), and \
+                     name each with --despite-evidence",
+                    left.join(", ")
+                )));
+            }
+            despite.iter().for_each(|id| _ = inner.known.insert(*id, Some(now)));
+            inner.write()
+        })
+    }
+}
+
+impl Inner {
+    fn standing(&self) -> Vec<EvidenceId> {
+        self.known.iter().filter(|(_, resumed)| resumed.is_none()).map(|(id, _)| *id).collect()
+    }
+
+    fn write(&self) -> Result<(), Error> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if self.damaged.is_some() || (self.known.is_empty() && !file.exists()) {
+            return Ok(());
+        }
+        let line = |(id, resumed): (&EvidenceId, &Option<Millis>)| match resumed {
+            Some(at) => format!("{id} resumed {at}\n"),
+            None => format!("{id} stopped\n"),
+        };
+        file.parent().map_or(Ok(()), files::make_folder)?;
+        let text: String = self.known.iter().map(line).collect();
+        files::write(file, text.as_bytes(), Access::Owner, Existing::Replace)
+    }
+}
+
+/// The lines of a file; none when there is none.
+fn read(path: &Path) -> Result<Vec<(EvidenceId, Option<Millis>)>, String> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let damaged = |why: &str| {
+        format!(
+            "{} cannot be read ({why}), and it may say that cosigning was ended: look into it, then move it away",
+            path.display()
+        )
+    };
+    let bytes = files::read(path, MAX_FILE_BYTES).map_err(|error| damaged(&error.message))?;
+    let text = String::from_utf8(bytes).map_err(|_| damaged("it is no text"))?;
+    let line = |line: &str| {
+        let (id, said) = line.split_once(' ')?;
+        let resumed = match said.strip_prefix("resumed ") {
+            Some(at) => Some(Millis(proto::num::parse_decimal(at).ok()?)),
+            None if said == "stopped" => None,
+            None => return None,
+        };
+        Some((id.parse().ok()?, resumed))
+    };
+    text.lines().map(line).collect::<Option<_>>().ok_or_else(|| damaged("a line is not of its form"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::hash::Hash;
+
+    use super::*;
+
+    fn id(text: &[u8]) -> EvidenceId {
+        EvidenceId(Hash::of(text))
+    }
+
+    #[test]
+    fn what_database_or_file_says_stands_until_the_act_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stop");
+        let stop = Stop::new([]);
+        stop.beside(file.clone()).unwrap();
+        assert!(stop.why().is_none() && !file.exists(), "nothing is written about a log that nothing is known of");
+        assert_eq!(stop.raise([id(b"one"), id(b"two")]).len(), 2);
+        stop.write().unwrap();
+
+        // The database was restored from before: the file still knows.
+        let restored = Stop::new([]);
+        restored.beside(file.clone()).unwrap();
+        assert_eq!(restored.standing().len(), 2);
+        assert!(restored.resume(&[id(b"one")], Millis(7)).unwrap_err().message.contains(&id(b"two").to_string()));
+        assert!(restored.resume(&[id(b"three")], Millis(7)).is_err());
+        restored.resume(&[id(b"one"), id(b"two")], Millis(7)).unwrap();
+        assert_eq!(restored.why(), None);
+
+        // The file was lost: the database knows.
+        let known = Stop::new([(id(b"one"), None), (id(b"two"), Some(Millis(7)))]);
+        known.beside(folder.path().join("other")).unwrap();
+        assert_eq!(known.standing(), [id(b"one")]);
+        assert!(folder.path().join("other").exists());
+        // An act that either knows counts: it was made.
+        known.beside(file).unwrap();
+        assert_eq!(known.why(), None);
+        assert!(known.raise([id(b"one")]).is_empty());
+        assert_eq!(known.why(), None, "the same evidence again does not end it again");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_ends_cosigning() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["x", "x stopped\n", &format!("{} resumed never\n", id(b"one"))] {
+            let file = folder.path().join("stop");
+            std::fs::write(&file, text).unwrap();
+            let stop = Stop::new([]);
+            stop.beside(file.clone()).unwrap();
+            assert!(stop.why().is_some_and(|why| why.contains("cannot be read")), "{text}");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "it stays as it is");
+        }
+    }
+}
