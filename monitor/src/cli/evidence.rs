@@ -78,6 +78,11 @@ enum EvidenceCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Say where histories that contradict the followed one part from it; with --json, their leaf hashes from there on.
+    Branches {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Check with no network and no monitor whether a file proves what it accuses of.
     Verify {
         /// The misbehaviour file.
@@ -94,6 +99,7 @@ pub(super) fn run(args: &EvidenceArgs) -> Result<u8, Failure> {
         EvidenceCommand::Show { id, common } => show(id, common),
         EvidenceCommand::Export { id, output, common } => export(id, output, common).map(|()| PROVEN),
         EvidenceCommand::Import { file, common } => import(file, common),
+        EvidenceCommand::Branches { common } => branches(common).map(|()| PROVEN),
         EvidenceCommand::Verify { file, json } => verify(file, *json),
     }
 }
@@ -172,6 +178,30 @@ fn export(id: &str, output: &Path, common: &Common) -> Result<(), Failure> {
         true => say(&format!("{:#}\n", json!({ "id": id, "file": output }))),
         false => say(&format!("{}\nAnybody can verify it: claimtrail misbehaviour verify {0}\n", output.display())),
     }
+}
+
+fn branches(common: &Common) -> Result<(), Failure> {
+    let logs = open(common)?.branches()?;
+    if common.json {
+        return say(&format!("{:#}\n", json!({ "logs": logs })));
+    }
+    let mut out = String::new();
+    for (log, branch) in logs.iter().flat_map(|log| log.branches.iter().map(move |branch| (log, branch))) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "{}: a head of {} entries (root {}) parts from the followed history at entry {}; {} leaf hashes of it are kept",
+            log.origin,
+            branch.size,
+            branch.root.to_base64(),
+            branch.parts_at,
+            branch.leaves.len()
+        );
+    }
+    if out.is_empty() {
+        out.push_str("no other history was read\n");
+    }
+    say(&out)
 }
 
 fn import(path: &Path, common: &Common) -> Result<u8, Failure> {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Exit, Failure, Place, follow, logs_folder, say};
 use crate::config::Config;
+use crate::evidence::EvidenceId;
 use crate::finding::Open;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
@@ -51,6 +52,9 @@ pub(super) struct LogStatus {
     /// Misbehaviour files that are kept, by kind.
     #[serde(default)]
     evidence: BTreeMap<String, u64>,
+    /// The evidence despite which the operator lets the log be cosigned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cosigned_despite: Vec<EvidenceId>,
     open: Vec<Open>,
 }
 
@@ -70,6 +74,7 @@ impl LogStatus {
                 .and_then(|witness| witness.stopped(log.origin()))
                 .or_else(|| log.store.stop().why()),
             evidence: seen.evidence.clone(),
+            cosigned_despite: log.store.stop().resumed(),
             open: seen.open.clone(),
         }
     }
@@ -134,6 +139,9 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
         if !log.evidence.is_empty() {
             let kinds: Vec<String> = log.evidence.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             let _ = writeln!(out, "  evidence kept: {} (`claimtrail-monitor evidence list`)", kinds.join(", "));
+        }
+        for id in &log.cosigned_despite {
+            let _ = writeln!(out, "  the operator lets it be cosigned despite the evidence {id}");
         }
         for open in &log.open {
             let (finding, since) = (&open.finding, open.since.to_rfc3339());

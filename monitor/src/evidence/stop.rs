@@ -65,6 +65,11 @@ impl Stop {
         self.with(|inner| inner.standing())
     }
 
+    /// The evidence despite which the operator lets the log be cosigned.
+    pub fn resumed(&self) -> Vec<EvidenceId> {
+        self.with(|inner| inner.known.iter().filter(|(_, resumed)| resumed.is_some()).map(|(id, _)| *id).collect())
+    }
+
     /// Ends cosigning from now on; gives what was not known. Called before the evidence is durable: nothing is signed in between.
     pub(crate) fn raise(&self, ids: impl IntoIterator<Item = EvidenceId>) -> Vec<EvidenceId> {
         self.with(|inner| {

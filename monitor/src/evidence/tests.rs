@@ -22,6 +22,7 @@ use crate::config::{LogToFollow, Poll};
 use crate::finding::{Class, Finding, code};
 use crate::follow::{FollowedLog, Verdict};
 use crate::store::{Batch, Findings, LogStore};
+use crate::witness::{Answer, Witness, WitnessKeys, stop_path};
 
 const ORIGIN: &str = "log.example/test";
 /// What every test calls now.
@@ -198,6 +199,42 @@ fn two_roots_of_one_size_convict_everybody_who_signed_both_and_end_cosigning() {
     // Another contradiction ends it again.
     followed.offer(&head(&others(2), 12));
     assert!(followed.log.store.stop().why().is_some());
+}
+
+#[test]
+fn a_witness_heeds_it_at_once_and_from_the_file_beside_its_record() {
+    let followed = Followed::new();
+    followed.follow(&three(), 12, None);
+    let (state, records) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Witness::create_record(records.path(), ORIGIN).unwrap();
+    let open = |followed: &Followed| {
+        // A test key.
+        let key = Cosigner::new(KeyName::parse("own.example").unwrap(), SecretKey::from_seed(&[4; 32])).unwrap();
+        let trust = followed.log.config.trust.clone();
+        let logs = [(ORIGIN.to_owned(), trust)];
+        let witness = Witness::open(WitnessKeys::ed25519(key), state.path(), records.path(), &logs).unwrap();
+        witness.heed(ORIGIN, records.path(), followed.log.store.stop()).unwrap();
+        witness
+    };
+    let ask = |witness: &Witness, followed: &Followed, old| {
+        let head = followed.log.config.trust.policy().check(&head(&three(), 12)).unwrap().checkpoint;
+        witness.cosign(TreeSize(old), &[], &head, Seconds(50))
+    };
+    let witness = open(&followed);
+    assert!(matches!(ask(&witness, &followed, 0), Answer::Cosigned(_)));
+    followed.offer(&head(&others(1), 12));
+    assert!(matches!(ask(&witness, &followed, 3), Answer::Stopped(_)), "while it runs");
+    drop(witness);
+    assert!(stop_path(records.path(), ORIGIN).exists());
+    // The log's database is lost and begun anew; what it knew is beside the record.
+    let anew = Followed::new();
+    let witness = open(&anew);
+    assert!(matches!(ask(&witness, &anew, 3), Answer::Stopped(_)));
+    let standing = anew.log.store.stop().standing();
+    anew.log.store.resume_despite(&standing, NOW).unwrap();
+    assert!(matches!(ask(&witness, &anew, 3), Answer::Cosigned(_)));
+    drop(witness);
+    assert!(matches!(ask(&open(&anew.reopened()), &Followed::new(), 3), Answer::Cosigned(_)));
 }
 
 #[test]

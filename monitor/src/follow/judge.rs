@@ -115,7 +115,7 @@ impl FollowedLog {
     }
 
     /// The root that the followed tree had at this size.
-    fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
+    pub(super) fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
         if size == TreeSize(0) {
             return Ok(Hash::EMPTY_ROOT);
         }

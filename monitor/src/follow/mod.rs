@@ -9,6 +9,7 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod branch;
 mod judge;
 mod round;
 mod run;
@@ -48,7 +49,7 @@ pub struct FollowedLog {
     threads: usize,
     listed_heads: usize,
     seen: ArcSwap<Seen>,
-    /// Findings of which this process could make no file, and would not in the next round either.
+    /// Findings of which this process could make no file, and would not in the next round either; histories without room.
     given_up: Mutex<BTreeSet<String>>,
 }
 

@@ -106,7 +106,8 @@ impl FollowedLog {
         let mut cursor = self.store.cursor()?;
         match self.judge(&head)? {
             Verdict::Contradicts(finding) => {
-                self.tell(Findings::begin(vec![*finding]), &head, Reach::Log, round.now)?;
+                self.tell(Findings::begin(vec![(*finding).clone()]), &head, Reach::Log, round.now)?;
+                self.follow_branch(&finding, &head, round.now)?;
             }
             Verdict::Known => self.keep(&head, self.is_newest(&head)?, round.now)?,
             Verdict::Larger => self.check_extends(&head, round.now)?,
@@ -172,7 +173,10 @@ impl FollowedLog {
             if root != newest.checkpoint.root() {
                 let proof = consistency_proof(&tree, known, size).map_err(proof_error)?;
                 let alternative = Alternative::new(known, root, &proof);
-                return Err(Ended::Found(Box::new(fork(&newest, head, Some(alternative)))));
+                let found = fork(&newest, head, Some(alternative));
+                self.tell(Findings::begin(vec![found.clone()]), head, Reach::Log, now)?;
+                self.follow_branch(&found, head, now)?;
+                return Err(Ended::Found(Box::new(found)));
             }
         }
         Ok(self.keep(head, self.is_newest(head)?, now)?)

@@ -15,10 +15,11 @@ use service::problem::Problem;
 
 use super::Shared;
 use crate::evidence::{EvidenceId, Kept, Refused, Source, Stored, take_evidence};
+use crate::store::Branch;
 
 /// Files in a page unless asked for otherwise.
 const DEFAULT_LIMIT: usize = 50;
-/// Files in a page at most: what is said of one stays below 2 KiB.
+/// Files in a page at most: what is said of one stays below 16 KiB.
 const MAX_LIMIT: usize = 200;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -105,6 +106,28 @@ pub(super) async fn one(State(shared): State<Shared>, Path(id): Path<String>) ->
     let found = shared.blocking(move || logs.iter().find_map(|log| log.store.evidence(id).transpose()).transpose());
     let (_, bytes) = found.await?.map_err(|error: client::Error| Problem::internal(error))?.ok_or_else(nothing)?;
     Ok(([(CONTENT_TYPE, JSON), (CACHE_CONTROL, IMMUTABLE)], bytes).into_response())
+}
+
+/// The histories of a log that contradict the one that was followed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Branches {
+    /// The log.
+    pub origin: String,
+    /// Its other histories.
+    pub branches: Vec<Branch>,
+}
+
+/// `GET /v1/branches`, at the admin address: of each log where its other histories part from the followed one, and their leaf
+/// hashes from there on.
+pub(super) async fn branches(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let logs = shared.0.logs.clone();
+    let read = move || -> Result<Vec<Branches>, client::Error> {
+        logs.iter()
+            .map(|log| Ok(Branches { origin: log.origin().to_owned(), branches: log.store.branches()? }))
+            .collect()
+    };
+    let all = shared.blocking(read).await?.map_err(Problem::internal)?;
+    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(all)).into_response())
 }
 
 /// `POST /v1/evidence`, at the admin address: the operator hands in a file.

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
 
-pub use evidence::{EvidencePage, TakenAnswer};
+pub use evidence::{Branches, EvidencePage, TakenAnswer};
 pub use heads::ShownHead;
 pub use witness::{Answers, SIZE_TYPE};
 
@@ -95,6 +95,7 @@ pub fn public_router(shared: Shared, metrics: Option<Metrics>) -> Router {
 pub fn admin_router(shared: Shared) -> Router {
     Router::new()
         .route("/v1/evidence", get(evidence::list).post(evidence::take))
+        .route("/v1/branches", get(evidence::branches))
         .route("/v1/evidence/{id}", get(evidence::one))
         .with_state(shared)
 }

@@ -11,10 +11,12 @@
 //! | `open` | findings that are open |
 //! | `events` | their beginnings and ends, numbered |
 //! | `evidence` | misbehaviour files, numbered, each once |
+//! | `branches` | leaf hashes of histories that contradict this one |
 //!
 //! A database is made by an explicit act only. One that is missing is never made anew on the way: what it knew of the log's
 //! past would be gone without a word.
 
+mod branches;
 mod evidence;
 mod findings;
 mod heads;
@@ -34,6 +36,7 @@ use service::thinning::thin_before;
 use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
 use crate::finding::{Class, Finding, code};
 
+pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
@@ -112,6 +115,7 @@ impl LogStore {
                 heads::make(&transaction)?;
                 findings::make(&transaction)?;
                 evidence::make(&transaction)?;
+                branches::make(&transaction)?;
             }
             Ok(transaction.commit()?)
         };
@@ -131,6 +135,7 @@ impl LogStore {
             // One that was made before there was evidence has no tables for it.
             let transaction = database.begin_write()?;
             evidence::make(&transaction)?;
+            branches::make(&transaction)?;
             transaction.commit()?;
             let transaction = database.begin_read()?;
             let table = transaction.open_table(META)?;

@@ -65,9 +65,9 @@ fn exported(monitor: &MonitorUnderTest, folder: &TempDir, id: &str) -> PathBuf {
 }
 
 /// A monitor that followed these entries, then looks once at a log of those: the codes and what is proven.
-fn after(first: &[Vec<u8>], then: &[Vec<u8>], seconds: u64) -> (i32, Value, Vec<(String, String)>) {
+fn after(mirror: bool, first: &[Vec<u8>], then: &[Vec<u8>], seconds: u64) -> (i32, Value, Vec<(String, String)>) {
     let (honest, lying) = (Served::new(made_up(first, 50)), Served::new(made_up(then, seconds)));
-    let monitor = monitor_at(&honest.url);
+    let monitor = MonitorUnderTest::init(programs(), &trust(), &honest.url, mirror);
     assert_eq!(monitor.once().0, 0);
     monitor.point_to(&lying.url);
     let (code, status) = monitor.once();
@@ -90,28 +90,40 @@ fn two_histories_become_files_that_a_stranger_proves() {
     monitor.point_to(&second.url);
     let (code, status) = monitor.once();
     assert_eq!(code, 10, "{status:#}");
-    assert_eq!(proven(&monitor), by("same-size", &[ORIGIN, TIME]), "{status:#}");
+    let parts = [by("same-size", &[ORIGIN, TIME]), by("two-entries", &[ORIGIN])].concat();
+    assert_eq!(proven(&monitor), parts, "{status:#}");
     let finding = &status["open"][0]["finding"];
-    assert_eq!((text(finding, "code"), finding["evidence"].as_array().unwrap().len()), ("head.fork", 2));
+    assert_eq!((text(finding, "code"), finding["evidence"].as_array().unwrap().len()), ("head.fork", 3));
     assert_eq!(status["evidence"]["same-size"], 2);
+    let branch = |monitor| {
+        let (code, said) = said(monitor, &["evidence", "branches"]);
+        assert_eq!((code, said["logs"][0]["branches"].as_array().unwrap().len()), (0, 1), "{said:#}");
+        let branch = &said["logs"][0]["branches"][0];
+        let leaves: Vec<String> =
+            branch["leaves"].as_array().unwrap().iter().map(|leaf| leaf.as_str().unwrap().to_owned()).collect();
+        (branch["parts_at"].as_u64().unwrap(), leaves)
+    };
+    let leaf = |index: usize| Hash::leaf(&entries(&other)[index]).to_base64();
+    assert_eq!(branch(&monitor), (3, vec![leaf(3)]), "the last of four is another one");
 
     // The fork grows: another finding, other files, and still one for each key.
     add(&other, &["CAM-3"]);
     let (code, status) = monitor.once();
     assert_eq!(code, 10);
-    let all = [by("same-size", &[ORIGIN, TIME]), by("inconsistent", &[ORIGIN, TIME])].concat();
+    let all = [parts, by("inconsistent", &[ORIGIN, TIME])].concat();
     assert_eq!(proven(&monitor), all, "{status:#}");
+    assert_eq!(branch(&monitor), (3, vec![leaf(3), leaf(4)]), "the other history is followed as far as it is shown");
     monitor.once();
-    assert_eq!(kept(&monitor).len(), 4, "the same once more is no other evidence");
+    assert_eq!(kept(&monitor).len(), 5, "the same once more is no other evidence");
 }
 
 #[test]
 fn false_times_and_entries_against_the_rules_are_proven_too() {
     let test = log_of(&["CAM-1", "CAM-2", "CAM-3"]);
     let all = entries(&test);
-    let (code, status, files) = after(&all[..3], &all[..3], 100);
+    let (code, status, files) = after(true, &all[..3], &all[..3], 100);
     assert_eq!((code, files), (0, Vec::new()), "an honest head: {status:#}");
-    let (code, status, files) = after(&all, &all[..3], 100);
+    let (code, status, files) = after(true, &all, &all[..3], 100);
     assert_eq!((code, files), (10, by("head-time", &[TIME])), "{status:#}");
 
     let last = Entry::decode(all.last().unwrap()).unwrap();
@@ -151,7 +163,7 @@ fn false_times_and_entries_against_the_rules_are_proven_too() {
         ("broken-rule", "key.unknown", 11, go_on(&|entry| fresh(entry, &stranger))),
     ];
     for (kind, rule, class, then) in cases {
-        let (code, status, files) = after(&all, &then, 60);
+        let (code, status, files) = after(false, &all, &then, 60);
         assert_eq!((code, text(&status["open"][0]["finding"], "code")), (class, rule), "{status:#}");
         assert_eq!(files, by(kind, &[ORIGIN]), "{status:#}");
     }
@@ -160,7 +172,7 @@ fn false_times_and_entries_against_the_rules_are_proven_too() {
 #[test]
 fn an_entry_that_is_none_stays_an_alert_that_says_why() {
     let all = entries(&log_of(&["CAM-1"]));
-    let (code, status, files) = after(&all, &[all.clone(), vec![b"no entry".to_vec()]].concat(), 60);
+    let (code, status, files) = after(false, &all, &[all.clone(), vec![b"no entry".to_vec()]].concat(), 60);
     assert_eq!((code, files), (10, Vec::new()));
     let finding = &status["open"][0]["finding"];
     assert!(
@@ -264,6 +276,7 @@ fn two_histories_end_cosigning_until_the_operator_acts() {
     assert!(code == 0 && said.contains("recorded"), "{said}");
     monitor.serve();
     assert_eq!(again(&monitor).0, 200);
+    assert_eq!(monitor.status()["cosigned_despite"][0], id.as_str());
     assert!(std::fs::read_dir(monitor.path("record")).unwrap().any(|file| {
         std::fs::read_to_string(file.unwrap().path()).is_ok_and(|text| text.contains(&format!("{id} resumed")))
     }));
@@ -308,14 +321,11 @@ fn a_file_that_is_handed_over_convicts_where_it_is_taken() {
     forged[head_end - 20] = if forged[head_end - 20] == b'A' { b'B' } else { b'A' };
     for (bytes, code) in [(forged, 1), (whole.as_bytes()[1..].to_vec(), 2), (b"{}".to_vec(), 2)] {
         std::fs::write(&bad, &bytes).unwrap();
-        for args in [&["evidence", "import"][..], &["evidence", "verify"]] {
-            let dir = still.data();
-            let all = [
-                args,
-                &[bad.to_str().unwrap()],
-                if args[1] == "import" { &["--dir", dir.to_str().unwrap()] } else { &[] },
-            ];
-            let output = run(&programs().monitor, elsewhere.path(), &all.concat());
+        let dir = still.data();
+        let (bad, dir) = (bad.to_str().unwrap(), dir.to_str().unwrap());
+        let (import, verify) = (vec!["evidence", "import", bad, "--dir", dir], vec!["evidence", "verify", bad]);
+        for args in [import, verify] {
+            let output = run(&programs().monitor, elsewhere.path(), &args);
             assert_eq!(output.status.code(), Some(code), "{args:?} {output:?}");
         }
     }

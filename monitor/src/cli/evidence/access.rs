@@ -13,12 +13,14 @@ use super::super::{Exit, Failure, follow, logs_folder, open_stop_files};
 use crate::config::Config;
 use crate::evidence::{EvidenceId, Kept, Refused, Source, take_evidence};
 use crate::follow::FollowedLog;
-use crate::http::{EvidencePage, TakenAnswer};
+use crate::http::{Branches, EvidencePage, TakenAnswer};
 
-/// A page of 200 files, each described in below 2 KiB, stays below this.
+/// A page of 200 files, each described in below 16 KiB, stays below this.
 const MAX_PAGE_BYTES: usize = 4 << 20;
 /// Files read at once from a stopped monitor.
 const PAGE: usize = 200;
+/// Eight branches of 65,536 leaf hashes for each of ten logs stay below this.
+const MAX_BRANCHES_BYTES: usize = 256 << 20;
 /// The most that an answer to a file handed in says.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 /// How long a running monitor is waited for.
@@ -126,6 +128,22 @@ impl Access {
         found.ok_or_else(|| {
             Failure::new(Exit::Usage, format!("no evidence {id} is kept; `evidence list` shows what is"))
         })
+    }
+
+    /// The histories that contradict the followed ones.
+    pub(super) fn branches(&self) -> Result<Vec<Branches>, Failure> {
+        match self {
+            Access::Stopped { logs, .. } => {
+                let of_log = |log: &Arc<FollowedLog>| {
+                    Ok(Branches { origin: log.origin().to_owned(), branches: log.store.branches()? })
+                };
+                logs.iter().map(of_log).collect()
+            }
+            Access::Running { http, runtime, .. } => {
+                let answer = runtime.block_on(http.get("/v1/branches", MAX_BRANCHES_BYTES))?;
+                serde_json::from_slice(&answer.body).map_err(|error| nonsense(http, &error))
+            }
+        }
     }
 
     /// Hands in a file that was verified; the inner error says why it is not for this monitor.

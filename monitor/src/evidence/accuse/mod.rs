@@ -118,7 +118,7 @@ impl FollowedLog {
     }
 
     /// The log's own keys, as the operator's trust file has them.
-    fn log_keys(&self) -> impl Iterator<Item = &Vkey> {
+    pub(crate) fn log_keys(&self) -> impl Iterator<Item = &Vkey> {
         let of_log = |log: &&proto::policy::Log| log.origin() == self.origin();
         self.config.trust.policy().logs().iter().filter(of_log).map(proto::policy::Log::vkey)
     }
