@@ -51,8 +51,8 @@ pub struct Animal {
     pub class: Class,
     /// The finding's code.
     pub code: &'static str,
-    /// What a misbehaviour file proves of it to anyone; nothing where the log did not sign itself into it.
-    pub proven: Option<Kind>,
+    /// What misbehaviour files prove of it to anyone; nothing where the log did not sign itself into it.
+    pub proven: &'static [Kind],
     /// Whether the finding ends when an honest log answers in its place. What a log signed never ends.
     pub ends: bool,
     /// What an audit says.
@@ -64,7 +64,8 @@ pub struct Animal {
 impl Animal {
     /// Its row in the documentation.
     pub fn row(&self) -> String {
-        let proven = self.proven.map_or("—".to_owned(), |kind| format!("`{}`", kind.as_str()));
+        let kinds: Vec<String> = self.proven.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
+        let proven = if kinds.is_empty() { "—".to_owned() } else { kinds.join(", ") };
         let audit = match self.audit {
             Audit::Clean => "0".to_owned(),
             Audit::NotAsked => "—".to_owned(),

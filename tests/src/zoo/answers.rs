@@ -16,7 +16,7 @@ const LARGE_TILE_BYTES: usize = 257 * 32;
 
 /// A log that cannot be read is an outage, and over when it can be. Nothing of it is signed.
 const fn unreadable(name: &'static str, does: &'static str, audit: Audit, life: fn(Millis) -> Life) -> Animal {
-    Animal { name, does, class: Class::Outage, code: "log.unreachable", proven: None, ends: true, audit, life }
+    Animal { name, does, class: Class::Outage, code: "log.unreachable", proven: &[], ends: true, audit, life }
 }
 
 const OUTAGE: Audit = Audit::Says(69, "");

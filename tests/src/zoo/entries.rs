@@ -23,7 +23,7 @@ const fn entry(
     does: &'static str,
     class: Class,
     code: &'static str,
-    proven: Option<Kind>,
+    proven: &'static [Kind],
     life: fn(Millis) -> Life,
 ) -> Animal {
     Animal { name, does, class, code, proven, ends: false, audit: Audit::Says(1, code), life }
@@ -32,7 +32,7 @@ const fn entry(
 /// What is served is not what was signed.
 const fn served(name: &'static str, does: &'static str, ends: bool, life: fn(Millis) -> Life) -> Animal {
     let (class, code, audit) = (Class::Tamper, "log.served", Audit::Says(1, "signed"));
-    Animal { name, does, class, code, proven: None, ends, audit, life }
+    Animal { name, does, class, code, proven: &[], ends, audit, life }
 }
 
 use Class::{Claim, Tamper};
@@ -43,7 +43,7 @@ pub(super) const ALL: &[Animal] = &[
         "stamps a new entry with a time before a head that was signed without it",
         Tamper,
         "head.time",
-        Some(Kind::HeadTime),
+        &[Kind::HeadTime],
         backdated,
     ),
     entry(
@@ -51,7 +51,7 @@ pub(super) const ALL: &[Animal] = &[
         "stamps an entry an hour after the head that contains it",
         Tamper,
         "head.time",
-        Some(Kind::HeadTime),
+        &[Kind::HeadTime],
         postdated,
     ),
     entry(
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Animal] = &[
         "stamps an entry before its predecessor",
         Tamper,
         "entry.time",
-        Some(Kind::TimeBack),
+        &[Kind::TimeBack],
         time_back,
     ),
     entry(
@@ -67,7 +67,7 @@ pub(super) const ALL: &[Animal] = &[
         "takes a claim that it has already",
         Tamper,
         "entry.duplicate",
-        Some(Kind::DuplicateClaim),
+        &[Kind::DuplicateClaim],
         duplicate,
     ),
     entry(
@@ -75,16 +75,16 @@ pub(super) const ALL: &[Animal] = &[
         "links an entry to no registry entry of its issuer",
         Tamper,
         "entry.link",
-        Some(Kind::WrongLink),
+        &[Kind::WrongLink],
         wrong_link,
     ),
-    entry("malformed entry", "puts bytes into the tree that are no entry", Tamper, "entry.malformed", None, malformed),
+    entry("malformed entry", "puts bytes into the tree that are no entry", Tamper, "entry.malformed", &[], malformed),
     entry(
         "entry after the end",
         "takes a claim after its freeze",
         Tamper,
         "mode.frozen",
-        Some(Kind::AfterFreeze),
+        &[Kind::AfterFreeze],
         after_freeze,
     ),
     entry(
@@ -92,7 +92,7 @@ pub(super) const ALL: &[Animal] = &[
         "takes a claim that is anchored to a head it never signed",
         Tamper,
         "anchor.fork",
-        None,
+        &[],
         false_anchor,
     ),
     entry(
@@ -100,7 +100,7 @@ pub(super) const ALL: &[Animal] = &[
         "takes a claim signed by a key that nobody enrolled",
         Claim,
         "key.unknown",
-        Some(Kind::BrokenRule),
+        &[Kind::BrokenRule],
         unenrolled,
     ),
     entry(
@@ -108,7 +108,7 @@ pub(super) const ALL: &[Animal] = &[
         "takes a claim whose signature is another claim's",
         Claim,
         "signature.invalid",
-        Some(Kind::BrokenRule),
+        &[Kind::BrokenRule],
         bad_signature,
     ),
     entry(
@@ -116,7 +116,7 @@ pub(super) const ALL: &[Animal] = &[
         "takes a claim of Acme that Globex signed",
         Claim,
         "right.other_issuer",
-        Some(Kind::BrokenRule),
+        &[Kind::BrokenRule],
         by_another,
     ),
     entry(
@@ -124,7 +124,7 @@ pub(super) const ALL: &[Animal] = &[
         "enrols a key that did not sign its enrolment",
         Claim,
         "key.no_possession",
-        Some(Kind::BrokenRule),
+        &[Kind::BrokenRule],
         no_possession,
     ),
     Animal {
@@ -132,7 +132,7 @@ pub(super) const ALL: &[Animal] = &[
         does: "applies rules that this program does not know: no misbehaviour, but nobody can check it",
         class: Class::Degraded,
         code: "rules.unknown",
-        proven: None,
+        proven: &[],
         ends: false,
         audit: Audit::Says(3, "update"),
         life: tomorrow,

@@ -9,8 +9,8 @@ use super::script::Script;
 use super::show::Show;
 
 /// A fork is in the tamper class, never ends, and is proven by the kind.
-const fn fork(name: &'static str, does: &'static str, proven: Kind, audit: Audit, life: fn(Millis) -> Life) -> Animal {
-    let (class, code, proven) = (Class::Tamper, "head.fork", Some(proven));
+const fn fork(name: &'static str, does: &'static str, proven: &'static [Kind], audit: Audit, life: fn(Millis) -> Life) -> Animal {
+    let (class, code) = (Class::Tamper, "head.fork");
     Animal { name, does, class, code, proven, ends: false, audit, life }
 }
 
@@ -18,35 +18,35 @@ pub(super) const ALL: &[Animal] = &[
     fork(
         "fork, same size",
         "shows another head of the same size",
-        Kind::SameSize,
+        &[Kind::SameSize, Kind::TwoEntries],
         Audit::Says(1, "TAMPERING"),
         same_size,
     ),
     fork(
         "fork, larger",
         "goes on from an earlier state, past the head that was seen",
-        Kind::Inconsistent,
+        &[Kind::Inconsistent, Kind::TwoEntries],
         Audit::Says(1, "TAMPERING"),
         larger,
     ),
     fork(
         "fork, smaller",
         "rolls back and goes on otherwise, up to a smaller head",
-        Kind::Inconsistent,
+        &[Kind::Inconsistent, Kind::TwoEntries],
         Audit::Says(1, "both signed heads are kept"),
         smaller,
     ),
     fork(
         "fork in the list",
         "shows the head that was seen, and lists one of another history among the older ones",
-        Kind::Inconsistent,
+        &[Kind::Inconsistent],
         Audit::Says(1, "head.fork"),
         listed,
     ),
     fork(
         "entry stamped anew",
         "puts the same claim at the same index with another time, and goes on: two entries at one index",
-        Kind::Inconsistent,
+        &[Kind::Inconsistent, Kind::TwoEntries],
         Audit::Says(1, "TAMPERING"),
         stamped_anew,
     ),
@@ -55,7 +55,7 @@ pub(super) const ALL: &[Animal] = &[
         does: "signs an earlier state anew, as if the entries behind it had never been there",
         class: Class::Tamper,
         code: "head.time",
-        proven: Some(Kind::HeadTime),
+        proven: &[Kind::HeadTime],
         ends: false,
         audit: Audit::Says(1, "head.time"),
         life: rolled_back,

@@ -54,7 +54,7 @@ fn bodies(note: &str) -> Vec<Row> {
     const INVALID: &str = "request.invalid";
     let hash = Hash::of(b"x").to_base64();
     let with = |old: &str, proof: &str, note: &str| format!("{old}\n{proof}\n{note}").into_bytes();
-    let (text, lines) = note.split_once("\n\n").unwrap();
+    let (text, _) = note.split_once("\n\n").unwrap();
     let flipped = note.replacen("\n3\n", "\n2\n", 1);
     let stranger = format!("{text}\n\n\u{2014} nobody.example AAAAAAE=\n");
     let many = format!("{note}{}", "\u{2014} nobody.example AAAAAAE=\n".repeat(300));
@@ -77,7 +77,6 @@ fn bodies(note: &str) -> Vec<Row> {
         post("a proof from nothing", &with("old 0", &format!("{hash}\n"), note), 422, "checkpoint.inconsistent"),
         post("129 KiB", &with("old 0", "", &"x".repeat(TOO_LARGE)), 413, "size.envelope"),
     ];
-    assert!(!lines.is_empty());
     for old in ["old", "old ", "old -1", "old +1", "old 01", "old 0x1", "old 9223372036854775808", "OLD 0", "old 0 0"] {
         rows.push(post(old, &with(old, "", note), 400, INVALID));
     }
@@ -130,7 +129,6 @@ fn public(note: &str) -> Vec<Row> {
         "64/000",
         "x/000",
         "0/000.p/3/",
-        "0/000.p/3?x=1/",
         "0/%30%30%30.p/3",
         "0/../0/000.p/3",
         "data/000",
@@ -168,8 +166,8 @@ fn framing() -> Vec<Row> {
         raw("two hosts", &format!("{get}host: a\r\nhost: b\r\n\r\n"), 400, "request.invalid"),
         raw("two lengths", &format!("{post}host: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"), 400, ""),
         raw(
-            "a length and chunks",
-            &format!("{post}host: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+            "two codings",
+            &format!("{post}host: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
             400,
             "request.invalid",
         ),

@@ -165,7 +165,7 @@ impl Running {
         let (address, stop) = (server.address(), CancellationToken::new());
         let router = public_router(log.clone(), HttpOptions::default());
         let running = server.run(router, ServeOptions::default(), stop.clone());
-        let ended = runtime.spawn(async move { drop(running.await) });
+        let ended = runtime.spawn(async move { _ = running.await });
         Running { log, address, stop, ended }
     }
 
