@@ -9,7 +9,13 @@ use super::script::Script;
 use super::show::Show;
 
 /// A fork is in the tamper class, never ends, and is proven by the kind.
-const fn fork(name: &'static str, does: &'static str, proven: &'static [Kind], audit: Audit, life: fn(Millis) -> Life) -> Animal {
+const fn fork(
+    name: &'static str,
+    does: &'static str,
+    proven: &'static [Kind],
+    audit: Audit,
+    life: fn(Millis) -> Life,
+) -> Animal {
     let (class, code) = (Class::Tamper, "head.fork");
     Animal { name, does, class, code, proven, ends: false, audit, life }
 }
