@@ -252,7 +252,7 @@ fn two_histories_end_cosigning_until_the_operator_acts() {
     }
     assert_eq!(request(monitor.url(), "POST /v1/evidence", bytes.as_bytes()).unwrap().0, 405, "not for the public");
     // Commands work beside a running monitor.
-    let (code, shown) = monitor.run(&["evidence", "show", &id[..12], "--admin", &monitor.admin().to_owned()]);
+    let (code, shown) = monitor.run(&["evidence", "show", &id[..12], "--admin", monitor.admin()]);
     assert!(code == 0 && shown.contains("signed two histories"), "{shown}");
 
     // A restart keeps it, and so does a power cut, and a database from before.

@@ -1,7 +1,7 @@
 //! Honest logs under load, through restarts and with a clock that is set again and again: whatever the monitor tells of, it is
 //! an outage.
 //!
-//! `HONEST_SECONDS=180` runs each of them for three minutes; `STORY_SEED` repeats one.
+//! `STORY_SECONDS=180` runs each of them for three minutes; `STORY_SEED` repeats one.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{monitor_of, programs, wait};
 
-/// How long an honest log is watched unless `HONEST_SECONDS` says otherwise.
+/// How long an honest log is watched unless `STORY_SECONDS` says otherwise.
 const SECONDS: u64 = 6;
 /// The longest time between two restarts, in ms.
 const LONGEST_MS: u64 = 3_000;
@@ -36,7 +36,7 @@ const JITTER_MS: u64 = 4_500;
 const IMPATIENT: &str = "[poll]\noutage_after_seconds = 1\nretry_seconds = 1\n";
 
 fn length() -> Duration {
-    let seconds = std::env::var("HONEST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
+    let seconds = std::env::var("STORY_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SECONDS);
     Duration::from_secs(seconds)
 }
 
