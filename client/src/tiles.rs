@@ -66,8 +66,12 @@ impl HttpTiles {
         let full = BundleId::new(index, TILE_WIDTH).ok().filter(|_| id.width() < TILE_WIDTH);
         let path = full.map(|full| full.to_string());
         let (bytes, width) = self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES)?;
-        let bundle = Bundle::parse(&bytes, width)
-            .map_err(|e| Error::not_proven(format!("the log's {id} is not one of its signed tree: {e}")))?;
+        // What is no bundle at all accuses nobody: a portal's page looks like this, and so does a proxy that cuts answers.
+        let bundle = Bundle::parse(&bytes, width).map_err(|e| {
+            Error::unreachable(format!(
+                "the log does not answer with entries: {id} is {e}; check the address, and what stands between you and the log"
+            ))
+        })?;
         let entries = bundle.entries();
         Ok(read(&entries[..entries.len().min(usize::from(id.width()))]))
     }

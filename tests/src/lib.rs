@@ -13,3 +13,4 @@ pub mod process;
 pub mod transcript;
 pub mod watcher;
 pub mod workspace;
+pub mod zoo;

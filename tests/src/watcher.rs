@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use monitor::finding::Event;
+use monitor::store::LogStore;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -81,6 +83,12 @@ impl MonitorUnderTest {
         self.server.as_ref().map(Background::stderr).unwrap_or_default()
     }
 
+    /// Everything that it ever told of a log; it must be stopped.
+    pub fn events(&self, origin: &str) -> Vec<Event> {
+        let store = LogStore::open(&self.path("state/logs"), origin, true).expect("a stopped monitor's state");
+        store.events_after(0, usize::MAX).expect("readable")
+    }
+
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
         self.serve_at(0);
@@ -131,6 +139,13 @@ impl MonitorUnderTest {
         let line =
             |line: &str| if line.starts_with("url = ") { format!("url = \"{url}\"\n") } else { format!("{line}\n") };
         std::fs::write(&file, text.lines().map(line).collect::<String>()).expect("a configuration");
+    }
+
+    /// Adds to its configuration.
+    pub fn configure(&self, toml: &str) {
+        let file = self.data().join("config.toml");
+        let text = std::fs::read_to_string(&file).expect("a configuration");
+        std::fs::write(&file, format!("{text}{toml}")).expect("a configuration");
     }
 
     /// Runs a command of the monitor in the story's folder; the exit code, and what it said on both outputs.

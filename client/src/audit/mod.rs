@@ -114,6 +114,7 @@ impl Audit<'_> {
         if from > size {
             let last = store.last_head().unwrap_or_default();
             head::against(self.trust, self.origin, self.state, &self.tiles, &last, &head.checked)?;
+            outcome.breaches.extend(self.time_of_earlier(&store, from, &last, &head)?);
             let text = format!("the log shows {size} entries, {from} were audited before; nothing new to audit");
             outcome.remarks.push(text);
             outcome.root = cursor.range.root();
@@ -132,10 +133,40 @@ impl Audit<'_> {
                     outcome.remarks.push("a copy lists no published heads, so none but its own was looked at".into())
                 }
             }
+            self.check_last(&seen, &head, &mut outcome)?;
         }
         outcome.size = cursor.range.size();
         outcome.root = cursor.range.root();
         Ok(outcome)
+    }
+
+    /// The head of the last audit against the entries behind it: a log may hide it from its list now.
+    fn check_last(&self, seen: &Audited<'_>, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
+        let Some(last) = seen.store.last_head() else { return Ok(()) };
+        let last = head::of_log(self.trust, self.origin, &last)?;
+        let found = evidence::time(self, seen, &last, &head.checked)?;
+        let is_said = |breach: &Breach| {
+            outcome.breaches.iter().any(|said| (said.index, &said.code) == (breach.index, &breach.code))
+        };
+        outcome.breaches.extend(found.filter(|breach| !is_said(breach)));
+        Ok(())
+    }
+
+    /// A head that is smaller than what was audited says with its time that the entries behind it came later.
+    fn time_of_earlier(
+        &self,
+        store: &AuditStore,
+        followed: TreeSize,
+        last: &[u8],
+        head: &Head,
+    ) -> Result<Option<Breach>, Error> {
+        let last = head::of_log(self.trust, self.origin, last)?;
+        let (size, root) = (last.checkpoint.size(), last.checkpoint.root());
+        if size < followed {
+            return Ok(None); // an audit that was cut off: its last head does not hold all of these entries
+        }
+        let tree = HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?;
+        evidence::time(self, &Audited { store, followed, tree: &tree }, &head.checked, &last)
     }
 
     /// The entries that were audited before are the first ones of this tree.

@@ -18,6 +18,10 @@ use crate::state::State;
 use crate::tiles::HttpTiles;
 use crate::trust::{self, Trust};
 
+/// In which an answer must have come in full: a bundle of 16 MiB at 1.1 Mbit/s. A log that answers a byte at a time would
+/// otherwise hold a command for ever.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// The options of this run.
 pub(super) struct Context {
     global: Global,
@@ -126,7 +130,7 @@ impl Context {
     }
 
     fn http(&self, url: &str) -> Result<Http, Error> {
-        let http = Http::new(url)?;
+        let http = Http::new(url)?.with_whole_timeout(ANSWER_TIMEOUT);
         Ok(match self.global.retry_for {
             Some(seconds) => http.with_deadline(Duration::from_secs(seconds)),
             None => http,
