@@ -98,6 +98,8 @@ pub mod code {
     pub const BACKLOG: &str = "log.backlog";
     /// A witness that cosigned the log's heads does so no more.
     pub const WITNESS: &str = "witness.silent";
+    /// A peer does not answer any more.
+    pub const PEER: &str = "peer.silent";
     /// A channel has not taken alerts for a while.
     pub const STUCK: &str = "alert.stuck";
 }

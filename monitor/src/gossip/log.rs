@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use client::{Error, clock};
 use proto::note::Note;
@@ -17,8 +18,9 @@ use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waitin
 use super::head;
 use super::own::Own;
 use super::tell;
+use crate::alert::last_seen::LastSeen;
 use crate::evidence::Reach;
-use crate::finding::{Alternative, Finding};
+use crate::finding::{Alternative, Finding, code};
 use crate::follow::{FollowedLog, Verdict, fork, key_of};
 use crate::store::{Batch, Findings, GossipStep, KeptHead, KeptStatement, KeptWaiting};
 use crate::witness::Witness;
@@ -31,6 +33,8 @@ pub struct LogGossip {
     log: Arc<FollowedLog>,
     peers: Vec<String>,
     witness: Option<Arc<Witness>>,
+    /// When each peer was heard of.
+    pub(super) heard: LastSeen,
     inner: Mutex<Inner>,
 }
 
@@ -45,11 +49,17 @@ fn head_of(checked: &Checked) -> Head {
 }
 
 impl LogGossip {
-    /// Takes up what waited. `peers` are the names of the peers, in the order of their numbers.
+    /// Takes up what waited. `peers` are the names of the peers, in the order of their numbers; one that is
+    /// not heard of for `silent_after` is a finding.
     ///
     /// # Errors
     /// When what is kept cannot be read.
-    pub fn open(log: Arc<FollowedLog>, peers: Vec<String>, witness: Option<Arc<Witness>>) -> Result<LogGossip, Error> {
+    pub fn open(
+        log: Arc<FollowedLog>,
+        peers: Vec<String>,
+        witness: Option<Arc<Witness>>,
+        silent_after: Duration,
+    ) -> Result<LogGossip, Error> {
         let mut notes = BTreeMap::new();
         let mut waiting = Vec::new();
         for (head, kept) in log.store.waiting()? {
@@ -64,7 +74,9 @@ impl LogGossip {
             .map(|(id, name)| Ok((id, taken(name)?)))
             .collect::<Result<_, Error>>()?;
         let core = Core::restore(known, waiting, log.store.discarded()?);
-        Ok(LogGossip { log, peers, witness, inner: Mutex::new(Inner { core, notes }) })
+        let heard = LastSeen::new(code::PEER, "the peer", silent_after);
+        peers.iter().for_each(|peer| heard.saw(peer, now()));
+        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes }) })
     }
 
     /// The log.

@@ -25,6 +25,7 @@ pub mod log;
 mod own;
 pub mod peer;
 pub mod run;
+mod silence;
 mod tell;
 
 pub use act::{Act, Became};

@@ -76,7 +76,10 @@ impl Gossip {
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
-        let open = |log: &Arc<FollowedLog>| LogGossip::open(log.clone(), names.clone(), witness.cloned()).map(Arc::new);
+        let silent_after = Duration::from_secs(config.poll.silent_after_seconds.get());
+        let open = |log: &Arc<FollowedLog>| {
+            LogGossip::open(log.clone(), names.clone(), witness.cloned(), silent_after).map(Arc::new)
+        };
         Ok(Arc::new(Gossip {
             logs: logs.iter().map(open).collect::<Result<_, _>>()?,
             ways: logs.iter().map(|log| ways(config, log, runtime)).collect::<Result<_, _>>()?,
@@ -297,6 +300,8 @@ impl Gossip {
                 time = self.pull_heads(log, &peer, time).await;
                 number = self.pull_evidence(log, &peer, number).await;
                 seen.insert(at, (time, number));
+                let (name, last_seen) = (peer.config.name.clone(), peer.seen().last_seen);
+                self.feed(log, move |log| log.judge_silence(&name, last_seen, now()).map(|()| Vec::new())).await;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The machine of one log with its database: what waits is told in time, stated, and survives a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::egress::Egress;
 use client::trust::Trust;
@@ -61,14 +62,14 @@ impl World {
             egress: Egress::Direct,
             trust,
             mirror: false,
-            max_head_age: std::time::Duration::from_secs(60),
+            max_head_age: Duration::from_secs(60),
             watches: Arc::default(),
         };
         let log =
             FollowedLog::open(config, self.folder.path(), &Poll::default(), self.runtime.handle().clone()).unwrap();
         let keys = WitnessKeys::ed25519(cosigner());
         let witness = Witness::open(keys, self.folder.path(), self.folder.path(), &[]).unwrap();
-        LogGossip::open(log, vec!["peer.example".to_owned()], Some(Arc::new(witness))).unwrap()
+        LogGossip::open(log, vec!["peer.example".to_owned()], Some(Arc::new(witness)), Duration::from_secs(60)).unwrap()
     }
 }
 
@@ -137,4 +138,21 @@ fn two_heads_of_one_size_are_a_finding_with_evidence() {
     let again = world.open();
     assert_eq!(again.look(|core| core.waiting().count()), 1);
     assert_eq!(again.log().store.heads_before(None, 10).unwrap().len(), 2, "both heads are kept");
+}
+
+#[test]
+fn a_peer_that_falls_silent_is_told_until_it_is_back() {
+    let world = World::new();
+    let gossip = world.open();
+    let begun = super::log::now();
+    let later = |seconds: u64| Millis(begun.0 + seconds * 1000);
+    gossip.judge_silence("peer.example", None, later(30)).unwrap();
+    assert_eq!(open(&gossip), Vec::<String>::new());
+    for _ in 0..3 {
+        gossip.judge_silence("peer.example", None, later(90)).unwrap();
+    }
+    assert_eq!(open(&gossip), ["peer.silent"]);
+    gossip.judge_silence("peer.example", Some(later(100)), later(101)).unwrap();
+    assert_eq!(open(&gossip), Vec::<String>::new());
+    assert_eq!(gossip.log().store.events_after(0, 10).unwrap().len(), 2, "its beginning and its end, once each");
 }
