@@ -141,13 +141,6 @@ impl MonitorUnderTest {
         std::fs::write(&file, text.lines().map(line).collect::<String>()).expect("a configuration");
     }
 
-    /// Adds to its configuration.
-    pub fn configure(&self, toml: &str) {
-        let file = self.data().join("config.toml");
-        let text = std::fs::read_to_string(&file).expect("a configuration");
-        std::fs::write(&file, format!("{text}{toml}")).expect("a configuration");
-    }
-
     /// Runs a command of the monitor in the story's folder; the exit code, and what it said on both outputs.
     pub fn run(&self, args: &[&str]) -> (i32, String) {
         let output = run(&self.programs.monitor, self.folder.path(), &[args, &["--dir", "m"]].concat());
