@@ -66,14 +66,20 @@ impl HttpTiles {
         let full = BundleId::new(index, TILE_WIDTH).ok().filter(|_| id.width() < TILE_WIDTH);
         let path = full.map(|full| full.to_string());
         let (bytes, width) = self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES)?;
-        // What is no bundle at all accuses nobody: a portal's page looks like this, and so does a proxy that cuts answers.
-        let bundle = Bundle::parse(&bytes, width).map_err(|e| {
-            Error::unreachable(format!(
-                "the log does not answer with entries: {id} is {e}; check the address, and what stands between you and the log"
-            ))
-        })?;
+        let bundle = Bundle::parse(&bytes, width).map_err(|e| self.no_bundle(&id.to_string(), &e))?;
         let entries = bundle.entries();
         Ok(read(&entries[..entries.len().min(usize::from(id.width()))]))
+    }
+
+    /// What is no bundle at all accuses no log over HTTP: a portal's page looks like this, and so does a proxy that cuts answers.
+    /// Between a reader and its own copy is nobody.
+    fn no_bundle(&self, id: &str, error: &dyn std::fmt::Display) -> Error {
+        match self.place {
+            Place::Http(_) => Error::unreachable(format!(
+                "the log does not answer with entries: {id} is {error}; check the address, and what stands between you and the log"
+            )),
+            Place::Folder(_) => Error::not_proven(format!("the copy's {id} is not one of its signed tree: {error}")),
+        }
     }
 
     /// Asks for the path, and where that is gone for the full one; says which width came.
