@@ -88,7 +88,7 @@ fn public(note: &str) -> Vec<Row> {
     let hash = Hash::of(ORIGIN.as_bytes()).to_string();
     let mut rows = bodies(note);
     for (request, status, code) in [
-        ("GET /", 404, NOT_FOUND),
+        ("GET /log/none", 404, NOT_FOUND),
         ("GET /admin", 404, NOT_FOUND),
         ("GET /status", 404, NOT_FOUND),
         ("GET /metrics", 404, NOT_FOUND),
