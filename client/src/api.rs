@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::{ENVELOPE_TYPE, Http, encode_segment};
 
 /// A checkpoint with many cosignatures stays below this.
-const MAX_CHECKPOINT_BYTES: usize = 256 * 1024;
+pub const MAX_CHECKPOINT_BYTES: usize = 256 * 1024;
 /// A page of claims with their payloads.
 const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -30,6 +30,18 @@ pub struct LogInfo {
     pub log_vkey: String,
     /// The key of its time.
     pub time_vkey: String,
+}
+
+/// Whether a quorum cosigned while the log waited for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTime {
+    /// It did.
+    Yes {
+        /// Whether the entry is new.
+        created: bool,
+    },
+    /// It did not: the claim is in the log, the receipt is under the log's own head.
+    No,
 }
 
 /// A head that the log published, from `/v1/heads`.
@@ -79,6 +91,18 @@ impl Api {
         let answer = self.http.post("/v1/claims", ENVELOPE_TYPE, envelope, MAX_RECEIPT_BYTES).await?;
         let receipt = Receipt::parse(&answer.body).map_err(|e| self.nonsense("/v1/claims", &e))?;
         Ok((receipt, answer.status == 201))
+    }
+
+    /// The same, after a wait for a head with a quorum of cosignatures. Whether one came in time is said beside the receipt;
+    /// it is the log's word, and the reader's policy decides.
+    pub async fn submit_witnessed(&self, envelope: Bytes) -> Result<(Receipt, InTime), Error> {
+        let answer = self.http.post("/v1/claims?wait=witnessed", ENVELOPE_TYPE, envelope, MAX_RECEIPT_BYTES).await?;
+        let receipt = Receipt::parse(&answer.body).map_err(|e| self.nonsense("/v1/claims", &e))?;
+        let in_time = match answer.status {
+            202 => InTime::No,
+            status => InTime::Yes { created: status == 201 },
+        };
+        Ok((receipt, in_time))
     }
 
     /// A claim with its place and status.

@@ -1,5 +1,7 @@
 //! HTTP with bounds: timeouts, body limits, and retries that do what the server asks.
 
+mod once;
+
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,8 @@ use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::random;
+
+pub use once::Reply;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

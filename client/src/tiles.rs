@@ -1,7 +1,10 @@
-//! Tiles and entry bundles over HTTP (C2SP tlog-tiles).
+//! Tiles and entry bundles over HTTP (C2SP tlog-tiles), or from a folder that has files of the same names.
 //!
 //! A partial tile that the log no longer keeps is cut from the full one. What comes is checked for its length here and
 //! for its hashes by [`proto::tile::VerifiedTree`], which also keeps a bounded number of tiles.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use proto::hash::HASH_BYTES;
 use proto::num::TreeSize;
@@ -21,8 +24,15 @@ const MAX_BUNDLE_BYTES: usize = TILE_WIDTH as usize * (proto::tile::MAX_ENTRY_BY
 /// Its methods wait for the network: call them from a plain thread or inside `spawn_blocking`, never from a task.
 #[derive(Debug, Clone)]
 pub struct HttpTiles {
-    http: Http,
+    place: Place,
     runtime: Handle,
+}
+
+/// Where a log's files are.
+#[derive(Debug, Clone)]
+enum Place {
+    Http(Http),
+    Folder(PathBuf),
 }
 
 /// A tree whose root a verified checkpoint signed, over the log's tiles.
@@ -31,7 +41,12 @@ pub type HttpTree = VerifiedTree<HttpTiles>;
 impl HttpTiles {
     /// Tiles of the log that `http` talks to, on this runtime.
     pub fn new(http: Http, runtime: Handle) -> HttpTiles {
-        HttpTiles { http, runtime }
+        HttpTiles { place: Place::Http(http), runtime }
+    }
+
+    /// Tiles of a copy in a folder, such as `claimtrail-log export` makes.
+    pub fn in_folder(folder: &Path, runtime: Handle) -> HttpTiles {
+        HttpTiles { place: Place::Folder(folder.to_owned()), runtime }
     }
 
     /// Waits for an answer on this runtime.
@@ -41,27 +56,79 @@ impl HttpTiles {
 
     /// The entries of a bundle, each in turn, as the tree of `size` entries has it.
     pub fn bundle(&self, index: u64, size: TreeSize) -> Result<Vec<Vec<u8>>, Error> {
+        self.with_bundle(index, size, |entries| entries.iter().map(|entry| entry.to_vec()).collect())
+    }
+
+    /// As [`HttpTiles::bundle`], for a reader that needs no copies.
+    pub fn with_bundle<T>(&self, index: u64, size: TreeSize, read: impl FnOnce(&[&[u8]]) -> T) -> Result<T, Error> {
         let id = BundleId::at(index, size)
             .ok_or_else(|| Error::usage(format!("a tree of {size} entries has no entry bundle {index}")))?;
         let full = BundleId::new(index, TILE_WIDTH).ok().filter(|_| id.width() < TILE_WIDTH);
         let path = full.map(|full| full.to_string());
-        let (bytes, width) =
-            self.runtime.block_on(self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES))?;
-        let bundle = Bundle::parse(&bytes, width)
-            .map_err(|e| Error::not_proven(format!("the log's {id} is not one of its signed tree: {e}")))?;
-        Ok(bundle.entries().iter().take(usize::from(id.width())).map(|entry| entry.to_vec()).collect())
+        let (bytes, width) = self.either(&id.to_string(), path.as_deref(), id.width(), MAX_BUNDLE_BYTES)?;
+        let bundle = Bundle::parse(&bytes, width).map_err(|e| self.no_bundle(&id.to_string(), &e))?;
+        let entries = bundle.entries();
+        Ok(read(&entries[..entries.len().min(usize::from(id.width()))]))
+    }
+
+    /// What is no bundle at all accuses no log over HTTP: a portal's page looks like this, and so does a proxy that cuts answers.
+    /// Between a reader and its own copy is nobody.
+    fn no_bundle(&self, id: &str, error: &dyn std::fmt::Display) -> Error {
+        match self.place {
+            Place::Http(_) => Error::unreachable(format!(
+                "the log does not answer with entries: {id} is {error}; check the address, and what stands between you and the log"
+            )),
+            Place::Folder(_) => Error::not_proven(format!("the copy's {id} is not one of its signed tree: {error}")),
+        }
     }
 
     /// Asks for the path, and where that is gone for the full one; says which width came.
-    async fn either(&self, path: &str, full: Option<&str>, width: u16, limit: usize) -> Result<(Vec<u8>, u16), Error> {
-        match (self.http.get(path, limit).await, full) {
-            (Ok(answer), _) => Ok((answer.body.to_vec(), width)),
-            (Err(error), Some(full)) if is_missing(&error) => {
-                Ok((self.http.get(full, limit).await.map_err(reading)?.body.to_vec(), TILE_WIDTH))
-            }
-            (Err(error), _) => Err(reading(error)),
+    fn either(&self, path: &str, full: Option<&str>, width: u16, limit: usize) -> Result<(Vec<u8>, u16), Error> {
+        match (self.get(path, limit)?, full) {
+            (Found::Bytes(bytes), _) => Ok((bytes, width)),
+            (Found::Missing(error), None) => Err(error),
+            (Found::Missing(_), Some(full)) => match self.get(full, limit)? {
+                Found::Bytes(bytes) => Ok((bytes, TILE_WIDTH)),
+                Found::Missing(error) => Err(error),
+            },
         }
     }
+
+    fn get(&self, path: &str, limit: usize) -> Result<Found, Error> {
+        match &self.place {
+            Place::Folder(folder) => read(&folder.join(path), limit),
+            Place::Http(http) => match self.runtime.block_on(http.get(path, limit)) {
+                Ok(answer) => Ok(Found::Bytes(answer.body.to_vec())),
+                Err(error) if is_missing(&error) => Ok(Found::Missing(reading(error))),
+                Err(error) => Err(reading(error)),
+            },
+        }
+    }
+}
+
+/// What is under a name.
+enum Found {
+    Bytes(Vec<u8>),
+    /// Nothing; with the error for a reader that needs it.
+    Missing(Error),
+}
+
+/// Reads one file of a copy, within bounds.
+fn read(path: &Path, limit: usize) -> Result<Found, Error> {
+    let failed = |error: io::Error| Error::local(format!("{} cannot be read: {error}", path.display()));
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing(failed(error))),
+        Err(error) => return Err(failed(error)),
+    };
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let length = file.metadata().map_err(failed)?.len().min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > limit {
+        return Err(Error::not_proven(format!("{} has more than {limit} bytes", path.display())));
+    }
+    Ok(Found::Bytes(bytes))
 }
 
 impl TileReader for HttpTiles {
@@ -70,8 +137,7 @@ impl TileReader for HttpTiles {
     fn tile(&self, id: TileId) -> Result<Vec<u8>, Error> {
         let full = (!id.is_full()).then(|| id.full().to_string());
         let path = id.to_string();
-        let got = self.either(&path, full.as_deref(), id.width(), MAX_TILE_BYTES);
-        let (mut bytes, _) = self.runtime.block_on(got)?;
+        let (mut bytes, _) = self.either(&path, full.as_deref(), id.width(), MAX_TILE_BYTES)?;
         bytes.truncate(usize::from(id.width()) * HASH_BYTES);
         Ok(bytes)
     }
@@ -114,6 +180,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::files::{self, Access, Existing};
 
     #[test]
     fn a_partial_tile_that_is_gone_is_cut_from_the_full_one() {
@@ -147,5 +214,21 @@ mod tests {
         runtime.block_on(server.reset());
         let missing = VerifiedTree::open(tiles, TreeSize(300), &root).unwrap_err();
         assert_eq!(tree_error(missing).kind, ErrorKind::Unreachable);
+    }
+
+    #[test]
+    fn a_copy_in_a_folder_is_read_the_same_way() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let tiles = HttpTiles::in_folder(folder.path(), runtime.handle().clone());
+        assert_eq!(tiles.bundle(0, TreeSize(3)).unwrap_err().kind, ErrorKind::Local, "nothing is there");
+        std::fs::create_dir_all(folder.path().join("tile/entries")).unwrap();
+        let full = folder.path().join("tile/entries/000");
+        let write = |bytes: &[u8]| files::write(&full, bytes, Access::Public, Existing::Replace).unwrap();
+        write(&proto::tile::encode_bundle(&(0..256u32).map(u32::to_be_bytes).collect::<Vec<_>>()).unwrap());
+        let last = tiles.with_bundle(0, TreeSize(3), |entries| entries.last().map(|entry| entry.to_vec())).unwrap();
+        assert_eq!(last.as_deref(), Some([0, 0, 0, 2].as_slice()), "cut from the full one");
+        write(&vec![0; MAX_BUNDLE_BYTES + 1]);
+        assert_eq!(tiles.bundle(0, TreeSize(256)).unwrap_err().kind, ErrorKind::NotProven, "too large to be one");
     }
 }

@@ -3,6 +3,8 @@
 //! Every key is documented where it is declared. Unknown keys are refused. Relative paths are taken from the folder that the
 //! file is in.
 
+mod witness;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -14,6 +16,8 @@ use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::limits::ServeLimits;
 use service::logging::LogConfig as Logging;
+
+pub use witness::{LimitMillis, WitnessConfig};
 
 use crate::http::{AddressLimit, DEFAULT_TILE_CACHE_BYTES};
 use crate::log::IssuerLimit;
@@ -53,6 +57,9 @@ pub struct Config {
     /// The addresses.
     #[serde(default)]
     pub listen: Listen,
+    /// Who cosigns the log's heads; absent: nobody.
+    #[serde(default)]
+    pub witness: Option<WitnessConfig>,
     /// What clients may do.
     #[serde(default)]
     pub limits: Limits,
@@ -273,6 +280,9 @@ impl Config {
         let paths = [&mut config.keys.log, &mut config.keys.time, &mut config.signer.record, &mut config.store.dir];
         for path in paths {
             *path = folder.join(&*path);
+        }
+        if let Some(witness) = &mut config.witness {
+            witness.take_from(folder);
         }
         Ok(config)
     }

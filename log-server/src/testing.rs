@@ -246,12 +246,22 @@ impl TestLog {
 
     /// Opens a log that was founded before.
     pub fn open(store: Arc<dyn Store>, time: ManualTime, signer: MemorySigner) -> Result<TestLog, OpenError> {
+        TestLog::open_with(store, time, signer, QueueLimits::default())
+    }
+
+    /// As [`TestLog::open`], with bounds of its queue.
+    pub fn open_with(
+        store: Arc<dyn Store>,
+        time: ManualTime,
+        signer: MemorySigner,
+        queue: QueueLimits,
+    ) -> Result<TestLog, OpenError> {
         let log = Log::open(LogConfig {
             keys: log_keys(),
             signer: Box::new(signer.clone()),
             store: store.clone(),
             time: Box::new(time.clone()),
-            queue: QueueLimits::default(),
+            queue,
             issuer: IssuerLimit::default(),
             read_only: None,
         })?;

@@ -136,6 +136,8 @@ codes! {
     ModeRecovering = "mode.recovering",
     /// The log is shutting down.
     ModeStopping = "mode.stopping",
+    /// No quorum of witnesses has cosigned for too long, or ever; the log takes no claims until one does.
+    ModeUnwitnessed = "mode.unwitnessed",
     /// The clock jumped; the operator must act.
     ClockJump = "clock.jump",
     /// A published head is not one that the log signed (only in audits).

@@ -52,6 +52,7 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::ModeFrozen
         | Code::ModeRecovering
         | Code::ModeStopping
+        | Code::ModeUnwitnessed
         | Code::ClockJump
         | Code::WitnessStopped => StatusCode::SERVICE_UNAVAILABLE,
         Code::RequestNotFound | Code::RequestBeyondTree => StatusCode::NOT_FOUND,

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use monitor::finding::Event;
+use monitor::store::LogStore;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,14 +30,24 @@ impl MonitorUnderTest {
 
     /// The same under a name of its own, for one of several.
     pub fn named(name: &str, programs: Programs, trust: &[u8], url: &str, mirror: bool) -> MonitorUnderTest {
+        MonitorUnderTest::init_as(programs, name, trust, url, if mirror { &["--mirror"] } else { &[] }).0
+    }
+
+    /// The same for a witness of this name, with further options of `init`; also gives the witness's vkey.
+    pub fn init_as(
+        programs: Programs,
+        name: &str,
+        trust: &[u8],
+        url: &str,
+        options: &[&str],
+    ) -> (MonitorUnderTest, String) {
         let folder = tempfile::tempdir().expect("a folder for the story");
         std::fs::write(folder.path().join("given.policy"), trust).expect("a trust file");
-        let mut args = vec!["init", "m", "--name", name, "--trust", "given.policy", "--url", url];
-        if mirror {
-            args.push("--mirror");
-        }
-        run_ok(&programs.monitor, folder.path(), &args);
-        MonitorUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }
+        let args = ["init", "m", "--name", name, "--trust", "given.policy", "--url", url];
+        let said = run_ok(&programs.monitor, folder.path(), &[&args, options].concat());
+        let vkey = said.split_whitespace().find(|word| word.starts_with(&format!("{name}+")));
+        let vkey = vkey.unwrap_or_else(|| panic!("no vkey in {said}")).to_owned();
+        (MonitorUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }, vkey)
     }
 
     /// The monitor's folder.
@@ -71,6 +83,12 @@ impl MonitorUnderTest {
         self.server.as_ref().map(Background::stderr).unwrap_or_default()
     }
 
+    /// Everything that it ever told of a log; it must be stopped.
+    pub fn events(&self, origin: &str) -> Vec<Event> {
+        let store = LogStore::open(&self.path("state/logs"), origin, true).expect("a stopped monitor's state");
+        store.events_after(0, usize::MAX).expect("readable")
+    }
+
     /// Starts it on free ports, with a look every second.
     pub fn serve(&mut self) {
         self.serve_at(0);
@@ -78,9 +96,18 @@ impl MonitorUnderTest {
 
     /// The same with its public address on this port.
     pub fn serve_at(&mut self, port: u16) {
+        self.serve_on(&format!("127.0.0.1:{port}"));
+    }
+
+    /// Starts it again at the address that it had, so that a log finds it.
+    pub fn serve_again(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.serve_on(&address);
+    }
+
+    fn serve_on(&mut self, address: &str) {
         let mut command = Command::new(&self.programs.monitor);
-        let listen = format!("127.0.0.1:{port}");
-        command.args(["serve", "--dir", "m", "--listen", &listen, "--admin", "127.0.0.1:0", "--poll", "1"]);
+        command.args(["serve", "--dir", "m", "--listen", address, "--admin", "127.0.0.1:0", "--poll", "1"]);
         command.current_dir(self.folder.path());
         let (server, line) = Background::start(command);
         let words: Vec<&str> = line.split_whitespace().collect();

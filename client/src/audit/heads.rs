@@ -7,7 +7,7 @@ use proto::num::{Seconds, TreeSize};
 use proto::policy::Checked;
 
 use super::{Audit, Audited, Breach, Outcome, evidence};
-use crate::api::PublishedHead;
+use crate::api::{Api, PublishedHead};
 use crate::error::Error;
 use crate::follow::{HEADS_PAGE, each_from};
 use crate::head::{self, Head, other_root};
@@ -29,10 +29,16 @@ enum Judged {
 }
 
 /// Checks every published head that no earlier audit found good.
-pub(super) fn check(audit: &Audit<'_>, seen: &Audited<'_>, audited: &Head, outcome: &mut Outcome) -> Result<(), Error> {
+pub(super) fn check(
+    audit: &Audit<'_>,
+    api: &Api,
+    seen: &Audited<'_>,
+    audited: &Head,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
     let from = seen.store.heads_from()?;
     let (mut good_until, mut all_good, mut later, mut bad) = (from, true, 0, 0);
-    let listed = each_from(audit.api, &audit.tiles, from, MAX_PAGES, &mut |head| {
+    let listed = each_from(api, &audit.tiles, from, MAX_PAGES, &mut |head| {
         later += 1;
         match judge(audit, seen, &audited.checked, head)? {
             Judged::Later => all_good = false,

@@ -7,14 +7,15 @@ mod evidence;
 mod heads;
 mod store;
 
-use std::sync::Arc;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, PoisonError};
 
 use proto::hash::Hash;
 use proto::num::{LeafIndex, TreeSize};
 
 use crate::api::Api;
 use crate::error::{Error, ErrorKind};
-use crate::follow::{Cursor, Follow};
+use crate::follow::{Cursor, Follow, Hashing};
 use crate::head::{self, Head, Seen};
 use crate::state::{Contradiction, State};
 use crate::tiles::{HttpTiles, HttpTree, tree_error};
@@ -26,8 +27,8 @@ pub use crate::follow::Breach;
 
 /// What an audit needs.
 pub struct Audit<'a> {
-    /// The log.
-    pub api: &'a Api,
+    /// The log, which lists the heads that it published; a copy in a folder has no such list.
+    pub api: Option<&'a Api>,
     /// Its tiles.
     pub tiles: HttpTiles,
     /// Whom the reader trusts.
@@ -39,7 +40,7 @@ pub struct Audit<'a> {
     /// Threads that fetch and check signatures.
     pub threads: usize,
     /// Is told the entries that are done and the size of the tree.
-    pub progress: &'a mut dyn FnMut(u64, u64),
+    pub progress: &'a mut (dyn FnMut(u64, u64) + Send),
 }
 
 /// What an audit found.
@@ -78,6 +79,28 @@ impl Audit<'_> {
         Ok(outcome)
     }
 
+    /// Hashes every entry to the signed root and checks nothing else: no signature, no rule, no time. What earlier audits
+    /// found is said again. Waits for the network; see [`HttpTiles`].
+    pub fn hashes(&mut self, note: &[u8]) -> Result<Outcome, Error> {
+        let head = head::accept(self.trust, self.origin, self.state, &self.tiles, note)?;
+        let checkpoint = &head.checked.checkpoint;
+        let (size, root) = (checkpoint.size(), checkpoint.root());
+        let tree = HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?;
+        let progress = std::sync::Mutex::new(&mut self.progress);
+        let threads = NonZeroUsize::new(self.threads).unwrap_or(NonZeroUsize::MIN);
+        let done = |entries| {
+            let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+            (**progress)(entries, size.0);
+        };
+        Hashing { tiles: &self.tiles, tree: &tree, threads, progress: &done }.run()?;
+        let mut remarks: Vec<String> = head.remark().into_iter().collect();
+        remarks.push("hashes alone: no signature of a claim, no rule and no time was checked".into());
+        let (origin, from) = (self.origin.to_owned(), TreeSize(0));
+        let mut outcome = Outcome { origin, from, size, root, heads: 0, breaches: Vec::new(), remarks };
+        evidence::recall(self, &mut outcome)?;
+        Ok(outcome)
+    }
+
     fn new_entries(&mut self, note: &[u8]) -> Result<Outcome, Error> {
         let head = head::accept(self.trust, self.origin, self.state, &self.tiles, note)?;
         let checkpoint = &head.checked.checkpoint;
@@ -91,6 +114,7 @@ impl Audit<'_> {
         if from > size {
             let last = store.last_head().unwrap_or_default();
             head::against(self.trust, self.origin, self.state, &self.tiles, &last, &head.checked)?;
+            outcome.breaches.extend(self.time_of_earlier(&store, from, &last, &head)?);
             let text = format!("the log shows {size} entries, {from} were audited before; nothing new to audit");
             outcome.remarks.push(text);
             outcome.root = cursor.range.root();
@@ -103,11 +127,46 @@ impl Audit<'_> {
         } else {
             let seen = Audited { store: &store, followed: cursor.range.size(), tree: &tree };
             self.check_end(&seen, cursor.range.root(), &head, &mut outcome)?;
-            heads::check(self, &seen, &head, &mut outcome)?;
+            match self.api {
+                Some(api) => heads::check(self, api, &seen, &head, &mut outcome)?,
+                None => {
+                    outcome.remarks.push("a copy lists no published heads, so none but its own was looked at".into())
+                }
+            }
+            self.check_last(&seen, &head, &mut outcome)?;
         }
         outcome.size = cursor.range.size();
         outcome.root = cursor.range.root();
         Ok(outcome)
+    }
+
+    /// The head of the last audit against the entries behind it: a log may hide it from its list now.
+    fn check_last(&self, seen: &Audited<'_>, head: &Head, outcome: &mut Outcome) -> Result<(), Error> {
+        let Some(last) = seen.store.last_head() else { return Ok(()) };
+        let last = head::of_log(self.trust, self.origin, &last)?;
+        let found = evidence::time(self, seen, &last, &head.checked)?;
+        let is_said = |breach: &Breach| {
+            outcome.breaches.iter().any(|said| (said.index, &said.code) == (breach.index, &breach.code))
+        };
+        outcome.breaches.extend(found.filter(|breach| !is_said(breach)));
+        Ok(())
+    }
+
+    /// A head that is smaller than what was audited says with its time that the entries behind it came later.
+    fn time_of_earlier(
+        &self,
+        store: &AuditStore,
+        followed: TreeSize,
+        last: &[u8],
+        head: &Head,
+    ) -> Result<Option<Breach>, Error> {
+        let last = head::of_log(self.trust, self.origin, last)?;
+        let (size, root) = (last.checkpoint.size(), last.checkpoint.root());
+        if size < followed {
+            return Ok(None); // an audit that was cut off: its last head does not hold all of these entries
+        }
+        let tree = HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?;
+        evidence::time(self, &Audited { store, followed, tree: &tree }, &head.checked, &last)
     }
 
     /// The entries that were audited before are the first ones of this tree.

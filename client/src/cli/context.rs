@@ -1,21 +1,26 @@
 //! What commands share: trust, the log, the state, the runtime.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::runtime::Runtime;
 
 use super::{Global, out};
-use crate::api::Api;
+use crate::api::{Api, MAX_CHECKPOINT_BYTES};
 use crate::clock;
 use crate::compose::{Fill, LogAddress};
 use crate::error::Error;
+use crate::files;
 use crate::head::{self, Head};
 use crate::http::Http;
 use crate::state::State;
 use crate::tiles::HttpTiles;
 use crate::trust::{self, Trust};
+
+/// In which an answer must have come in full: a bundle of 16 MiB at 1.1 Mbit/s. A log that answers a byte at a time would
+/// otherwise hold a command for ever.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The options of this run.
 pub(super) struct Context {
@@ -30,6 +35,25 @@ pub(super) struct Connection {
     pub(super) tiles: HttpTiles,
     pub(super) state: State,
     runtime: Runtime,
+}
+
+/// A copy of a log.
+pub(super) struct Copied {
+    pub(super) trust: Trust,
+    pub(super) origin: String,
+    pub(super) tiles: HttpTiles,
+    /// Its head, not verified.
+    pub(super) note: Vec<u8>,
+    pub(super) state: State,
+    _runtime: Runtime,
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::local(format!("no threads for the network: {e}")))
 }
 
 impl Connection {
@@ -79,13 +103,21 @@ impl Context {
         State::at(self.global.state.clone())
     }
 
+    /// A copy of the log in a folder. Nobody is talked to.
+    pub(super) fn copied(&self, folder: &Path) -> Result<Copied, Error> {
+        let runtime = runtime()?;
+        let trust = self.trust()?.ok_or_else(|| {
+            Error::usage("whose copy is it? Name the log's trust file with --trust FILE or CLAIMTRAIL_TRUST")
+        })?;
+        let origin = trust.log(self.global.log.as_deref())?.origin().to_owned();
+        let tiles = HttpTiles::in_folder(folder, runtime.handle().clone());
+        let note = files::read(&folder.join("checkpoint"), MAX_CHECKPOINT_BYTES)?;
+        Ok(Copied { trust, origin, tiles, note, state: self.state()?, _runtime: runtime })
+    }
+
     /// The log to talk to.
     pub(super) fn connect(&self) -> Result<Connection, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|e| Error::local(format!("no threads for the network: {e}")))?;
+        let runtime = runtime()?;
         let trust = self.connection_trust(&runtime)?;
         let log = trust.log(self.global.log.as_deref())?;
         let origin = log.origin().to_owned();
@@ -98,7 +130,7 @@ impl Context {
     }
 
     fn http(&self, url: &str) -> Result<Http, Error> {
-        let http = Http::new(url)?;
+        let http = Http::new(url)?.with_whole_timeout(ANSWER_TIMEOUT);
         Ok(match self.global.retry_for {
             Some(seconds) => http.with_deadline(Duration::from_secs(seconds)),
             None => http,

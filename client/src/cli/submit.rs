@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::context::{Connection, Context};
 use super::out;
+use crate::api::InTime;
 use crate::clock::rfc3339;
 use crate::error::{Error, ErrorKind};
 use crate::files::{self, Access, Existing};
 use crate::head::Head;
-use crate::submit::{Bulk, Item, Journal, Source, receipt_path, submit_one};
+use crate::submit::{Bulk, Item, Journal, Source, receipt_path, submit_one, submit_witnessed};
 
 #[derive(Debug, Args)]
 pub(super) struct Submit {
@@ -22,11 +23,17 @@ pub(super) struct Submit {
     /// Keep receipts in this file, one a line [default: x.receipts.ndjson for x.ndjson, beside each envelope for a folder]
     #[arg(long, value_name = "FILE")]
     receipts: Option<PathBuf>,
+    /// Wait until enough witnesses have cosigned, so that the receipt proves that too. For a single envelope
+    #[arg(long, conflicts_with = "receipts")]
+    wait_witnessed: bool,
 }
 
 pub(super) fn run(context: &Context, submit: &Submit) -> Result<u8, Error> {
     let connection = context.connect()?;
     let path = &submit.source;
+    if submit.wait_witnessed {
+        return witnessed(context, &connection, path);
+    }
     if path.is_dir() {
         let journal = open(submit.receipts.as_deref(), Journal::Beside, &connection)?;
         return bulk(context, &connection, Source::folder(path)?, journal, Tell::Counts(None));
@@ -86,6 +93,41 @@ pub(super) fn one(context: &Context, connection: &Connection, item: &Item) -> Re
     connection.accept(context, receipt.checkpoint.as_bytes())?;
     show(context, item, &receipt, created);
     Ok(())
+}
+
+/// Submits one envelope and waits for witnesses. Exit 0 says that the receipt meets the quorum of the reader's trust file.
+fn witnessed(context: &Context, connection: &Connection, path: &Path) -> Result<u8, Error> {
+    if path.is_dir() || path == Path::new("-") || !is_single(path)? {
+        return Err(Error::usage("--wait-witnessed is for a single envelope: name its file"));
+    }
+    let item = Item::load(path)?;
+    let submitted = submit_witnessed(&connection.api, &connection.trust, &connection.origin, &item);
+    let (receipt, in_time) = connection.wait(submitted)?;
+    Journal::Beside.keep(&item, &receipt)?;
+    let head = connection.accept(context, receipt.checkpoint.as_bytes())?;
+    let again = format!("run `claimtrail submit --wait-witnessed {}` again", path.display());
+    let place = format!("the claim is in the log (entry {}) and its receipt is kept", receipt.index);
+    let InTime::Yes { created } = in_time else {
+        let message = format!("{place}, but too few witnesses cosigned in time; {again}");
+        return Err(Error::new(ErrorKind::TryLater, message));
+    };
+    show(context, &item, &receipt, created);
+    let quorum = &head.checked.quorum;
+    if !quorum.met {
+        return Err(Error::new(
+            ErrorKind::PolicyNotMet,
+            format!(
+                "{place}; its head meets the quorum of the log's operator, but not that of your trust file: {} of the {} \
+                 witnesses that it counts cosigned",
+                quorum.cosigned, quorum.counted
+            ),
+        ));
+    }
+    context.remark(match quorum.needed {
+        0 => "your trust file asks for no witness; others can check the cosignatures in the receipt".to_owned(),
+        _ => format!("cosigned by {} of the {} witnesses of your trust file", quorum.cosigned, quorum.counted),
+    });
+    Ok(0)
 }
 
 /// Writes an envelope that was just signed. One that is there may be the same claim from a run that was interrupted: signed

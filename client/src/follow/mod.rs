@@ -11,6 +11,7 @@
 //! that should not be there; the entries behind it are still hashed if the caller wishes so.
 
 mod cursor;
+mod hashes;
 mod heads;
 mod judged;
 mod state;
@@ -30,6 +31,7 @@ use crate::error::{Error, ErrorKind};
 use crate::tiles::{HttpTiles, HttpTree, proof_error};
 
 pub use cursor::{Cursor, Stopped, decode_range, encode_range};
+pub use hashes::Hashing;
 pub use heads::{HEADS_PAGE, each_from};
 pub use judged::{Judged, Remark};
 pub use table::Reading;
@@ -154,7 +156,7 @@ impl<K: Kv> Follow<'_, K> {
         let mut pending = Pending::new(self.kv);
         workers.run(self.threads, |read: Read| {
             let number = read.bundle;
-            let mut goes_on = self.bundle(read, cursor, &mut pending)?;
+            let mut goes_on = self.bundle(read, cursor, &mut pending, &keys)?;
             goes_on &= (self.progress)(cursor.range.size().0, size.0);
             let many = (number + 1 - first).is_multiple_of(BUNDLES_PER_COMMIT) || pending.bytes >= BYTES_PER_COMMIT;
             if !goes_on || number + 1 == bundles || many {
@@ -165,13 +167,19 @@ impl<K: Kv> Follow<'_, K> {
     }
 
     /// One bundle; whether to go on.
-    fn bundle(&self, read: Read, cursor: &mut Cursor, pending: &mut Pending<'_, K>) -> Result<bool, Error> {
+    fn bundle(
+        &self,
+        read: Read,
+        cursor: &mut Cursor,
+        pending: &mut Pending<'_, K>,
+        keys: &Keys<'_, K>,
+    ) -> Result<bool, Error> {
         let next = cursor.next_read().next_index();
         let mut goes_on = true;
         for ready in read.entries.into_iter().skip_while(|ready| ready.index < next) {
             let (index, leaf) = (ready.index, ready.leaf);
             if cursor.stopped.is_none() && index == cursor.folded.next_index() {
-                match self.entry(ready, &pending.overlay)? {
+                match self.entry(ready, &pending.overlay, keys)? {
                     Ok((changes, remark)) => {
                         pending.overlay.apply(changes.state);
                         pending.bytes += remark.as_ref().map_or(0, |remark| remark.0.len());
@@ -195,7 +203,12 @@ impl<K: Kv> Follow<'_, K> {
     }
 
     /// One entry by the rules, and what the keeper remarks about it; the inner error is why they end here.
-    fn entry(&self, ready: Ready, state: &Overlay<'_, K>) -> Result<Result<Taking, Stopped>, Error> {
+    fn entry(
+        &self,
+        ready: Ready,
+        state: &Overlay<'_, K>,
+        keys: &Keys<'_, K>,
+    ) -> Result<Result<Taking, Stopped>, Error> {
         let index = ready.index;
         let refused = |refused: Refused| Ok(Err(Stopped::broken(index, &refused)));
         let stopped = |stop: Stop<Error>| match stop {
@@ -207,10 +220,12 @@ impl<K: Kv> Follow<'_, K> {
         let checked = match ready.checked {
             Ok(checked) => checked,
             // The key may have been enrolled by an entry that was not yet on disk when the worker looked.
-            Err(Unchecked::KeyNotSeen(submission)) => match fold::check_signatures(*submission, state) {
-                Ok(checked) => checked,
-                Err(stop) => return stopped(stop),
-            },
+            Err(Unchecked::KeyNotSeen(submission)) => {
+                match fold::check_signatures_by(*submission, |id| keys.folded(id, state)) {
+                    Ok(checked) => checked,
+                    Err(stop) => return stopped(stop),
+                }
+            }
             Err(Unchecked::Refused(no)) => return refused(no),
         };
         let changes = match fold::step_checked(index, ready.timestamp, ready.links, &checked, state) {

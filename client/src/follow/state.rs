@@ -1,15 +1,14 @@
 //! The fold's state as a follower reads it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use proto::fold::State;
+use proto::ed25519::KeyId;
+use proto::fold::{KeyCache, KnownKey, State, Stop};
 
 use super::Kv;
 use crate::error::Error;
 
-/// Records of keys that worker threads keep: 100 bytes each.
-const KEPT_KEYS: usize = 100_000;
 /// Values that the fold keeps from one commit to the next.
 const KEPT_VALUES: usize = 200_000;
 
@@ -59,34 +58,36 @@ impl<K: Kv> State for Overlay<'_, K> {
     }
 }
 
-/// Records of enrolled keys, for worker threads. That an id names a key is a fact for ever, so what was read once stays true.
+/// Enrolled keys, shared by the worker threads and the fold. That an id names a key is a fact for ever, so what was read once
+/// stays true; keys that sign many claims are prepared.
 pub(super) struct Keys<'a, K> {
-    kv: &'a K,
-    kept: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    stored: Stored<'a, K>,
+    cache: KeyCache,
 }
 
 impl<'a, K: Kv> Keys<'a, K> {
     pub(super) fn new(kv: &'a K) -> Keys<'a, K> {
-        Keys { kv, kept: Mutex::default() }
+        Keys { stored: Stored(kv), cache: KeyCache::new() }
+    }
+
+    /// A key that was found before, or that is on disk.
+    pub(super) fn stored(&self, id: &KeyId) -> Result<Arc<KnownKey>, Stop<Error>> {
+        self.cache.find(id, &self.stored)
+    }
+
+    /// The same, also when the entry that enrolled it is not on disk yet. From then on the worker threads find it.
+    pub(super) fn folded(&self, id: &KeyId, state: &Overlay<'_, K>) -> Result<Arc<KnownKey>, Stop<Error>> {
+        self.cache.find(id, state)
     }
 }
 
-impl<K: Kv> State for Keys<'_, K> {
+/// The state that is on disk.
+struct Stored<'a, K>(&'a K);
+
+impl<K: Kv> State for Stored<'_, K> {
     type Error = Error;
 
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = kept().get(key) {
-            return Ok(Some(value.clone()));
-        }
-        let value = self.kv.state(key)?;
-        if let Some(value) = &value {
-            let mut kept = kept();
-            if kept.len() >= KEPT_KEYS {
-                kept.clear();
-            }
-            kept.insert(key.to_vec(), value.clone());
-        }
-        Ok(value)
+        self.0.state(key)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use proto::code::{Code, Refused};
 use proto::entry::{Entry, Links};
-use proto::fold::{Checked, Stop, Submission, check_signatures};
+use proto::fold::{Checked, Stop, Submission, check_signatures_by};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis};
 use proto::tile::{BundleId, TileId};
@@ -105,13 +105,7 @@ impl<K: Kv> Workers<'_, K> {
         }
         let mut read = Read { bundle, entries: Vec::new(), times: Vec::with_capacity(raw.len()), bytes: Vec::new() };
         for ((bytes, signed), index) in raw.iter().zip(tile.hashes()).zip(bundle * BUNDLE..) {
-            let leaf = Hash::leaf(bytes);
-            if leaf != *signed {
-                let message = format!(
-                    "the log serves another entry {index} than the one in its signed tree (leaf hash {leaf}, signed {signed})"
-                );
-                return Err(Error::not_proven(message));
-            }
+            let leaf = check_leaf(LeafIndex(index), bytes, signed)?;
             let ready = self.entry(LeafIndex(index), leaf, bytes)?;
             read.times.push(ready.timestamp);
             read.entries.push(ready);
@@ -136,7 +130,7 @@ impl<K: Kv> Workers<'_, K> {
         };
         let checked = match Submission::from_entry(&entry) {
             Err(no) => Err(Unchecked::Refused(no)),
-            Ok(submission) => match check_signatures(submission.clone(), self.keys) {
+            Ok(submission) => match check_signatures_by(submission.clone(), |id| self.keys.stored(id)) {
                 Ok(checked) => Ok(checked),
                 Err(Stop::Refused(no)) if no.code == Code::KeyUnknown => {
                     Err(Unchecked::KeyNotSeen(Box::new(submission)))
@@ -148,4 +142,15 @@ impl<K: Kv> Workers<'_, K> {
         };
         Ok(Ready { index, leaf, timestamp: entry.timestamp, links: entry.links, checked })
     }
+}
+
+/// The leaf hash of an entry, which must be the one in the signed tree.
+pub(super) fn check_leaf(index: LeafIndex, bytes: &[u8], signed: &Hash) -> Result<Hash, Error> {
+    let leaf = Hash::leaf(bytes);
+    if leaf == *signed {
+        return Ok(leaf);
+    }
+    Err(Error::not_proven(format!(
+        "the log serves another entry {index} than the one in its signed tree (leaf hash {leaf}, signed {signed})"
+    )))
 }

@@ -23,7 +23,7 @@ pub use summary::{Progress, Rejected, Summary};
 use bytes::Bytes;
 use proto::receipt::Receipt;
 
-use crate::api::Api;
+use crate::api::{Api, InTime};
 use crate::error::Error;
 use crate::trust::Trust;
 
@@ -32,4 +32,11 @@ pub async fn submit_one(api: &Api, trust: &Trust, origin: &str, item: &Item) -> 
     let (receipt, created) = api.submit(Bytes::from(item.envelope.to_json())).await?;
     HeadCache::new(trust, origin).check(item, &receipt)?;
     Ok((receipt, created))
+}
+
+/// The same, after a wait for a head that a quorum of witnesses cosigned.
+pub async fn submit_witnessed(api: &Api, trust: &Trust, origin: &str, item: &Item) -> Result<(Receipt, InTime), Error> {
+    let (receipt, in_time) = api.submit_witnessed(Bytes::from(item.envelope.to_json())).await?;
+    HeadCache::new(trust, origin).check(item, &receipt)?;
+    Ok((receipt, in_time))
 }

@@ -1,6 +1,6 @@
 //! `export`: the log as files, for archives and for static servers.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use proto::num::TreeSize;
-use proto::tile::{BundleId, TileId, TilePath, encode_bundle};
 use serde_json::json;
 
 use super::progress::Bar;
 use super::{Exit, Failure, Place, open, say, shown};
 use crate::check::Progress;
-use crate::store::{Direction, SignedHead, Store, TILE_LEVELS};
+use crate::export::{ExportError, write_tiles};
+use crate::store::{Direction, SignedHead, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -106,43 +106,12 @@ fn write_lines(
 
 fn tiles(store: &Arc<dyn Store>, head: &SignedHead, out: &Path, progress: &dyn Progress) -> Result<(), Failure> {
     let staged = Staged::new(out)?;
-    let (root, size) = (staged.path.as_path(), head.key.size);
-    fs::create_dir(root).map_err(failed(out))?;
-    progress.part("bundles", 0);
-    for bundle in (0..).map_while(|index| BundleId::at(index, size)) {
-        let first = bundle.first().0;
-        let mut entries = Vec::with_capacity(usize::from(bundle.width()));
-        store.entries(first..first + u64::from(bundle.width()), &mut |_, entry| {
-            entries.push(entry.to_vec());
-            ControlFlow::Continue(())
-        })?;
-        let bytes = encode_bundle(&entries).map_err(|e| Failure::new(Exit::Different, e.to_string()))?;
-        put(root, &TilePath::Entries(bundle).to_string(), &bytes)?;
-        progress.done(1);
-    }
-    progress.part("tiles", 0);
-    for level in 0..TILE_LEVELS {
-        for tile in (0..).map_while(|index| TileId::at(level, index, size)) {
-            let bytes = store.tile(tile.level(), tile.index(), tile.width())?;
-            put(root, &TilePath::Tile(tile).to_string(), &bytes)?;
-            progress.done(1);
-        }
-    }
-    // Last, as a mirror would do it: whoever sees the checkpoint finds everything it speaks of.
-    put(root, "checkpoint", &head.note)?;
-    // One sync for all files; one for each would take hours for a large log.
-    let folder = File::open(root).map_err(failed(root))?;
-    rustix::fs::syncfs(&folder).map_err(|error| failed(root)(error.into()))?;
+    write_tiles(&**store, head, &staged.path, progress).map_err(|error| match error {
+        ExportError::Store(error) => error.into(),
+        ExportError::File(path, error) => failed(&path)(error),
+        ExportError::Bundle(_) => Failure::new(Exit::Different, error.to_string()),
+    })?;
     staged.finish(out)
-}
-
-fn put(root: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let path = root.join(name);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed(folder))?;
-    }
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    file.and_then(|mut file| file.write_all(bytes)).map_err(failed(&path))
 }
 
 /// A neighbour of the path that is written, which gets its name at the end; removed if that is not reached.

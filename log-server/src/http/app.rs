@@ -21,6 +21,7 @@ use super::{HttpOptions, ParallelReads};
 use crate::log::Log;
 use crate::sequencer::Published;
 use crate::store::{self, Store, StoreError};
+use crate::witness::Witnesses;
 
 /// How long a read waits for the entry that changes its record to be shown; a batch takes some milliseconds.
 const MOVING_PATIENCE: Duration = Duration::from_millis(500);
@@ -90,6 +91,7 @@ struct Shared {
     under_way: Arc<Semaphore>,
     under_way_kib: usize,
     kept_tiles: KeptTiles,
+    witnesses: Option<Witnesses>,
 }
 
 impl App {
@@ -105,6 +107,7 @@ impl App {
             under_way: Arc::new(Semaphore::new(options.under_way_kib.get())),
             under_way_kib: options.under_way_kib.get(),
             kept_tiles: KeptTiles::new(options.tile_cache_bytes),
+            witnesses: options.witnesses.clone(),
         }))
     }
 
@@ -143,6 +146,11 @@ impl App {
     /// Full tiles and bundles that were given before.
     pub(super) fn kept_tiles(&self) -> &KeptTiles {
         &self.0.kept_tiles
+    }
+
+    /// Who cosigns the heads that are shown.
+    pub(super) fn witnesses(&self) -> Option<&Witnesses> {
+        self.0.witnesses.as_ref()
     }
 
     /// Permits for an envelope of so many bytes; never more than there are, so that any one fits.

@@ -23,6 +23,7 @@ use service::problem::Problem;
 use super::app::{App, Cost, ReadError, View};
 use super::json::{self, LinksJson, NO_STORE, SignatureJson, Status};
 use super::params;
+use super::waiting::{Wait, Waited};
 use crate::log::Declined;
 use crate::store::StoreError;
 
@@ -36,7 +37,7 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    params::none(&uri)?;
+    let wait = Wait::parse(&uri, &app)?;
     check_content(&headers, ENVELOPE_TYPES)?;
     let limit = app.log().published().constitution.current.envelope_bytes;
     let envelope = read_all(body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
@@ -51,9 +52,15 @@ pub(super) async fn submit(
     };
     let answer = app.detached().run(submitted).await?;
     let answer = answer.map_err(|declined| problem_of(declined, &envelope))?;
-    let status = if answer.created { StatusCode::CREATED } else { StatusCode::OK };
-    let mut response = (status, receipt_json(&answer.receipt)).into_response();
-    if let Ok(location) = HeaderValue::try_from(format!("/v1/claims/{}", answer.receipt.claim_id)) {
+    let waited = wait.out(&app, answer.receipt).await?;
+    let status = match waited {
+        Waited::Late(_) => StatusCode::ACCEPTED,
+        _ if answer.created => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    };
+    let receipt = waited.into_receipt();
+    let mut response = (status, receipt_json(&receipt)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/claims/{}", receipt.claim_id)) {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
@@ -104,17 +111,19 @@ fn receipt_json(receipt: &Receipt) -> impl IntoResponse + use<> {
 
 /// `GET /v1/claims/{id}/receipt`
 pub(super) async fn receipt(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
-    params::none(&uri)?;
-    let receipt = find_receipt(&app, &id).await?;
-    Ok(receipt_json(&receipt).into_response())
+    let wait = Wait::parse(&uri, &app)?;
+    let waited = wait.out(&app, find_receipt(&app, &id).await?).await?;
+    Ok((waited.status(), receipt_json(&waited.into_receipt())).into_response())
 }
 
 /// `GET /v1/claims/{id}/proof`: C2SP tlog-proof.
 pub(super) async fn proof(State(app): State<App>, Path(id): Path<String>, uri: Uri) -> Result<Response, Problem> {
-    params::none(&uri)?;
-    let proof = find_receipt(&app, &id).await?.to_tlog_proof().map_err(Problem::internal)?;
+    let wait = Wait::parse(&uri, &app)?;
+    let waited = wait.out(&app, find_receipt(&app, &id).await?).await?;
+    let status = waited.status();
+    let proof = waited.into_receipt().to_tlog_proof().map_err(Problem::internal)?;
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")), (CACHE_CONTROL, NO_STORE)];
-    Ok((headers, proof.to_string()).into_response())
+    Ok((status, headers, proof.to_string()).into_response())
 }
 
 async fn find_receipt(app: &App, id: &str) -> Result<Receipt, Problem> {
@@ -127,7 +136,7 @@ async fn find_receipt(app: &App, id: &str) -> Result<Receipt, Problem> {
 }
 
 /// A lookup that met a store in recovery, or one that failed.
-fn lookup_problem(error: &(dyn std::error::Error + 'static)) -> ReadError {
+pub(super) fn lookup_problem(error: &(dyn std::error::Error + 'static)) -> ReadError {
     match StoreError::cause_of(error) {
         Some(error) => error.clone().into(),
         None => Problem::internal(error).into(),

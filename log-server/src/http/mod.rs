@@ -3,6 +3,7 @@
 //! | module | what it answers |
 //! |---|---|
 //! | `tiles` | `/checkpoint`, `/tile/…` (C2SP tlog-tiles) |
+//! | `waiting` | receipts for those who wait for witnesses |
 //! | `claims`, `stream` | claims submitted, one or many; one claim with its receipt and proof |
 //! | `entries`, `changes` | entries by index, and what is new |
 //! | `issuers`, `products` | who is enrolled; products, their trails, and finding both |
@@ -28,6 +29,7 @@ mod params;
 mod products;
 mod stream;
 mod tiles;
+mod waiting;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ pub use params::{DEFAULT_LIMIT, MAX_LIMIT};
 pub use stream::StreamLimits;
 
 use crate::log::Log;
+use crate::witness::Witnesses;
 
 /// Reads that may block at once, by what they cost.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +95,8 @@ pub struct HttpOptions {
     pub under_way_kib: NonZeroUsize,
     /// Bytes of full tiles and bundles that are kept ready.
     pub tile_cache_bytes: usize,
+    /// Who cosigns the heads that are shown; nobody: heads are shown as the log signs them.
+    pub witnesses: Option<Witnesses>,
 }
 
 impl Default for HttpOptions {
@@ -106,6 +111,7 @@ impl Default for HttpOptions {
             stop: CancellationToken::new(),
             under_way_kib: UNDER_WAY_KIB,
             tile_cache_bytes: DEFAULT_TILE_CACHE_BYTES,
+            witnesses: None,
         }
     }
 }

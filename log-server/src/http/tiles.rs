@@ -20,7 +20,7 @@ use service::problem::Problem;
 use super::app::{App, Cost, ReadError, View};
 use super::json::IMMUTABLE;
 use super::kept::Kept;
-use super::params;
+use super::{params, waiting};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -36,7 +36,10 @@ const MIN_GZIP_BYTES: usize = 1400;
 /// `GET /checkpoint`
 pub(super) async fn checkpoint(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     params::none(&uri)?;
-    let note = app.log().published().note.clone();
+    let note = match app.witnesses() {
+        None => app.log().published().note.clone(),
+        Some(witnesses) => witnesses.checkpoint().ok_or_else(waiting::none_yet)?,
+    };
     Ok(([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, CHECKPOINT_CACHING)], note).into_response())
 }
 

@@ -10,7 +10,7 @@ use proto::receipt::Receipt;
 use proto::tile::TileTree;
 
 use super::Log;
-use crate::sequencer::{Published, StoreTiles, StoredState};
+use crate::sequencer::{StoreTiles, StoredState};
 use crate::store::StoreError;
 
 /// Why a lookup failed.
@@ -27,9 +27,18 @@ impl Log {
     /// The receipt of the claim at an index, and the payload; `None` beyond the published tree.
     pub fn receipt_at(&self, index: LeafIndex) -> Result<Option<(Receipt, Vec<u8>)>, LookupError> {
         let published = self.published();
-        let Some(entry) = self.entry_under(&published, index)? else { return Ok(None) };
-        let tree = self.tree(published.head.size);
-        let inclusion = inclusion_proof(&tree, index, published.head.size)?;
+        self.receipt_under(index, published.head.size, &published.note)
+    }
+
+    /// The same under a head of this size that was published, perhaps with cosignatures.
+    pub fn receipt_under(
+        &self,
+        index: LeafIndex,
+        size: TreeSize,
+        note: &[u8],
+    ) -> Result<Option<(Receipt, Vec<u8>)>, LookupError> {
+        let Some(entry) = self.entry_under(size, index)? else { return Ok(None) };
+        let inclusion = inclusion_proof(&self.tree(size), index, size)?;
         let EntryExtra { timestamp, links, signatures } = EntryExtra::of(&entry);
         let receipt = Receipt {
             origin: self.origin.clone(),
@@ -39,13 +48,13 @@ impl Log {
             links,
             signatures,
             inclusion,
-            checkpoint: String::from_utf8_lossy(&published.note).into_owned(),
+            checkpoint: String::from_utf8_lossy(note).into_owned(),
         };
         Ok(Some((receipt, entry.payload)))
     }
 
-    fn entry_under(&self, published: &Published, index: LeafIndex) -> Result<Option<Entry>, LookupError> {
-        if !index.is_in(published.head.size) {
+    fn entry_under(&self, size: TreeSize, index: LeafIndex) -> Result<Option<Entry>, LookupError> {
+        if !index.is_in(size) {
             return Ok(None);
         }
         let bytes = self.store.entry(index)?.ok_or_else(|| format!("entry {index} is missing in the store"))?;

@@ -12,6 +12,9 @@ pub(super) const DISK_RETRY_AFTER_SECONDS: u64 = 60;
 /// Only the operator sets a clock right.
 pub(super) const CLOCK_RETRY_AFTER_SECONDS: u64 = 60;
 
+/// Witnesses that come back are asked again within some seconds.
+pub(crate) const UNWITNESSED_RETRY_AFTER_SECONDS: u64 = 10;
+
 /// Nor mends what stopped a log.
 const STOPPED_RETRY_AFTER_SECONDS: u64 = 60;
 
@@ -33,6 +36,8 @@ pub enum Mode {
     ReadOnly(String),
     /// The disk reserve is reached.
     DiskLow,
+    /// No quorum of witnesses has cosigned for too long.
+    Unwitnessed,
     /// The machine's clock is not believed.
     ClockJump(String),
     /// A write failed; the sequencer recovers, or waits for the operator.
@@ -50,6 +55,7 @@ impl Mode {
             Mode::Normal => "normal",
             Mode::ReadOnly(_) => "read_only",
             Mode::DiskLow => "disk_low",
+            Mode::Unwitnessed => "unwitnessed",
             Mode::ClockJump(_) => "clock_jump",
             Mode::Recovering(_) => "recovering",
             Mode::Frozen(_) => "frozen",
@@ -66,6 +72,10 @@ impl Mode {
             Mode::DiskLow => {
                 let refused = crate::sequencer::no_room();
                 return Some((refused, Some(DISK_RETRY_AFTER_SECONDS)));
+            }
+            Mode::Unwitnessed => {
+                let message = "the log's witnesses do not cosign; claims are taken again when enough of them do";
+                (Code::ModeUnwitnessed, message.into(), Some(UNWITNESSED_RETRY_AFTER_SECONDS))
             }
             Mode::ClockJump(_) => return Some((ClockJump::refused(), Some(CLOCK_RETRY_AFTER_SECONDS))),
             Mode::Recovering(Trouble { is_passing: true, .. }) => {
@@ -93,6 +103,7 @@ struct Causes {
     recovering: Option<Trouble>,
     clock: Option<String>,
     disk_low: bool,
+    unwitnessed: bool,
     read_only: Option<String>,
 }
 
@@ -123,6 +134,9 @@ impl ModeCell {
         if causes.disk_low {
             return Mode::DiskLow;
         }
+        if causes.unwitnessed {
+            return Mode::Unwitnessed;
+        }
         causes.read_only.clone().map_or(Mode::Normal, Mode::ReadOnly)
     }
 
@@ -151,6 +165,11 @@ impl ModeCell {
         self.causes().disk_low = low;
     }
 
+    /// Entries have waited too long for a quorum of witnesses, or no longer do.
+    pub fn set_unwitnessed(&self, is_late: bool) {
+        self.causes().unwitnessed = is_late;
+    }
+
     /// The operator wants no claims, or wants them again.
     pub fn set_read_only(&self, why: Option<String>) {
         self.causes().read_only = why;
@@ -166,6 +185,8 @@ mod tests {
         let cell = ModeCell::default();
         assert_eq!(cell.mode(), Mode::Normal);
         cell.set_read_only(Some("maintenance".into()));
+        cell.set_unwitnessed(true);
+        assert_eq!(cell.mode(), Mode::Unwitnessed);
         cell.set_disk_low(true);
         assert_eq!(cell.mode(), Mode::DiskLow);
         cell.freeze(Some("log.example/2".into()));

@@ -11,6 +11,7 @@ use proto::statement::Refusal;
 use serde_json::json;
 
 use crate::log::Mode;
+use crate::sequencer::QueueLimits;
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::testing::*;
@@ -211,4 +212,33 @@ async fn the_operator_cannot_stop_its_own_log_by_rules_it_does_not_know() {
     let declined = test.log.submit(body(&sign(&claim, &[number::OPERATOR]))).await.expect_err("refused");
     assert_eq!(declined.refused.code, Code::SlotConstitution);
     assert_eq!(declined.refused.pointer.as_deref(), Some("/body/rules_version"));
+}
+
+/// A queue without any room, so that it is full whenever one looks. A forged claim tells what was looked at first.
+#[tokio::test]
+async fn a_full_queue_refuses_before_signatures_are_checked_and_knows_what_is_in_the_log() {
+    let memory = MemoryStore::new(ORIGIN);
+    let test = TestLog::start_on(Arc::new(memory.reopen())).unwrap();
+    test.log.submit(body(&acme())).await.expect("enrolled");
+    let known = support("CAM-3", "2031-03");
+    let first = test.log.submit(body(&known)).await.expect("logged").receipt;
+    let mut forged = support("CAM-4", "2031-03");
+    forged.signatures.clone_from(&known.signatures);
+    assert_eq!(code(&test, &forged).await, Code::SignatureInvalid, "with room the signature is checked");
+    let (time, signer) = (test.time.clone(), test.signer.clone());
+    drop(test);
+    let full = QueueLimits { claims: 0, bytes: 0 };
+    let test = TestLog::open_with(Arc::new(memory.reopen()), time, signer, full).unwrap();
+    let declined = test.log.submit(body(&forged)).await.expect_err("no room");
+    assert_eq!((declined.refused.code, declined.retry_after_seconds), (Code::QueueFull, Some(1)));
+    assert!(declined.refusal_note.is_none(), "nothing is said under the log's key about a claim that was not checked");
+    let again = test.log.submit(body(&known)).await.expect("a repeat needs no room");
+    assert!(!again.created);
+    assert_eq!(again.receipt.index, first.index);
+    let other = sign(&support_claim("CAM-3", "2031-03"), &[number::ACME_ADMIN]);
+    assert_eq!(code(&test, &other).await, Code::SlotOtherSignatures);
+    // A stream waits for room, and its claims are checked meanwhile.
+    let turn = crate::log::Turns::default().take();
+    let declined = test.log.submit_in_turn(vec![body(&forged)], turn).await.remove(0).expect_err("refused");
+    assert_eq!(declined.refused.code, Code::SignatureInvalid);
 }

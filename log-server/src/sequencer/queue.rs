@@ -87,6 +87,12 @@ impl Queue {
         self.lock().items.len()
     }
 
+    /// Whether a claim with so many payload bytes would be taken now: a look before its signatures are checked, so that a
+    /// refusal costs less than an acceptance. Room that is there may be gone when the claim comes.
+    pub fn look(&self, bytes: usize) -> Result<(), Full> {
+        self.lock().room_for(bytes, &self.limits)
+    }
+
     /// Takes items in their order as long as there is room; what it does not take stays in `items`.
     pub fn push(&self, items: &mut VecDeque<Item>) -> Result<(), Full> {
         let mut inner = self.lock();
@@ -153,13 +159,20 @@ impl Queue {
 }
 
 impl Inner {
+    fn room_for(&self, bytes: usize, limits: &QueueLimits) -> Result<(), Full> {
+        if self.closed {
+            return Err(Full::Closed);
+        }
+        if self.items.len() >= limits.claims || self.bytes + bytes > limits.bytes {
+            return Err(Full::Full { retry_after_seconds: self.retry_after_seconds() });
+        }
+        Ok(())
+    }
+
     fn take_from(&mut self, items: &mut VecDeque<Item>, limits: &QueueLimits) -> Result<(), Full> {
         while let Some(item) = items.front() {
-            if self.closed {
-                return Err(Full::Closed);
-            }
-            let no_share = item.is_key_unknown() && self.key_unknown >= (limits.claims / KEY_UNKNOWN_SHARE).max(1);
-            if no_share || self.items.len() >= limits.claims || self.bytes + item.bytes() > limits.bytes {
+            self.room_for(item.bytes(), limits)?;
+            if item.is_key_unknown() && self.key_unknown >= (limits.claims / KEY_UNKNOWN_SHARE).max(1) {
                 return Err(Full::Full { retry_after_seconds: self.retry_after_seconds() });
             }
             self.bytes += item.bytes();

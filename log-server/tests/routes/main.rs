@@ -21,3 +21,4 @@ mod schema;
 mod stream;
 mod support;
 mod tiles;
+mod witnessed;

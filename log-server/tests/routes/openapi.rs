@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::schema::check;
 use crate::support::{Answer, Site, id_of};
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::from_str(openapi_document()).expect("the document is JSON")
 }
 
@@ -64,7 +64,7 @@ fn references_parameters_and_codes_hold() {
 }
 
 #[track_caller]
-fn conforms(document: &Value, method: &str, route: &str, answer: &Answer) {
+pub(crate) fn conforms(document: &Value, method: &str, route: &str, answer: &Answer) {
     let operation = &document["paths"][route][method];
     let response = &operation["responses"][answer.status.as_str()];
     assert!(response.is_object(), "{route}: {} is not described: {}", answer.status, answer.text());

@@ -85,11 +85,8 @@ impl Delivery {
     pub async fn run(self: Arc<Delivery>, stop: CancellationToken) {
         let mut backoff = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
         while !stop.is_cancelled() {
-            let sent = tokio::select! {
-                () = stop.cancelled() => return,
-                sent = self.clone().all_new() => sent,
-            };
-            let wait = match sent {
+            // What is under way is not cut off: an acknowledgement that is not noted makes the alert come twice.
+            let wait = match self.clone().all_new(&stop).await {
                 Ok(()) => {
                     backoff = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
                     LOOK_EVERY
@@ -107,10 +104,12 @@ impl Delivery {
         }
     }
 
-    /// Sends all that is new; ends at the first that is not taken.
-    pub async fn all_new(self: Arc<Delivery>) -> Result<(), NotTaken> {
+    /// Sends all that is new; ends at the first that is not taken, and before the next one when the monitor stops.
+    pub async fn all_new(self: Arc<Delivery>, stop: &CancellationToken) -> Result<(), NotTaken> {
         for place in 0..self.sources.len() {
-            while let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await? {
+            while !stop.is_cancelled()
+                && let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await?
+            {
                 self.clone().try_send(&parcel.alert, parcel.found).await?;
                 self.pace(|pace| pace.left = pace.left.saturating_sub(1));
                 let through = parcel.through;
@@ -122,7 +121,7 @@ impl Delivery {
                     .await?;
             }
         }
-        self.canary().await
+        if stop.is_cancelled() { Ok(()) } else { self.canary().await }
     }
 
     /// What is next for a source; what this channel is not told is passed over.

@@ -90,3 +90,6 @@ impl Source for FollowedLog {
         format!("{} entries{}", seen.size, head.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests;

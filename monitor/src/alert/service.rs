@@ -85,12 +85,12 @@ impl Alerts {
     }
 
     /// Sends what waits once, for a monitor that does not go on; says what was not taken.
-    pub async fn flush(&self) -> Vec<Tested> {
+    pub async fn flush(&self, stop: &CancellationToken) -> Vec<Tested> {
         let mut sent = tokio::task::JoinSet::new();
         for delivery in &self.deliveries {
-            let delivery = delivery.clone();
+            let (delivery, stop) = (delivery.clone(), stop.clone());
             sent.spawn(async move {
-                let done = tokio::time::timeout(FLUSH_TIME, delivery.clone().all_new()).await;
+                let done = tokio::time::timeout(FLUSH_TIME, delivery.clone().all_new(&stop)).await;
                 let late = format!("it did not take its alerts within {} s", FLUSH_TIME.as_secs());
                 let error = done.map_or(Some(late), |done| done.err().map(|no| no.message));
                 tested(&delivery, error)

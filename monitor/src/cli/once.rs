@@ -25,7 +25,7 @@ pub(super) async fn run(
         round.await.map_err(Failure::internal)??;
     }
     if let Some(alerts) = alerts {
-        for left in alerts.flush().await {
+        for left in alerts.flush(&stop).await {
             let (channel, error) = (left.channel, left.error.unwrap_or_default());
             tracing::warn!(channel, error, "alerts wait; the next run tries again");
         }

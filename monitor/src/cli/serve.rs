@@ -143,7 +143,7 @@ async fn listen(
     }
     parts.detached.finished().await;
     if tokio::time::timeout(ROUND_END, rounds.wait()).await.is_err() {
-        tracing::info!("a log still does not answer; its round is given up");
+        tracing::info!("a log or a receiver of alerts still does not answer and is given up");
     }
     admin_stop.cancel();
     admin.await.map_err(Failure::internal)?;

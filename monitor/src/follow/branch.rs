@@ -40,7 +40,8 @@ impl FollowedLog {
     fn read_branch(&self, finding: &Finding, other: &Checked) -> Result<Vec<NewEvidence>, Error> {
         let (size, root) = (other.checkpoint.size(), other.checkpoint.root());
         let known = self.store.branches()?;
-        if known.iter().any(|branch| branch.root == root) {
+        let name = format!("branch {root}");
+        if known.iter().any(|branch| branch.root == root) || self.is_given_up(&name) {
             return Ok(Vec::new());
         }
         let tree = HttpTree::open(self.tiles.clone(), size, &root).map_err(tree_error)?;
@@ -55,7 +56,12 @@ impl FollowedLog {
         let branch = Branch { finding: finding.id.clone(), size, root, parts_at, leaves };
         match (self.store.keep_branch(&branch, before)?, before) {
             (true, None) => self.two_entries(&tree, other, parts_at),
-            _ => Ok(Vec::new()),
+            (true, Some(_)) => Ok(Vec::new()),
+            // There is no room: it is not read again in every round.
+            (false, _) => {
+                self.give_up(&name);
+                Ok(Vec::new())
+            }
         }
     }
 

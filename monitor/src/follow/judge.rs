@@ -1,7 +1,7 @@
 //! Heads held against what is known, with no network: a head is never dropped because it is small or old.
 
 use client::Error;
-use client::follow::check_time;
+use client::follow::{check_time, time_of};
 use proto::hash::Hash;
 use proto::merkle::{ProofError, consistency_proof, root_at};
 use proto::num::{Millis, TreeSize};
@@ -12,6 +12,11 @@ use super::FollowedLog;
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, HeadKey, KeptHead};
+
+/// Kept heads that are judged anew when entries come: an hour of them at one a second, and a note is below a kilobyte.
+const MOST_KEPT_JUDGED: usize = 4096;
+/// The same at a start: what was seen in the last round or two is among them.
+const MOST_JUDGED_AT_START: usize = 256;
 
 /// What is to be said of a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +94,24 @@ impl FollowedLog {
         let newest = self.newest()?;
         Ok(head.log_time.is_none()
             && newest.is_some_and(|newest| newest.checkpoint.text().same_head(head.checkpoint.text())))
+    }
+
+    /// Judges the kept heads anew, the newest first: a log may hide a head that it showed once, so its own list is not asked.
+    /// After entries came, those that the entries from `before` on say more of. Without it, the latest ones: a program that was
+    /// stopped between entries and findings says at its next start what it did not say.
+    pub(super) fn judge_kept(&self, before: Option<TreeSize>, findings: &mut Findings) -> Result<(), Error> {
+        let followed = self.store.cursor()?.range.size();
+        let most = if before.is_some() { MOST_KEPT_JUDGED } else { MOST_JUDGED_AT_START };
+        // An earlier head says nothing of this entry, nor of those behind it.
+        let first = before.map(|before| time_of(&self.store, followed, before.next_index())).transpose()?.flatten();
+        let is_later = |key: &HeadKey| first.is_none_or(|first| key.time > first.seconds());
+        for (_, note) in self.store.heads_before(None, most)?.iter().take_while(|(key, _)| is_later(key)) {
+            let Ok(head) = self.config.trust.policy().check(note) else { continue };
+            if let Verdict::Contradicts(finding) = self.judge(&head)? {
+                findings.push(*finding);
+            }
+        }
+        Ok(())
     }
 
     /// The root that the followed tree had at this size.

@@ -57,7 +57,7 @@ pub struct FollowedLog {
     witnesses: LastSeen,
     /// Told whenever what is known has changed; gossip waits for it.
     pub(crate) changed: Notify,
-    /// Findings of which this process could make no file, and would not in the next round either.
+    /// Findings of which this process could make no file, and would not in the next round either; histories without room.
     given_up: Mutex<BTreeSet<String>>,
 }
 

@@ -113,7 +113,10 @@ impl FollowedLog {
             Verdict::Known => self.keep(&head, self.is_newest(&head)?, round.now)?,
             Verdict::Larger => self.check_extends(&head, round.now)?,
         }
-        self.catch_up(&mut cursor, round)?;
+        if self.seen().last_success.is_none() {
+            self.judge_kept(None, findings)?;
+        }
+        self.catch_up(&mut cursor, round, findings)?;
         self.judge_listed(&cursor, round.now)
     }
 
@@ -218,7 +221,7 @@ impl FollowedLog {
     }
 
     /// Reads, hashes and judges all entries under the newest head that was taken.
-    fn catch_up(&self, cursor: &mut Cursor, round: &mut Round<'_>) -> Result<(), Ended> {
+    fn catch_up(&self, cursor: &mut Cursor, round: &mut Round<'_>, findings: &mut Findings) -> Result<(), Ended> {
         let Some(newest) = self.newest()? else { return Ok(()) };
         let (size, followed) = (newest.checkpoint.size(), cursor.range.size());
         if size == TreeSize(0) || cursor.next_read() >= size {
@@ -244,6 +247,7 @@ impl FollowedLog {
             progress: &mut |done, size| (round.progress)(done, size) == Goes::On,
         };
         follow.run(cursor)?;
+        self.judge_kept(Some(followed), findings)?;
         match self.judge_time(&newest, cursor.range.size())? {
             Verdict::Contradicts(finding) => Err(Ended::Found(finding)),
             Verdict::Known | Verdict::Larger => Ok(()),

@@ -23,7 +23,7 @@ use crate::follow::{FollowedLog, Seen};
 /// Heads on a log's page; `/v1/heads` has them all.
 const HEADS: usize = 20;
 /// Events on a log's page.
-const EVENTS: u64 = 50;
+const EVENTS: u8 = 50;
 /// Findings on a log's page; a log can sign more contradictions than anybody reads.
 const OPEN: usize = 100;
 /// Seconds after which a browser may ask for the style again.
@@ -141,7 +141,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path(hex): Path<String>) -
         .blocking(move || {
             let heads = read.store.heads_before(None, HEADS)?;
             let last = read.store.last_event()?;
-            Ok::<_, client::Error>((heads, read.store.events_after(last.saturating_sub(EVENTS), EVENTS as usize)?))
+            Ok::<_, client::Error>((heads, read.store.events_after(last.saturating_sub(EVENTS.into()), EVENTS.into())?))
         })
         .await?
         .map_err(Problem::internal)?;

@@ -120,11 +120,8 @@ pub(crate) fn apply(
     }
     for finding in &findings.begin {
         if let Some(known) = known_better(&open, finding)? {
+            // Not told once more: who was told of it finds the file with the finding.
             open.insert(finding.id.as_str(), text(&known)?.as_slice())?;
-            // It is told again when there is a file that shows it to others.
-            if !finding.evidence.is_empty() {
-                tell(What::Began(known.finding))?;
-            }
             continue;
         }
         let full = open.len()? >= MOST_OPEN;

@@ -101,6 +101,11 @@ impl Witness {
         &self.key.vkey
     }
 
+    /// What checks the cosigner's lines, or why nothing can.
+    pub fn verifier(&self) -> Result<&Verifier, BadVerifier> {
+        self.key.verifier.as_ref().map_err(|why| *why)
+    }
+
     /// Where checkpoints are submitted to it, if the policy says so.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
@@ -135,6 +140,12 @@ impl Policy {
     /// Whether the policy asks for no witness at all (`quorum none`).
     pub fn has_no_quorum(&self) -> bool {
         self.quorum.is_none()
+    }
+
+    /// Whether the quorum would be met if exactly these witnesses cosigned, each told with its place in
+    /// [`Policy::witnesses`]: for those who collect cosignatures, and for those who ask beforehand whether they can.
+    pub fn is_met_by(&self, cosigned: impl Fn(usize, &Witness) -> bool) -> bool {
+        self.quorum.is_met(&|place| self.witnesses.get(place).is_some_and(|witness| cosigned(place, witness)))
     }
 
     /// Says which key is malformed or of small order, so that a reader learns it when the file is loaded. Keys of types

@@ -91,7 +91,7 @@ impl Quorum {
         }
     }
 
-    fn is_met(&self, has_cosigned: &dyn Fn(usize) -> bool) -> bool {
+    pub(super) fn is_met(&self, has_cosigned: &dyn Fn(usize) -> bool) -> bool {
         // Members stand before their group, so one pass in order knows each member before it is asked for.
         let mut group_met: Vec<bool> = Vec::with_capacity(self.groups.len());
         for group in &self.groups {

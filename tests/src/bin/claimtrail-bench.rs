@@ -1,8 +1,9 @@
 //! First figures: a log on RocksDB with all its checks, loaded over loopback by the same process.
 //!
 //! `make bench` runs it. Loads: one claim at a time on an idle log, one claim a request over many connections, a bulk
-//! stream, and readers of full tiles, all made by the library of `claimtrail hammer`. Nothing is verified here; the command
-//! does that. `ARGS="NAME [FACTOR]"` is one load alone (tool, idle, busy, stream, tiles), with so many times its claims.
+//! stream, and readers of full tiles, all made by the library of `claimtrail hammer`. Nothing is verified there; the command
+//! does that. At last the log is audited. `ARGS="NAME [FACTOR]"` is one load alone (tool, idle, busy, stream, tiles, audit),
+//! with so many times its claims.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -11,15 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claimtrail_log::clock::SystemTime;
+use claimtrail_log::export::write_tiles;
 use claimtrail_log::http::{AddressLimit, HttpOptions, public_router};
 use claimtrail_log::log::{IssuerLimit, Log, LogConfig};
 use claimtrail_log::sequencer::QueueLimits;
 use claimtrail_log::signer::FileSigner;
 use claimtrail_log::store::rocks::{RocksOptions, RocksStore};
+use claimtrail_log::store::{HeadKey, SignedHead};
 use claimtrail_log::testing;
 use client::api::Api;
 use client::hammer::{Claims, Form, Issuer, Kind, Maker, Options, Read, Target, Work, enrol, run};
 use client::http::Http;
+use client::tiles::HttpTiles;
+use client::trust::{Trust, log_file};
+use harness::audit_load::{Measured, Subject, strict_checks};
 use proto::claim::Role;
 use service::listen::{ServeOptions, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,6 +52,9 @@ const READERS: usize = 64;
 const READING: Duration = Duration::from_secs(5);
 /// Claims that fill these tiles have numbers from here on, beyond those of the loads before.
 const FILLER: u64 = 1 << 40;
+/// Entries that are audited at least; claims that fill the log up to there have numbers from here on.
+const AUDITED: u64 = 100_000;
+const AUDIT_FILLER: u64 = 1 << 41;
 /// Requests to a server that only answers.
 const TOOL_REQUESTS: u64 = 200_000;
 /// Bytes of a payload.
@@ -84,7 +93,7 @@ impl Asked {
     fn read() -> Result<Asked> {
         let mut arguments = std::env::args().skip(1);
         let (load, factor) = (arguments.next(), arguments.next().map_or(Ok(1), |text| text.parse::<u64>())?);
-        let names = ["tool", "idle", "busy", "stream", "tiles"];
+        let names = ["tool", "idle", "busy", "stream", "tiles", "audit"];
         match load.as_deref() {
             Some(load) if !names.contains(&load) => Err(format!("there is no load {load}; there are {names:?}").into()),
             _ => Ok(Asked { load, factor: factor.max(1) }),
@@ -128,6 +137,32 @@ fn load(maker: &Maker, target: &Target, asked: &Asked) -> Result<()> {
         if outcome.of(Kind::Claim).map_or(0, |tally| tally.with_status(201..=201)) != claims {
             return Err(format!("{name}: not every claim became an entry").into());
         }
+    }
+    Ok(())
+}
+
+/// Audits what the loads before left, filled up where that is too little: over HTTP, and a copy in a folder.
+fn audit(maker: &Maker, target: &Target, log: &Log, folder: &std::path::Path, asked: &Asked) -> Result<()> {
+    let missing = (AUDITED * asked.factor).saturating_sub(log.published().head.size.0);
+    if missing > 0 {
+        let filler = AUDIT_FILLER..AUDIT_FILLER + missing;
+        let claims = Arc::new(Claims::sign(maker, filler, &Form::Lines, &|_| {}));
+        run(Options { work: Work::Streams(claims), connections: 1, ..Options::new(target.clone()) }, None)?;
+    }
+    let published = log.published();
+    let key = HeadKey { time: published.head.time, size: published.head.size };
+    let copy = folder.join("copy");
+    write_tiles(&**log.store(), &SignedHead { key, note: published.note.clone() }, &copy, &testing::Silent)?;
+    let (log_vkey, time_vkey) = log.vkeys();
+    let trust = Trust::parse(log_file(&log_vkey, &time_vkey, &target.base())?.as_bytes())?;
+    let (http, runtime) = (Http::new(&target.base())?, tokio::runtime::Handle::current());
+    let (tiles, copied) = (HttpTiles::new(http.clone(), runtime.clone()), HttpTiles::in_folder(&copy, runtime));
+    let (api, origin) = (Api::new(http), testing::ORIGIN);
+    let subject = Subject { api: &api, tiles: &tiles, copy: &copy, copied: &copied, trust: &trust, origin };
+    let bound = strict_checks();
+    say(&format!("audits of {} entries; strict checks alone: {bound:.0}/s", published.head.size));
+    for Measured { name, rate } in subject.audit()? {
+        say(&format!("  {name}: {rate:.0} entries/s, {:.2} of the checks", rate / bound));
     }
     Ok(())
 }
@@ -202,9 +237,13 @@ async fn main() -> Result<()> {
     let registrar = testing::key(testing::number::REGISTRAR);
     enrol(&Api::new(Http::new(&target.base())?), testing::ORIGIN, &registrar, &issuers, &|| {}).await?;
     let maker = Maker::new(testing::ORIGIN, issuers, Role::Manufacturer, PRODUCTS, PAYLOAD_BYTES)?;
+    let (loaded, files) = (log.clone(), folder.path().to_owned());
     let loads = move || {
         load(&maker, &target, &asked)?;
-        if asked.has("tiles") { read_tiles(&maker, &target) } else { Ok(()) }
+        if asked.has("tiles") {
+            read_tiles(&maker, &target)?;
+        }
+        if asked.has("audit") { audit(&maker, &target, &loaded, &files, &asked) } else { Ok(()) }
     };
     tokio::task::spawn_blocking(loads).await??;
     let stats = log.store().stats()?;

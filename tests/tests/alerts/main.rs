@@ -8,6 +8,7 @@
 )]
 
 mod channels;
+mod freshness;
 mod outbox;
 mod receiver;
 #[path = "../monitor/served.rs"]
@@ -72,10 +73,11 @@ impl Fork {
 
     /// A monitor that has seen the first history and is shown the second from now on.
     fn monitor(&self, config: &str) -> MonitorUnderTest {
-        let monitor = monitor_with(&self.first, config);
+        let monitor = monitor_with(&self.first, "");
         webhook_key(&monitor);
         assert_eq!(monitor.once().0, 0);
         monitor.point_to(&self.second.url);
+        add_config(&monitor, config); // last, since the line above changes every url
         monitor
     }
 }

@@ -5,7 +5,8 @@
     clippy::unwrap_used,
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "a test stops at the first surprise, and reads and writes files of its own"
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise, and reads and writes files of its own, and prints what it measured"
 )]
 
 mod bad_peers;

@@ -39,7 +39,7 @@ fn one_bit_on_the_way_is_tampering_and_over_when_the_truth_is_served() {
         assert_eq!(found(&monitor, 0, &[])["checked"], 4);
     }
     let cut = Served::new(changed(router(&test), "/tile/entries/", |bytes| bytes.truncate(9)));
-    found(&monitor_at(&cut), 10, &["log.served"]);
+    found(&monitor_at(&cut), 12, &["log.unreachable"]);
     let lying = Served::new(changed(router(&test), "/checkpoint", |bytes| bytes[ORIGIN_END] ^= 1));
     let monitor = monitor_at(&lying);
     assert_eq!(monitor.once().0, 10, "a head that its keys did not sign");

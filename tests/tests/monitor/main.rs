@@ -2,16 +2,20 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "a test stops at the first surprise, and reads and writes files of its own"
+    reason = "a test stops at the first surprise, and reads and writes files of its own, and seeds are printed"
 )]
 
 mod dishonest;
 mod evidence;
 mod honest;
+mod inputs;
+mod long;
 mod served;
 mod witness;
+mod zoo;
 
 use harness::cluster::LogUnderTest;
 use harness::process::Programs;

@@ -32,6 +32,7 @@ fn a_claim_from_first_word_to_offline_proof() {
     log.stop();
     verified_offline(log.path());
     assert_eq!(check(&log), index + 1);
+    copied_and_audited(&log, index + 1);
     log.operator(&["rebuild", "log"]);
     assert_eq!(check(&log), index + 1);
     log.serve();
@@ -79,6 +80,26 @@ fn replaced_disputed_withdrawn(log: &LogUnderTest, id: &str) -> u64 {
         status(&next)
     );
     receipt(log, "gone")["index"].as_u64().expect("an index")
+}
+
+/// A copy in a folder is audited with nobody to ask, and one changed byte of an entry is found.
+fn copied_and_audited(log: &LogUnderTest, size: u64) {
+    log.operator(&["export", "log", "--out", "copy"]);
+    let arguments = ["--json", "--state", "copy.state", "audit", "--dir", "copy"];
+    let ways = [arguments.to_vec(), [&arguments[..], &["--hashes-only"]].concat()];
+    for way in &ways {
+        let found = json(&log.client(way));
+        assert_eq!((found["size"].as_u64(), &found["breaches"]), (Some(size), &Value::Array(Vec::new())), "{found}");
+    }
+    let bundle = log.path().join(format!("copy/tile/entries/000.p/{size}"));
+    let mut changed = fs::read(&bundle).expect("so few entries are one partial bundle");
+    *changed.last_mut().expect("not empty") ^= 1;
+    fs::write(&bundle, changed).expect("a changed copy");
+    fs::remove_dir_all(log.path().join("copy.state")).expect("what was audited is forgotten");
+    for way in &ways {
+        let refused = log.try_client(way);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    }
 }
 
 fn verified_offline(folder: &Path) {

@@ -12,7 +12,8 @@ use crate::clock::{SystemTime, TimeSource};
 use crate::log::Log;
 
 /// Every mode's name, so that each is told as 0 or 1.
-const MODES: [&str; 7] = ["normal", "read_only", "disk_low", "clock_jump", "recovering", "frozen", "stopping"];
+const MODES: [&str; 8] =
+    ["normal", "read_only", "unwitnessed", "disk_low", "clock_jump", "recovering", "frozen", "stopping"];
 
 /// Reads the log and the watch.
 pub(super) struct LogCollector {

@@ -6,11 +6,13 @@
 mod descriptors;
 mod metrics;
 mod watch;
+mod witness;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
+use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use service::admin::{self, Readiness};
 use service::detached::Detached;
@@ -73,11 +75,12 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let private = bind(config.listen.admin, "listen.admin").await?;
     let opened = config.clone();
     let (log, store) = blocking(move || open_log(&opened)).await??;
-    let parts = Parts::new(config, limits, &log, &store, &stop);
+    let mut parts = Parts::new(config, limits, &log, &store, &stop)?;
     // The first look before the first claim: a full disk is known from the start.
     let first_look = parts.watch.clone();
     let low = blocking(move || first_look.look(false)).await?;
     let watch = tokio::spawn(parts.watch.clone().run(low, stop.token()));
+    let asking = tokio::spawn(parts.asking.take().unwrap_or_else(|| Box::pin(std::future::ready(()))));
     let addresses = (public.address(), private.address());
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(private.run(parts.admin, ServeOptions::default(), admin_stop.clone()));
@@ -91,6 +94,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     }
     parts.detached.finished().await;
     watch.await.map_err(internal)?;
+    asking.await.map_err(internal)?;
     let closed = blocking(move || {
         log.stop();
         drop(log);
@@ -145,21 +149,33 @@ struct Parts {
     options: ServeOptions,
     detached: Detached,
     watch: watch::Watch,
+    /// Asks witnesses, if there are any.
+    asking: Option<BoxFuture<'static, ()>>,
 }
 
 impl Parts {
-    fn new(config: &Config, limits: ServeLimits, log: &Arc<Log>, store: &Arc<dyn Store>, stop: &Shutdown) -> Parts {
+    fn new(
+        config: &Config,
+        limits: ServeLimits,
+        log: &Arc<Log>,
+        store: &Arc<dyn Store>,
+        stop: &Shutdown,
+    ) -> Result<Parts, Failure> {
         let mut registry = Registry::with_prefix("claimtrail");
         let requests = Metrics::register(&mut registry);
         let watch = watch::Watch::new(log.clone(), store.clone(), config.store.disk_reserve_bytes);
         log.stats().register(&mut registry);
         registry.register_collector(Box::new(metrics::LogCollector::new(log.clone(), watch.clone())));
+        let (witnesses, asking) = witness::open(config, log, &mut registry, stop.token())?
+            .map(|asking| (asking.witnesses, asking.task))
+            .unzip();
         let detached = Detached::new();
         let http = HttpOptions {
             metrics: Some(requests.clone()),
             detached: detached.clone(),
             address_limit: config.limits.address(),
             tile_cache_bytes: config.store.tile_cache_bytes,
+            witnesses,
             stream: StreamLimits { line_timeout: config.limits.serve().body_total_timeout, ..StreamLimits::default() },
             stop: stop.token(),
             ..HttpOptions::default()
@@ -168,13 +184,14 @@ impl Parts {
             ServeOptions { limits, trusted_proxies: config.listen.trusted_proxies.clone(), metrics: Some(requests) };
         let (asked, stopping) = (log.clone(), stop.token());
         let ready = move || readiness(&asked.mode(), stopping.is_cancelled(), || asked.store().head().is_ok());
-        Parts {
+        Ok(Parts {
             public: public_router(log.clone(), http),
             admin: edge::wrap(admin::router(Arc::new(registry), ready), None),
             options,
             detached,
             watch,
-        }
+            asking,
+        })
     }
 }
 

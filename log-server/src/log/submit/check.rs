@@ -8,13 +8,14 @@ use proto::ed25519::KeyId;
 use proto::fold::{self, Checked, Stop, Submission, check_signatures_by};
 use proto::num::LeafIndex;
 
-use super::{Declined, Log, Ready, internal};
+use super::{Declined, Log, Ready, internal, not_queued};
 use crate::sequencer::{StoredState, Submitted, ask_again, wrong_anchor};
 use crate::store::StoreError;
 
 impl Log {
-    /// Everything that needs no turn in the queue. Blocks for reads and signature checks.
-    pub(super) fn check(&self, bytes: &[u8]) -> Result<Ready, Declined> {
+    /// Everything that needs no turn in the queue. A full queue is seen before the signatures are checked, unless the claim
+    /// waits for room. Blocks for reads and signature checks.
+    pub(super) fn check(&self, bytes: &[u8], waits_for_room: bool) -> Result<Ready, Declined> {
         let limit = self.published().constitution.current.envelope_bytes as usize;
         if bytes.len() > limit {
             let message = format!("the envelope has {} bytes; this log takes at most {limit}", bytes.len());
@@ -31,6 +32,9 @@ impl Log {
             }
         }
         self.refuse_by_mode()?;
+        if !waits_for_room {
+            self.queue.look(submission.payload().len()).map_err(not_queued)?;
+        }
         let enrolled = |id: &KeyId| self.known_keys.find(id, &state);
         match check_signatures_by(submission.clone(), enrolled) {
             Ok(checked) => {

@@ -1,7 +1,7 @@
 //! A claim's way in, cheap checks first.
 //!
-//! Envelope (size, form) → claim (form, meant for this log) → known already? → mode → key known? signatures → issuer's quota →
-//! anchor ([`check`]) → queue → answer. Only what no queued claim could mend is refused before the queue; the rest the
+//! Envelope (size, form) → claim (form, meant for this log) → known already? → mode → queue full? → key known? signatures →
+//! issuer's quota → anchor ([`check`]) → queue → answer. Only what no queued claim could mend is refused before the queue; the rest the
 //! sequencer decides at the claim's own index.
 //!
 //! Claims come alone or in groups, as the lines of a stream do: a group crosses each border between threads once.
@@ -72,7 +72,7 @@ impl Log {
     ) -> Vec<Result<Answer, Declined>> {
         let claims = envelopes.len();
         let lane = turn.check().await;
-        let checked = self.check_all(envelopes).await;
+        let checked = self.check_all(envelopes, wait_for_room).await;
         drop(lane);
         // Also for claims that go no further: ending a turn before it came would let the next one overtake.
         turn.come().await;
@@ -91,13 +91,17 @@ impl Log {
     }
 
     /// Checks a group off the async threads.
-    async fn check_all(self: &Arc<Self>, envelopes: Vec<Bytes>) -> Result<Vec<Result<Ready, Declined>>, Declined> {
+    async fn check_all(
+        self: &Arc<Self>,
+        envelopes: Vec<Bytes>,
+        wait_for_room: bool,
+    ) -> Result<Vec<Result<Ready, Declined>>, Declined> {
         let log = Arc::clone(self);
         // Never closed. More checks at once than cores would only take each other's time, on hundreds of threads.
         let core = self.checks.acquire().await.map_err(|error| internal(&error))?;
         let check = move |envelope: &Bytes| {
             // One claim that hits a fault of ours must not take its neighbours with it.
-            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log.check(envelope)));
+            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log.check(envelope, wait_for_room)));
             checked.unwrap_or_else(|_| Err(internal(&"the checks of a claim panicked")))
         };
         let checked = tokio::task::spawn_blocking(move || envelopes.iter().map(check).collect());

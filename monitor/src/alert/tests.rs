@@ -1,0 +1,207 @@
+//! The outbox over made-up events: nothing lost, ids that stay, summaries that count.
+
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+use proto::num::Millis;
+
+use super::config::Filter;
+use super::message::{Kind, id_of};
+use super::parcel::{Look, Next, Parcel};
+use super::*;
+use crate::finding::{Class, Finding, Severity, What};
+
+/// A log whose events a test makes up.
+#[derive(Default)]
+struct MadeUp(Mutex<Vec<Event>>);
+
+impl MadeUp {
+    fn add(&self, class: Class, code: &str) {
+        let mut events = self.0.lock().unwrap();
+        let number = events.len() as u64 + 1;
+        let finding = Finding::new(class, code, format!("found {number}")).with_heads(&[b"a head"]);
+        let what = if number.is_multiple_of(5) { What::Ended(finding) } else { What::Began(finding) };
+        events.push(Event { number, at: Millis(number * 1000), origin: "log".into(), what });
+    }
+}
+
+impl Source for MadeUp {
+    fn name(&self) -> &str {
+        "log"
+    }
+
+    fn link(&self, index: u64) -> Option<String> {
+        Some(format!("https://log.example/v1/entries/{index}"))
+    }
+
+    fn events_after(&self, number: u64, limit: usize) -> Result<Vec<Event>, Error> {
+        let events = self.0.lock().unwrap();
+        Ok(events.iter().filter(|event| event.number > number).take(limit).cloned().collect())
+    }
+
+    fn last_event(&self) -> Result<u64, Error> {
+        Ok(self.0.lock().unwrap().len() as u64)
+    }
+
+    fn open(&self) -> Result<Vec<Open>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn state(&self) -> String {
+        "made up".to_owned()
+    }
+}
+
+fn tamper_only() -> Filter {
+    Filter::new(vec![Class::Tamper], None, Default::default())
+}
+
+fn next(source: &MadeUp, outbox: &Outbox, room: u64) -> Option<Parcel> {
+    let look = Look { channel: "c", filter: &tamper_only(), source, outbox, monitor: "m" };
+    match look.next(room).unwrap() {
+        Next::Send(parcel) => Some(*parcel),
+        Next::Nothing => None,
+        Next::Done(number) => {
+            outbox.done("c", "log", number).unwrap();
+            None
+        }
+    }
+}
+
+#[test]
+fn what_a_channel_is_not_told_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, outbox) = (MadeUp::default(), Outbox::open(folder.path(), "m").unwrap());
+    (0..3).for_each(|_| source.add(Class::Outage, "log.unreachable"));
+    assert_eq!(next(&source, &outbox, 9), None);
+    assert_eq!(outbox.cursor("c", "log").unwrap(), 3, "it is not looked at again");
+    source.add(Class::Tamper, "head.fork");
+    let parcel = next(&source, &outbox, 9).unwrap();
+    assert_eq!((parcel.through, parcel.alert.id.as_str()), (4, "log#4-4000"));
+    assert_eq!(next(&source, &outbox, 0), None, "there is no room now");
+    assert_eq!(next(&source, &outbox, 9), Some(parcel), "and nothing is lost for that");
+}
+
+#[test]
+fn a_summary_counts_all_and_stays_as_it_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, outbox) = (MadeUp::default(), Outbox::open(folder.path(), "m").unwrap());
+    for i in 0..250 {
+        source.add(if i % 2 == 0 { Class::Tamper } else { Class::Degraded }, &format!("code.{}", i % 150));
+    }
+    let parcel = next(&source, &outbox, 20).unwrap();
+    let summary = parcel.alert.summary.clone().unwrap();
+    assert_eq!((parcel.alert.kind, summary.events, parcel.through), (Kind::Summary, 125, 250));
+    let counted: u64 = summary.counts.iter().map(|count| count.count).sum();
+    assert_eq!(counted + summary.others, 125);
+    assert!(summary.others > 0 && summary.worst.len() == 10, "{summary:?}");
+    assert!(summary.worst.iter().all(|line| line.severity == Severity::Alarm));
+    source.add(Class::Tamper, "head.fork");
+    drop(outbox);
+    let outbox = Outbox::open(folder.path(), "m").unwrap();
+    assert_eq!(next(&source, &outbox, 20), Some(parcel.clone()), "the same after a crash, though there is more");
+    outbox.done("c", "log", parcel.through).unwrap();
+    assert_eq!(next(&source, &outbox, 20).unwrap().alert.id, "log#251-251000");
+}
+
+#[test]
+fn an_alert_says_how_long_it_waited_and_keeps_its_id() {
+    let source = MadeUp::default();
+    source.add(Class::Tamper, "head.fork");
+    let event = source.0.lock().unwrap()[0].clone();
+    let alert = Alert::of(&event, &tamper_only(), &source, "m");
+    let late = alert.clone().sent_at(event.at, Millis(event.at.0 + 3_600_000));
+    assert_eq!((alert.queued_seconds, late.queued_seconds), (None, Some(3600)));
+    assert_eq!((late.id.clone(), late.token()), (id_of(&event), alert.token()));
+    let other = Alert::of(&event, &tamper_only(), &source, "another monitor");
+    assert_ne!(other.token(), alert.token(), "receivers of several monitors tell them apart");
+    assert!(late.to_text().contains("3600 s before") && late.to_json().contains("\"queued_seconds\":3600"));
+    assert!(!alert.to_json().contains("queued_seconds") && alert.to_json().contains("\"heads\":[\"a head\"]"));
+}
+
+#[test]
+fn heads_that_are_too_large_are_counted_and_left_out() {
+    let large = vec![b'x'; 100 * 1024];
+    let finding = Finding::new(Class::Tamper, "head.fork", "two").with_heads(&[&large, &large]);
+    let event = Event { number: 1, at: Millis(1), origin: "log".into(), what: What::Began(finding) };
+    let alert = Alert::of(&event, &tamper_only(), &MadeUp::default(), "m");
+    assert_eq!((alert.heads.len(), alert.heads_left_out), (1, Some(1)));
+}
+
+/// What happens to a channel.
+#[derive(Debug, Clone)]
+enum Step {
+    Found(Class),
+    /// The receiver takes what is next, when so many may be sent one by one.
+    Takes(u64),
+    /// It takes it, and the monitor ends before it has noted that.
+    TakesUnseen(u64),
+    /// It does not answer.
+    Fails(u64),
+    Restarts,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let class = prop_oneof![Just(Class::Tamper), Just(Class::Degraded)];
+    let step = prop_oneof![
+        6 => class.prop_map(Step::Found),
+        3 => (0u64..4).prop_map(Step::Takes),
+        1 => (0u64..4).prop_map(Step::TakesUnseen),
+        2 => (0u64..4).prop_map(Step::Fails),
+        1 => Just(Step::Restarts),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever fails and ends when, every event that the channel is to be told reaches it, at least once, and one id always
+    /// says the same.
+    #[test]
+    fn none_is_lost(steps in steps()) {
+        let folder = tempfile::tempdir().unwrap();
+        let source = MadeUp::default();
+        let mut outbox = Outbox::open(folder.path(), "m").unwrap();
+        let mut seen: std::collections::BTreeMap<String, String> = Default::default();
+        let mut told = std::collections::BTreeSet::new();
+        let mut take = |outbox: &Outbox, parcel: &Parcel| -> Result<(), TestCaseError> {
+            let before = outbox.cursor("c", "log").unwrap();
+            told.extend(before + 1..=parcel.through);
+            let json = parcel.alert.to_json();
+            let was = seen.entry(parcel.alert.id.clone()).or_insert_with(|| json.clone());
+            prop_assert_eq!(&*was, &json, "one id says one thing");
+            Ok(())
+        };
+        for step in steps {
+            match step {
+                Step::Found(class) => source.add(class, "code.x"),
+                Step::Takes(room) => {
+                    if let Some(parcel) = next(&source, &outbox, room) {
+                        take(&outbox, &parcel)?;
+                        outbox.done("c", "log", parcel.through).unwrap();
+                    }
+                }
+                Step::TakesUnseen(room) => {
+                    if let Some(parcel) = next(&source, &outbox, room) {
+                        take(&outbox, &parcel)?;
+                    }
+                }
+                Step::Fails(room) => _ = next(&source, &outbox, room),
+                Step::Restarts => {
+                    drop(outbox);
+                    outbox = Outbox::open(folder.path(), "m").unwrap();
+                }
+            }
+        }
+        while let Some(parcel) = next(&source, &outbox, 2) {
+            take(&outbox, &parcel)?;
+            outbox.done("c", "log", parcel.through).unwrap();
+        }
+        let events = source.0.lock().unwrap();
+        let wanted = events.iter().filter(|event| tamper_only().wants(event)).map(|event| event.number);
+        for number in wanted {
+            prop_assert!(told.contains(&number), "event {} was never told", number);
+        }
+    }
+}

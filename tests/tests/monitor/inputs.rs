@@ -1,0 +1,206 @@
+//! Bad input to every endpoint of a monitor: one table of requests and the answers that docs/api.md gives them.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use claimtrail_log::testing::ORIGIN;
+use harness::watcher::MonitorUnderTest;
+use harness::zoo::{Script, Served, Show, trust};
+use proto::hash::Hash;
+use serde_json::Value;
+
+use super::programs;
+
+/// An answer comes within this, or never.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// More than add-checkpoint takes.
+const TOO_LARGE: usize = (128 << 10) + 1;
+
+/// What is sent, and the answer: its status and the code of its problem, or nothing where it has no body.
+type Row = (String, Vec<u8>, u16, &'static str);
+
+/// Sends bytes and reads what comes until the server closes; the status, the content type and the body.
+fn exchange(url: &str, bytes: &[u8]) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let _cut = stream.write_all(bytes); // a server may answer and close before it has read all
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer); // the rest may be cut off then
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default();
+    (status, kind.to_owned(), body.to_owned())
+}
+
+fn ask(request: &str, status: u16, code: &'static str) -> Row {
+    let bytes = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes();
+    (request.to_owned(), bytes, status, code)
+}
+
+fn post(name: &str, body: &[u8], status: u16, code: &'static str) -> Row {
+    let head = "POST /add-checkpoint HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let bytes = [format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
+    (format!("add-checkpoint, {name}"), bytes, status, code)
+}
+
+fn raw(name: &str, bytes: &str, status: u16, code: &'static str) -> Row {
+    (name.to_owned(), bytes.as_bytes().to_vec(), status, code)
+}
+
+/// What is wrong with bodies of add-checkpoint. `note` is a good head of three entries.
+fn bodies(note: &str) -> Vec<Row> {
+    const INVALID: &str = "request.invalid";
+    let hash = Hash::of(b"x").to_base64();
+    let with = |old: &str, proof: &str, note: &str| format!("{old}\n{proof}\n{note}").into_bytes();
+    let (text, _) = note.split_once("\n\n").unwrap();
+    let flipped = note.replacen("\n3\n", "\n2\n", 1);
+    let stranger = format!("{text}\n\n\u{2014} nobody.example AAAAAAE=\n");
+    let many = format!("{note}{}", "\u{2014} nobody.example AAAAAAE=\n".repeat(300));
+    let mut rows = vec![
+        post("nothing", b"", 400, INVALID),
+        post("no text", &[0xff; 40], 400, INVALID),
+        post("no lines", b"old 0", 400, INVALID),
+        post("JSON", b"{\"old\":0}\n", 400, INVALID),
+        post("no empty line", format!("old 0\n{note}").replace("\n\n", "\n").as_bytes(), 400, INVALID),
+        post("no note", b"old 0\n\n", 400, INVALID),
+        post("a note without signatures", &with("old 0", "", &format!("{text}\n\n")), 400, INVALID),
+        post("a carriage return", &with("old 0", "", &note.replace('\n', "\r\n")), 400, INVALID),
+        post("too many signature lines", &with("old 0", "", &many), 400, INVALID),
+        post("a proof line that is no hash", &with("old 0", "AAAA\n", note), 400, INVALID),
+        post("64 proof lines", &with("old 1", &format!("{hash}\n").repeat(64), note), 400, INVALID),
+        post("an old size beyond the head", &with("old 4", "", note), 400, INVALID),
+        post("another log", &with("old 0", "", &note.replace(ORIGIN, "other.example")), 404, "request.not_found"),
+        post("one signature changed", &with("old 0", "", &flipped), 403, "checkpoint.signature"),
+        post("signed by nobody known", &with("old 0", "", &stranger), 403, "checkpoint.signature"),
+        post("a proof from nothing", &with("old 0", &format!("{hash}\n"), note), 422, "checkpoint.inconsistent"),
+        post("129 KiB", &with("old 0", "", &"x".repeat(TOO_LARGE)), 413, "size.envelope"),
+    ];
+    for old in ["old", "old ", "old -1", "old +1", "old 01", "old 0x1", "old 9223372036854775808", "OLD 0", "old 0 0"] {
+        rows.push(post(old, &with(old, "", note), 400, INVALID));
+    }
+    rows
+}
+
+fn public(note: &str) -> Vec<Row> {
+    const NOT_FOUND: &str = "request.not_found";
+    let hash = Hash::of(ORIGIN.as_bytes()).to_string();
+    let mut rows = bodies(note);
+    for (request, status, code) in [
+        ("GET /log/none", 404, NOT_FOUND),
+        ("GET /admin", 404, NOT_FOUND),
+        ("GET /status", 404, NOT_FOUND),
+        ("GET /metrics", 404, NOT_FOUND),
+        ("GET /add-checkpoint", 405, "request.method"),
+        ("PUT /add-checkpoint", 405, "request.method"),
+        ("POST /v1/heads", 405, "request.method"),
+        ("DELETE /v1/heads", 405, "request.method"),
+        ("GET /v1/heads/", 404, NOT_FOUND),
+        ("GET /v1/heads?origin=other.example", 404, NOT_FOUND),
+        ("GET /v1/heads?limit=0", 400, "request.invalid"),
+        ("GET /v1/heads?limit=201", 400, "request.invalid"),
+        ("GET /v1/heads?limit=-1", 400, "request.invalid"),
+        ("GET /v1/heads?limit=1&limit=2", 400, "request.invalid"),
+        ("GET /v1/heads?limits=1", 400, "request.invalid"),
+        ("GET /v1/heads?before=1&after=1", 400, "request.invalid"),
+        ("GET /v1/heads?after=18446744073709551616", 400, "request.invalid"),
+        ("GET /v1/heads?after=x", 400, "request.invalid"),
+        ("GET /v1/heads?cursor=zz", 400, "request.invalid"),
+        ("GET /v1/heads?cursor=%ff", 400, "request.invalid"),
+    ] {
+        rows.push(ask(request, status, code));
+    }
+    let stranger = Hash::of(b"no log").to_string();
+    let short = &hash[1..];
+    for path in [hash.to_uppercase().as_str(), &stranger, short, "%2e%2e", "..", "x"] {
+        rows.push(ask(&format!("GET /{path}/checkpoint"), 404, NOT_FOUND));
+        rows.push(ask(&format!("GET /{path}/tile/0/000.p/3"), 404, NOT_FOUND));
+    }
+    for path in [
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/03",
+        "0/000.p/-1",
+        "0/0",
+        "0/1000",
+        "0/x000/000",
+        "00/000",
+        "64/000",
+        "x/000",
+        "0/000.p/3/",
+        "0/%30%30%30.p/3",
+        "0/../0/000.p/3",
+        "data/000",
+        "entries/0",
+        "entries/000.p/x",
+    ] {
+        rows.push(ask(&format!("GET /{hash}/tile/{path}"), 404, NOT_FOUND));
+    }
+    for path in ["0/000", "0/000.p/4", "0/999", "1/000.p/1", "entries/000", "entries/000.p/4", "entries/x001/000.p/1"] {
+        rows.push(ask(&format!("GET /{hash}/tile/{path}"), 404, "request.beyond_tree"));
+    }
+    rows.push(ask(&format!("POST /{hash}/tile/0/000.p/3"), 405, "request.method"));
+    rows.push(ask(&format!("POST /{hash}/checkpoint"), 405, "request.method"));
+    rows
+}
+
+fn admin() -> Vec<Row> {
+    let mut rows = vec![ask("GET /", 404, "request.not_found"), ask("GET /v1/heads", 404, "request.not_found")];
+    for path in ["/healthz", "/readyz", "/metrics", "/status"] {
+        rows.push(ask(&format!("POST {path}"), 405, "request.method"));
+        rows.push(ask(&format!("GET {path}/x"), 404, "request.not_found"));
+    }
+    rows
+}
+
+/// What is wrong before any route is looked at, the same at both addresses.
+fn framing() -> Vec<Row> {
+    let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(70 << 10));
+    let (post, get) = ("POST /add-checkpoint HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\n");
+    vec![
+        raw("no HTTP", "\u{16}\u{3}\u{1}\0\0\r\n\r\n", 400, ""),
+        raw("no version", "GET /\r\n\r\n", 400, ""),
+        raw("a head of 70 KiB", &large, 431, ""),
+        raw("no host", &format!("{get}\r\n"), 400, "request.invalid"),
+        raw("two hosts", &format!("{get}host: a\r\nhost: b\r\n\r\n"), 400, "request.invalid"),
+        raw("two lengths", &format!("{post}host: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx"), 400, ""),
+        raw(
+            "two codings",
+            &format!("{post}host: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            400,
+            "request.invalid",
+        ),
+    ]
+}
+
+#[test]
+fn bad_input_to_every_endpoint_is_answered_as_documented() {
+    let script = Script::begun(client::clock::now());
+    let served = Served::new(Show::of(&script));
+    let mut monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
+    monitor.serve();
+    monitor.until_checked(3);
+    let note = &script.heads[0].note;
+    let mut wrong = Vec::new();
+    let tables = [(monitor.url(), public(note)), (monitor.admin(), admin())];
+    let framed = [(monitor.url(), framing()), (monitor.admin(), framing())];
+    let mut asked = 0;
+    for (url, rows) in tables.into_iter().chain(framed) {
+        for (name, bytes, status, code) in rows {
+            let (found, kind, body) = exchange(url, &bytes);
+            let problem: Value = serde_json::from_str(&body).unwrap_or_default();
+            let said = problem["code"].as_str().unwrap_or_default();
+            let in_words = code.is_empty() || kind == "application/problem+json" && problem["detail"].is_string();
+            if (found, said) != (status, code) || !in_words {
+                wrong.push(format!("{name}: {found} {said:?}, not {status} {code:?}: {kind} {body:.200}"));
+            }
+            asked += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+    // Nothing of it was a finding, and all is served as before.
+    let status = monitor.status();
+    assert_eq!((status["open"].as_array().map(Vec::len), &status["checked"]), (Some(0), &3.into()), "{status:#}");
+    monitor.stop();
+}

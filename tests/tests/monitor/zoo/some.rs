@@ -1,0 +1,56 @@
+//! A fork that is shown only to some: one log at two addresses, under the same keys, with another history at each.
+
+use harness::process::until;
+use harness::watcher::MonitorUnderTest;
+use harness::zoo::{Script, Served, Show, trust};
+use serde_json::Value;
+
+use crate::witness::{add, request};
+use crate::{open, programs};
+
+/// Where the two histories part, and each with so many entries more.
+fn parted(models: [&[&str]; 2]) -> [Script; 2] {
+    let common = Script::begun(client::clock::now());
+    models.map(|models| {
+        let mut script = common.clone();
+        models.iter().for_each(|model| script.promise(model));
+        script.publish();
+        script
+    })
+}
+
+fn monitor_at(served: &Served) -> MonitorUnderTest {
+    let mut monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
+    monitor.serve();
+    monitor
+}
+
+fn newest(monitor: &MonitorUnderTest) -> Vec<u8> {
+    let (status, _, body) = request(monitor.url(), "GET /v1/heads?limit=1", b"").unwrap();
+    let heads: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200, "{body}");
+    heads["heads"][0]["checkpoint"].as_str().unwrap().as_bytes().to_vec()
+}
+
+/// Each monitor sees one history and finds nothing. Then somebody who was shown the other one hands its head to a monitor.
+#[test]
+fn a_fork_shown_only_to_some_is_found_when_they_meet() {
+    for models in [[&["CAM-2"][..], &["CAM-X"]], [&["CAM-2", "CAM-3"], &["CAM-X"]]] {
+        let scripts = parted(models);
+        let served = scripts.each_ref().map(|script| Served::new(Show::of(script)));
+        let monitors = served.each_ref().map(monitor_at);
+        for (monitor, script) in monitors.iter().zip(&scripts) {
+            let status = monitor.until_checked(script.size().0);
+            assert_eq!(open(&status), Vec::<&str>::new(), "alone it cannot know: {status:#}");
+        }
+        // To the one that knows as much or more: it holds the other's head against its own leaf hashes, with no network.
+        let [knows, other] = &monitors;
+        let (status, _, body) = add(knows.url(), 0, &[], &newest(other));
+        assert_eq!(status, 503, "it cosigns no more for this log: {body}");
+        let status = until("the fork is found", || Some(knows.status()).filter(|status| !open(status).is_empty()));
+        assert_eq!(open(&status), ["head.fork"], "{status:#}");
+        for monitor in monitors {
+            drop(monitor);
+        }
+    }
+}
