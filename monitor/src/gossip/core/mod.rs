@@ -25,7 +25,7 @@
 //! | [`STATEMENT_SECONDS`] | it is stated, signed, that the head stays unavailable |
 //!
 //! # Bounds
-//! At most [`MOST_WAITING`](table::MOST_WAITING) heads wait ([`Table`]). What is discarded is counted and told.
+//! At most [`MOST_WAITING`] heads wait ([`Table`]). What is discarded is counted and told.
 
 mod ask;
 mod judge;
