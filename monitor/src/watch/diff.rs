@@ -13,7 +13,7 @@ const MOST_DEEP: usize = 4;
 
 /// The members of `/body` of two payloads that differ, and how many more there are. Without an earlier payload, all of them.
 pub fn bodies(before: Option<&[u8]>, after: &[u8]) -> (Vec<Changed>, usize) {
-    let body = |payload: &[u8]| serde_json::from_slice::<Value>(payload).ok().map(|mut value| value["body"].take());
+    let body = |payload: &[u8]| Some(serde_json::from_slice::<Value>(payload).ok()?.get_mut("body")?.take());
     let (before, after) = (before.and_then(body), body(after));
     let mut all = Vec::new();
     compare("", before.as_ref(), after.as_ref(), 0, &mut all);
@@ -94,6 +94,13 @@ mod tests {
         let (changed, more) = bodies(None, &payload(Value::Object(many)));
         assert_eq!((changed.len(), more), (MOST_SHOWN, 30));
         assert!(changed.iter().all(|c| c.after.as_ref().is_some_and(|text| text.chars().count() == MOST_CHARS + 1)));
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_body() {
+        for payload in ["0", "[]", "null", "{}", "\"text\"", ""] {
+            assert_eq!(bodies(Some(b"0"), payload.as_bytes()), (Vec::new(), 0), "{payload}");
+        }
     }
 
     proptest! {
