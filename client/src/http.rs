@@ -1,19 +1,22 @@
 //! HTTP with bounds: timeouts, body limits, and retries that do what the server asks.
 
+mod backoff;
 mod once;
 
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 
 use crate::egress::Egress;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
-use crate::random;
 
+pub use backoff::{Backoff, retry_after};
 pub use once::Reply;
+
+pub(crate) use backoff::asked_wait;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,15 +27,6 @@ pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
 /// How long to try for a connection, unless the caller says otherwise: enough for a log that starts again, and not so long
 /// that a person wonders over a wrong address.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// The first wait between two tries; doubled each time.
-const FIRST_WAIT_MS: u64 = 200;
-/// The longest wait that we choose ourselves.
-const LONGEST_WAIT_MS: u64 = 10_000;
-
-/// The longest wait that a server can ask for, one day: whatever is longer is as good as never, and a wait must not
-/// overflow the clock.
-const LONGEST_ASKED: Duration = Duration::from_secs(86_400);
-
 /// Media type of envelopes.
 pub const ENVELOPE_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 /// Media type of bulk submissions.
@@ -230,57 +224,12 @@ impl Problem {
     pub(crate) const MAX_BYTES: usize = proto::receipt::MAX_RECEIPT_BYTES + 64 * 1024;
 }
 
-/// Waits that double, with jitter, never shorter than the server asks.
-#[derive(Debug)]
-pub struct Backoff {
-    next_ms: u64,
-    longest_ms: u64,
-}
-
-impl Backoff {
-    /// Begins with the shortest wait.
-    pub fn new() -> Backoff {
-        Backoff { next_ms: FIRST_WAIT_MS, longest_ms: LONGEST_WAIT_MS }
-    }
-
-    /// For those who may wait longer: the first wait, and the longest one that is chosen here.
-    pub fn between(first: Duration, longest: Duration) -> Backoff {
-        let millis = |wait: Duration| u64::try_from(wait.min(LONGEST_ASKED).as_millis()).unwrap_or(LONGEST_WAIT_MS);
-        Backoff { next_ms: millis(first), longest_ms: millis(longest) }
-    }
-
-    /// The next wait: what the server asked for or our own, and up to half as much again so that clients spread.
-    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
-        let own = Duration::from_millis(self.next_ms);
-        self.next_ms = (self.next_ms * 2).min(self.longest_ms);
-        let wait = asked.map_or(own, |asked| asked.min(LONGEST_ASKED));
-        let spread = u64::try_from(own.as_millis() / 2).unwrap_or(0);
-        wait + Duration::from_millis(random::jitter(spread))
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Backoff {
-        Backoff::new()
-    }
-}
-
 fn give_up(mut error: Error, asked: Option<Duration>) -> Error {
     if error.kind == ErrorKind::TryLater {
         let when = asked.map(|wait| format!(" in {} s", wait.as_secs().max(1))).unwrap_or_default();
         error.message.push_str(&format!("; try again{when}"));
     }
     error
-}
-
-/// `Retry-After` in seconds; the form with a date is not used by logs and counts as absent.
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(asked_wait)
-}
-
-/// A wait that a server asks for, in seconds, within bounds.
-pub(crate) fn asked_wait(seconds: u64) -> Duration {
-    Duration::from_secs(seconds).min(LONGEST_ASKED)
 }
 
 enum TooMuch {
@@ -361,17 +310,6 @@ mod tests {
         assert_eq!(encode_segment("name:Ä b/c"), "name%3A%C3%84%20b%2Fc");
     }
 
-    #[test]
-    fn waits_grow_and_obey() {
-        let mut backoff = Backoff::new();
-        let first = backoff.next(None);
-        assert!(first >= Duration::from_millis(FIRST_WAIT_MS) && first <= Duration::from_millis(FIRST_WAIT_MS * 3 / 2));
-        assert!(backoff.next(Some(Duration::from_secs(7))) >= Duration::from_secs(7));
-        for _ in 0..20 {
-            assert!(backoff.next(None) <= Duration::from_millis(LONGEST_WAIT_MS * 3 / 2));
-        }
-    }
-
     #[tokio::test]
     async fn a_full_queue_is_asked_again_and_a_refusal_is_not() {
         let server = MockServer::start().await;
@@ -415,7 +353,6 @@ mod tests {
         let error = Http::new(&server.uri()).unwrap().get("/a", 10).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::TryLater);
         assert!(error.message.contains("try again in 86400 s"), "{error}");
-        assert!(Backoff::new().next(Some(Duration::MAX)) <= LONGEST_ASKED + Duration::from_millis(LONGEST_WAIT_MS));
     }
 
     #[tokio::test]
