@@ -102,10 +102,12 @@ impl FollowedLog {
     pub(super) fn judge_kept(&self, before: Option<TreeSize>, findings: &mut Findings) -> Result<(), Error> {
         let followed = self.store.cursor()?.range.size();
         let most = if before.is_some() { MOST_KEPT_JUDGED } else { MOST_JUDGED_AT_START };
-        // An earlier head says nothing of this entry, nor of those behind it.
+        // The time of an earlier head says nothing of this entry, nor of those behind it; its root does, if it is of them.
         let first = before.map(|before| time_of(&self.store, followed, before.next_index())).transpose()?.flatten();
         let is_later = |key: &HeadKey| first.is_none_or(|first| key.time > first.seconds());
-        for (_, note) in self.store.heads_before(None, most)?.iter().take_while(|(key, _)| is_later(key)) {
+        let is_larger = |key: &HeadKey| before.is_some_and(|before| key.size > before);
+        let kept = self.store.heads_before(None, most)?;
+        for (_, note) in kept.iter().filter(|(key, _)| is_later(key) || is_larger(key)) {
             let Ok(head) = self.config.trust.policy().check(note) else { continue };
             if let Verdict::Contradicts(finding) = self.judge(&head)? {
                 findings.push(*finding);

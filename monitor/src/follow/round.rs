@@ -291,10 +291,13 @@ impl FollowedLog {
             match self.judge(&head)? {
                 Verdict::Contradicts(finding) => findings.push(*finding),
                 Verdict::Known => {}
-                // Made while this round ran; it is looked at again in the next one.
+                // Made while this round ran, or of another history: it is judged in a later round. It was signed, so it is kept
+                // now; one without a time would be kept anew in every round.
                 Verdict::Larger => {
                     judged_until = judged_until.or(Some(*time));
-                    continue;
+                    if head.log_time.is_none() {
+                        continue;
+                    }
                 }
             }
             kept.push((key_of(&head, now), note));

@@ -1,5 +1,6 @@
 //! A fork that is shown only to some: one log at two addresses, under the same keys, with another history at each.
 
+use claimtrail_log::testing::ORIGIN;
 use harness::process::until;
 use harness::watcher::MonitorUnderTest;
 use harness::zoo::{Script, Served, Show, trust};
@@ -53,4 +54,27 @@ fn a_fork_shown_only_to_some_is_found_when_they_meet() {
             drop(monitor);
         }
     }
+}
+
+/// A head that only the list shows, and only once, is kept: when the entries come that it contradicts, it is held against them.
+#[test]
+fn a_head_that_was_listed_once_is_not_forgotten() {
+    let [hidden, shown] = parted([&["CAM-X"], &["CAM-2", "CAM-3"]]);
+    let common = {
+        let mut common = shown.clone();
+        common.heads.truncate(1);
+        Show::of(&common)
+    };
+    let head = hidden.heads.last().expect("a head").clone();
+    let served = Served::new(common.with_listed(head.clone()));
+    let monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
+    let (code, status) = monitor.once();
+    assert_eq!((code, open(&status)), (0, Vec::new()), "nothing is known of it yet: {status:#}");
+    let (_, kept) = monitor.run(&["heads", ORIGIN, "--json"]);
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let is_kept = kept.to_string().contains(head.note.lines().last().expect("a signature"));
+    assert!(is_kept, "it was signed, so it is kept: {kept:#}");
+    served.show(Show::of(&shown));
+    let (code, status) = monitor.once();
+    assert_eq!((code, open(&status)), (10, vec!["head.fork"]), "{status:#}");
 }
