@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::process::{Background, Programs, run, run_ok};
+use crate::process::{Background, Programs, run, run_ok, until_free};
 
 /// The origin of the logs of stories.
 pub const ORIGIN: &str = "log.example/story";
@@ -54,6 +54,7 @@ impl LogUnderTest {
     /// Starts the server again at the address that it had, so that clients find it.
     pub fn serve_again(&mut self) {
         let address = self.url.trim_start_matches("http://").to_owned();
+        until_free(&address);
         self.serve_at(&[], &address, &[]);
     }
 

@@ -1,6 +1,7 @@
 //! Real processes: started, listened to, ended by their own id.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,15 @@ pub fn until<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "{what}: not within {} s", PATIENCE.as_secs());
         std::thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// Waits until this address can be listened at again. Between a server's end and its next start a connection of somebody else on
+/// this machine may have been given the port for its own side.
+///
+/// # Panics
+/// When [`PATIENCE`] is over.
+pub fn until_free(address: impl ToSocketAddrs + std::fmt::Debug) {
+    until(&format!("{address:?} is free"), || TcpListener::bind(&address).ok());
 }
 
 /// Main memory that a process holds, in bytes; `None` where the system does not say it.

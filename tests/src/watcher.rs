@@ -8,7 +8,7 @@ use monitor::store::LogStore;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{Background, Programs, run, run_ok, until};
+use crate::process::{Background, Programs, run, run_ok, until, until_free};
 
 /// The name of the witness of stories.
 pub const WITNESS: &str = "witness.example/story";
@@ -96,12 +96,15 @@ impl MonitorUnderTest {
 
     /// The same with its public address on this port.
     pub fn serve_at(&mut self, port: u16) {
-        self.serve_on(&format!("127.0.0.1:{port}"));
+        let address = format!("127.0.0.1:{port}");
+        until_free(&address);
+        self.serve_on(&address);
     }
 
     /// Starts it again at the address that it had, so that a log finds it.
     pub fn serve_again(&mut self) {
         let address = self.url.trim_start_matches("http://").to_owned();
+        until_free(&address);
         self.serve_on(&address);
     }
 

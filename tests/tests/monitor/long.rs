@@ -17,7 +17,7 @@ use claimtrail_log::store::memory::MemoryStore;
 use claimtrail_log::testing::{self, MemorySigner};
 use claimtrail_log::torture::Random;
 use harness::cluster::{LogUnderTest, ORIGIN};
-use harness::process::until;
+use harness::process::{until, until_free};
 use harness::watcher::MonitorUnderTest;
 use monitor::finding::{Event, What};
 use service::listen::{ServeOptions, Server};
@@ -208,6 +208,7 @@ fn an_honest_log_whose_clock_is_set_again_and_again_is_never_accused() {
         if random.below(8) == 0 {
             let address = running.address;
             running.stop(&runtime);
+            until_free(address);
             running = Running::start(&runtime, address, &store, &signer, &clock);
             restarts += 1;
         }
