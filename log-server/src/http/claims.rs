@@ -24,7 +24,7 @@ use super::app::{App, Cost, ReadError, View};
 use super::json::{self, LinksJson, NO_STORE, SignatureJson, Status};
 use super::params;
 use super::waiting::{Wait, Waited};
-use crate::log::Declined;
+use crate::log::{Answer, Declined};
 use crate::store::StoreError;
 
 /// What a single envelope may be sent as.
@@ -39,19 +39,8 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     let wait = Wait::parse(&uri, &app)?;
     check_content(&headers, ENVELOPE_TYPES)?;
-    let limit = app.log().published().constitution.current.envelope_bytes;
-    let envelope = read_all(body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
-    let log = app.log().clone();
-    let kept = envelope.clone();
-    let room = app.under_way().clone().acquire_many_owned(app.permits(envelope.len())).await;
-    let room = room.map_err(Problem::internal)?;
-    let submitted = async move {
-        let answer = log.submit(kept).await;
-        drop(room);
-        answer
-    };
-    let answer = app.detached().run(submitted).await?;
-    let answer = answer.map_err(|declined| problem_of(declined, &envelope))?;
+    // Reading belongs to it: a claim that was sent in full is decided, also when its client hangs up at once.
+    let answer = app.detached().run(take(app.clone(), body)).await??;
     let waited = wait.out(&app, answer.receipt).await?;
     let status = match waited {
         Waited::Late(_) => StatusCode::ACCEPTED,
@@ -64,6 +53,16 @@ pub(super) async fn submit(
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
+}
+
+/// Reads a claim and submits it.
+async fn take(app: App, body: Body) -> Result<Answer, Problem> {
+    let limit = app.log().published().constitution.current.envelope_bytes;
+    let envelope = read_all(body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    let room = app.under_way().clone().acquire_many_owned(app.permits(envelope.len())).await;
+    let _room = room.map_err(Problem::internal)?;
+    let answer = app.log().submit(envelope.clone()).await;
+    answer.map_err(|declined| problem_of(declined, &envelope))
 }
 
 /// Refuses bodies of another type or in a coding. A missing type is taken for the right one.
