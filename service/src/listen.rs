@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::Router;
@@ -237,8 +238,22 @@ impl Shared {
             parts.extensions.insert(watch.clone());
             axum::body::Body::new(TimedBody::new(body, &self.options.limits, watch))
         };
-        let answer = self.router.clone().call(Request::from_parts(parts, body));
+        let answer = begun(self.router.clone().call(Request::from_parts(parts, body)));
         Either::Right(async move { Ok(answer.await?.map(|body| BusyBody::new(body, busy))) })
+    }
+}
+
+/// A future that has begun. Left to the connection, a handler would not begin at all when its client had hung up by the time that
+/// the request was read, and what it does in a task of its own would never start.
+fn begun<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let mut work = Box::pin(work);
+    // Whoever waits for it looks again at once, with a waker.
+    let first = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    async move {
+        match first {
+            Poll::Ready(output) => output,
+            Poll::Pending => work.await,
+        }
     }
 }
 
