@@ -75,7 +75,7 @@ impl LogStatus {
             head_size: seen.head.map(|(size, _)| size),
             head_time: seen.head.and_then(|(_, time)| time),
             last_success: seen.last_success,
-            cosigned: witness.and_then(|witness| witness.size(log.origin())),
+            cosigned: witness.and_then(|witness| witness.size(log.origin())).filter(|size| *size > TreeSize(0)),
             not_cosigned_because: witness
                 .and_then(|witness| witness.stopped(log.origin()))
                 .or_else(|| log.store.stop().why()),

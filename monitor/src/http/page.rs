@@ -13,7 +13,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 use maud::{DOCTYPE, Markup, html};
 use proto::hash::Hash;
-use proto::num::{Millis, Seconds};
+use proto::num::{Millis, Seconds, TreeSize};
 use service::problem::Problem;
 
 use super::{Shared, ShownHead};
@@ -95,7 +95,7 @@ fn cosigned(shared: &Shared, log: &FollowedLog) -> Markup {
         @match witness {
             None => { "no witness here" }
             Some(witness) => {
-                @match witness.size(log.origin()) {
+                @match witness.size(log.origin()).filter(|size| *size > TreeSize(0)) {
                     Some(size) => { "at " (size) }
                     None => { "not yet" }
                 }
