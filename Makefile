@@ -28,7 +28,7 @@ build: rocksdb ## build all programs
 	@cargo build $(LOCKED) --workspace
 
 # Not `-p claimtrail-tests`: with fewer packages chosen, cargo joins their features anew and compiles dependencies twice.
-demo: build ## build, start a log, submit real facts, verify, tamper, audit
+demo: build ## build, start a log, submit real facts, verify, tamper, audit, watch, fork, convict
 	@cargo run $(LOCKED) --quiet --bin claimtrail-demo -- $(ARGS)
 
 test: ## everything that CI checks: fmt, lint, deny, doc, unit, smoke

@@ -13,7 +13,9 @@ use service::problem::Problem;
 use super::app::{App, Cost};
 use super::claims::lookup_problem;
 use super::params::{Params, invalid};
-use crate::log::UNWITNESSED_RETRY_AFTER_SECONDS;
+
+/// A log that starts asks its witnesses at once; a few requests while they do not answer cost nothing.
+const NONE_YET_RETRY_AFTER_SECONDS: u64 = 1;
 
 /// What a client wants to wait for.
 #[derive(Debug, Clone, Copy)]
@@ -79,5 +81,5 @@ impl Wait {
 /// There is no head yet that may be shown.
 pub(super) fn none_yet() -> Problem {
     let detail = "No head of this log has met the quorum of its witnesses yet; ask again.";
-    Problem::new(Code::ModeUnwitnessed, detail).retry_after(Duration::from_secs(UNWITNESSED_RETRY_AFTER_SECONDS))
+    Problem::new(Code::ModeUnwitnessed, detail).retry_after(Duration::from_secs(NONE_YET_RETRY_AFTER_SECONDS))
 }

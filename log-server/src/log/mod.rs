@@ -22,7 +22,6 @@ use proto::receipt::Receipt;
 use tokio::sync::{Semaphore, watch};
 
 pub use lookup::LookupError;
-pub(crate) use mode::UNWITNESSED_RETRY_AFTER_SECONDS;
 pub use mode::{Mode, ModeCell, Trouble};
 pub use open::{LogConfig, OpenError};
 pub use stats::Stats;

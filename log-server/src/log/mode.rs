@@ -13,7 +13,7 @@ pub(super) const DISK_RETRY_AFTER_SECONDS: u64 = 60;
 pub(super) const CLOCK_RETRY_AFTER_SECONDS: u64 = 60;
 
 /// Witnesses that come back are asked again within some seconds.
-pub(crate) const UNWITNESSED_RETRY_AFTER_SECONDS: u64 = 10;
+const UNWITNESSED_RETRY_AFTER_SECONDS: u64 = 10;
 
 /// Nor mends what stopped a log.
 const STOPPED_RETRY_AFTER_SECONDS: u64 = 60;

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use service::problem::Problem;
 use tokio::runtime::Runtime;
 
+use super::beside::is_held;
 use super::{Exit, Failure, Place, logs_folder, say};
 use crate::alert::channel::webhook::public_key;
 use crate::alert::config::{Kind, channels};
@@ -149,6 +150,9 @@ impl Found {
             return Ok(Found::Running(Http::new(url)?, String::new()));
         }
         let open = || -> Result<Arc<Alerts>, Failure> {
+            if is_held(config)? {
+                return Err(Failure::new(Exit::Io, "the monitor's state is in use by another command"));
+            }
             let logs = config.logs()?.into_iter();
             let handle = runtime.handle();
             let open = logs.map(|log| FollowedLog::open(log, &logs_folder(config), &config.poll, handle.clone()));

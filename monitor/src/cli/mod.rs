@@ -1,6 +1,7 @@
 //! The command `claimtrail-monitor`: parses, runs, and says with its exit code how it went.
 
 mod alert;
+mod beside;
 mod evidence;
 mod failure;
 mod follow;

@@ -13,6 +13,7 @@ use client::http::Http;
 use proto::num::{Millis, Seconds, TreeSize};
 use serde::{Deserialize, Serialize};
 
+use super::beside::stopped_or_running;
 use super::{Exit, Failure, Place, follow, logs_folder, say};
 use crate::config::Config;
 use crate::evidence::EvidenceId;
@@ -99,13 +100,10 @@ pub(super) fn run(args: &StatusArgs) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     let statuses = match &args.admin {
         Some(url) => runtime.block_on(asked(url))?,
-        None => match stored(&config, runtime.handle()) {
-            Ok(statuses) => statuses,
-            Err(held) => runtime.block_on(asked(&format!("http://{}", config.listen.admin))).map_err(|error| {
-                let message = format!("{}; and a running monitor does not answer: {}", held.message, error.message);
-                Failure::new(error.exit, message)
-            })?,
-        },
+        None => {
+            let asked = |url: &str| runtime.block_on(asked(url));
+            stopped_or_running(&config, || stored(&config, runtime.handle()), asked)?
+        }
     };
     let (text, code) = report(&statuses, args.json);
     say(&text)?;

@@ -133,6 +133,13 @@ impl LogStore {
         named.map_err(|e| Error::local(format!("{} cannot be made: {e}", path.display())))
     }
 
+    /// Whether another process holds the database of a log now.
+    pub fn is_held(folder: &Path, origin: &str) -> bool {
+        let file = std::fs::File::open(LogStore::path_in(folder, origin));
+        // As long as a database is open, its file is locked.
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+    }
+
     /// Opens the database of a log; it must be there and be this log's.
     pub fn open(folder: &Path, origin: &str, mirror: bool) -> Result<LogStore, Error> {
         let path = LogStore::path_in(folder, origin);

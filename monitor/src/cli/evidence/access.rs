@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::Error;
 use client::clock;
 use client::http::Http;
 use proto::misbehaviour::MAX_FILE_BYTES;
 use tokio::runtime::Runtime;
 
+use super::super::beside::stopped_or_running;
 use super::super::{Exit, Failure, follow, logs_folder, open_stop_files};
 use crate::config::Config;
 use crate::evidence::{EvidenceId, Kept, Refused, Source, take_evidence};
@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Why a proven file was not taken.
 pub(super) struct NotTaken(pub(super) String);
 
+fn new_runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)
+}
+
 /// Where evidence is.
 pub(super) enum Access {
     /// Its tiles hold on to a runtime, which must outlive them.
@@ -48,31 +52,25 @@ impl Access {
         let logs = config.logs()?;
         follow::check(config, &logs)?;
         let origins: Vec<String> = logs.iter().map(|log| log.origin.clone()).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
-        let running = |url: &str, runtime| -> Result<Access, Failure> {
-            Ok(Access::Running { http: Http::new(url)?.with_deadline(PATIENCE), runtime, origins })
+        let running = |url: &str| -> Result<Access, Failure> {
+            let http = Http::new(url)?.with_deadline(PATIENCE);
+            Ok(Access::Running { http, runtime: new_runtime()?, origins: origins.clone() })
         };
         if let Some(url) = admin {
-            return running(url, runtime);
+            return running(url);
         }
-        let open = || -> Result<Vec<Arc<FollowedLog>>, Error> {
-            let folder = logs_folder(config);
+        let stopped = || -> Result<Access, Failure> {
+            let (folder, runtime) = (logs_folder(config), new_runtime()?);
             let open = |log| FollowedLog::open(log, &folder, &config.poll, runtime.handle().clone());
-            let opened: Vec<_> = logs.into_iter().map(open).collect::<Result<_, _>>()?;
-            open_stop_files(config, &opened)?;
-            Ok(opened)
+            let logs: Vec<_> = logs.into_iter().map(open).collect::<Result<_, _>>()?;
+            open_stop_files(config, &logs)?;
+            Ok(Access::Stopped { logs, _runtime: runtime })
         };
-        match open() {
-            Ok(logs) => Ok(Access::Stopped { logs, _runtime: runtime }),
-            Err(held) => {
-                let access = running(&format!("http://{}", config.listen.admin), runtime)?;
-                access.list(None).map_err(|error| {
-                    let message = format!("{}; and a running monitor does not answer: {}", held.message, error.message);
-                    Failure::new(error.exit, message)
-                })?;
-                Ok(access)
-            }
-        }
+        stopped_or_running(config, stopped, |url| {
+            let access = running(url)?;
+            access.list(None)?;
+            Ok(access)
+        })
     }
 
     /// Everything that is kept, log by log.
