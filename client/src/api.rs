@@ -15,6 +15,9 @@ pub const MAX_CHECKPOINT_BYTES: usize = 256 * 1024;
 /// A page of claims with their payloads.
 const MAX_PAGE_BYTES: usize = 64 * 1024 * 1024;
 
+/// A page of 200 heads, each with a dozen of the longest cosignatures that are known.
+const MAX_HEADS_BYTES: usize = 16 * 1024 * 1024;
+
 /// A log, through its HTTP API.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -142,8 +145,8 @@ impl Api {
     pub async fn heads_after(&self, after: u64, cursor: Option<&str>, limit: u32) -> Result<HeadsPage, Error> {
         let mut query = vec![("after", after.to_string()), ("limit", limit.to_string())];
         query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
-        let value = self.json(&with_query("/v1/heads", &query)).await?;
-        serde_json::from_value(value).map_err(|e| self.nonsense("/v1/heads", &e))
+        let answer = self.http.get(&with_query("/v1/heads", &query), MAX_HEADS_BYTES).await?;
+        serde_json::from_slice(&answer.body).map_err(|e| self.nonsense("/v1/heads", &e))
     }
 
     async fn json(&self, path: &str) -> Result<Value, Error> {

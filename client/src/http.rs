@@ -2,6 +2,7 @@
 
 mod backoff;
 mod once;
+mod redirect;
 
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -83,7 +84,7 @@ impl Http {
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::limited(3))
+            .redirect(redirect::same_server())
             .user_agent(USER_AGENT);
         match egress {
             Egress::Direct if is_loopback(&url) => builder = builder.no_proxy(),
