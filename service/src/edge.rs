@@ -138,9 +138,10 @@ async fn plain_text(body: Body) -> String {
 
 fn problem_of(status: StatusCode, text: String) -> Problem {
     match status {
-        StatusCode::NOT_FOUND => {
-            Problem::new(Code::RequestNotFound, "There is nothing at this path; /openapi.json lists what there is.")
-        }
+        StatusCode::NOT_FOUND => Problem::new(
+            Code::RequestNotFound,
+            "There is nothing at this path; docs/api.md lists what there is, and a log does so at /openapi.json.",
+        ),
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new(Code::RequestMethod, "This method is not allowed here; the Allow header lists those that are.")
         }

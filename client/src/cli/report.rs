@@ -22,6 +22,9 @@ pub(super) struct Report {
     files: Vec<PathBuf>,
 }
 
+/// What is said of what the monitor does not take.
+const REFUSED: &str = "refused";
+
 /// Where something came from, and what it is.
 type Found = (String, Item);
 
@@ -52,23 +55,48 @@ pub(super) fn run(context: &Context, command: &Report) -> Result<u8, Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::local(format!("no threads for the network: {e}")))?;
+    // Proof first: nothing that comes after it can keep it back.
+    found.sort_by_key(|(_, item)| matches!(item, Item::Head(_)));
     let mut answers = Vec::new();
+    let mut refused: Option<Error> = None;
     for (from, item) in &found {
-        let answer = runtime.block_on(hand_in(&monitor, item));
-        let answer = answer.map_err(|e| Error { message: format!("{from}: {}", e.message), ..e })?;
-        if !context.json() {
-            say(from, item, &answer);
+        match runtime.block_on(hand_in(&monitor, item)) {
+            Ok(answer) => answers.push((from, item, answer)),
+            // Such as a log that this monitor does not follow: the rest may be of one that it does.
+            Err(error) if error.code().is_some() => {
+                let is_found = error.problem.as_ref().is_none_or(|problem| problem.status != 404);
+                let hint =
+                    if is_found { "" } else { "; does this monitor follow the log, and is it a monitor's address?" };
+                let error = Error { message: format!("{}{hint}", error.message), ..error };
+                let answer = Answer { verdict: REFUSED.to_owned(), explanation: error.message.clone() };
+                answers.push((from, item, answer));
+                refused.get_or_insert(Error { message: format!("{from}: {}", error.message), ..error });
+            }
+            Err(error) => {
+                refused = Some(Error { message: format!("{from}: {}", error.message), ..error });
+                break;
+            }
         }
-        answers.push((from, item, answer));
     }
-    let code = u8::from(answers.iter().any(|(_, _, answer)| answer.contradicts()));
+    if !context.json() {
+        answers.iter().for_each(|(from, item, answer)| say(from, item, answer));
+    }
+    let contradicts = answers.iter().any(|(_, _, answer)| answer.contradicts());
+    let code = match &refused {
+        _ if contradicts => 1,
+        Some(error) => super::exit_code(error.kind),
+        None => 0,
+    };
     if context.json() {
         let shown = |(from, item, answer): &(&String, &Item, Answer)| json!({ "from": from, "what": what(item), "verdict": answer.verdict, "explanation": answer.explanation });
         out::json(&json!({
             "monitor": command.monitor, "exit_code": code, "reported": answers.iter().map(shown).collect::<Vec<_>>(),
         }));
     }
-    Ok(code)
+    match refused {
+        Some(error) if !contradicts => Err(error),
+        _ => Ok(code),
+    }
 }
 
 fn what(item: &Item) -> &'static str {
@@ -81,11 +109,12 @@ fn what(item: &Item) -> &'static str {
 fn say(from: &str, item: &Item, answer: &Answer) {
     let style = match answer.verdict.as_str() {
         "contradicts" => out::BAD,
-        "waits" | "discarded" => out::CARE,
+        "waits" | "discarded" | REFUSED => out::CARE,
         _ => out::GOOD,
     };
     let explanation = match item {
         Item::Head(_) => answer.explanation.clone(),
+        Item::Evidence(_) if answer.verdict == REFUSED => answer.explanation.clone(),
         Item::Evidence(_) => "The monitor keeps this evidence and sends it to its peers.".to_owned(),
     };
     out::line(format!("{from}\n  {} {}: {explanation}", what(item), out::styled(style, &answer.verdict)));

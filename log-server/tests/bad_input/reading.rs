@@ -26,7 +26,7 @@ fn zeros() -> Vec<Row> {
     rows.push(Row::get("tile paths with leading zeros", "//tile/0/000", "//tile/0/000.p/2").says(
         404,
         "request.not_found",
-        "There is nothing at this path; /openapi.json lists what there is.",
+        "There is nothing at this path; docs/api.md lists what there is, and a log does so at /openapi.json.",
     ));
     rows
 }
