@@ -6,12 +6,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use client::Error;
-use client::http::{Http, encode_segment};
+use client::http::{Answer, Http, encode_segment};
 use proto::hash::Hash;
 use proto::merkle::MAX_PROOF_HASHES;
 use proto::misbehaviour::MAX_FILE_BYTES;
-use proto::note::{Verifier, Vkey};
+use proto::note::{Note, Verifier, Vkey};
 use proto::num::{Millis, TreeSize};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::config::PeerConfig;
@@ -76,6 +77,8 @@ pub struct StatementMessage {
 #[derive(Debug, Deserialize)]
 pub(super) struct HeadsPage {
     pub(super) heads: Vec<ListedHead>,
+    #[serde(default)]
+    pub(super) next_cursor: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,8 +145,8 @@ impl Peer {
     }
 
     fn note<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
-        // A refusal is an answer: the peer is there.
-        let silent = done.as_ref().err().filter(|error| error.problem.is_none());
+        // A monitor's refusal is an answer: the peer is there. What a proxy before it says is none.
+        let silent = done.as_ref().err().filter(|error| error.code().is_none());
         if let Ok(mut seen) = self.seen.lock() {
             match silent {
                 None => *seen = PeerSeen { last_seen: Some(client::clock::now()), ..PeerSeen::default() },
@@ -159,8 +162,16 @@ impl Peer {
     /// Sends a head; gives the peer's own newest one, if it has one.
     pub(super) async fn push(&self, body: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
         let path = format!("/v1/gossip?from={}", encode_segment(&self.me));
-        let answer = self.note(self.http.post(&path, TEXT_TYPE, body.into(), MAX_GOSSIP_BYTES).await)?;
-        Ok(Some(answer.body.to_vec()).filter(|body| !body.is_empty()))
+        let answer = self.http.post(&path, TEXT_TYPE, body.into(), MAX_GOSSIP_BYTES).await;
+        let read = |answer: Answer| match answer.status {
+            204 => Ok(None),
+            _ => {
+                let note = answer.body.to_vec();
+                Note::parse(&note).map_err(|e| self.nonsense(&e))?;
+                Ok(Some(note))
+            }
+        };
+        self.note(answer.and_then(read))
     }
 
     /// Asks for the proof that leads to this head; nothing when the answer is none.
@@ -171,16 +182,15 @@ impl Peer {
             head.size,
             encode_segment(&head.root.to_base64())
         );
-        let answer = self.note(self.http.get(&path, MAX_PROOF_BYTES).await)?;
-        let proof = serde_json::from_slice::<ProofAnswer>(&answer.body).ok().and_then(ProofAnswer::read);
-        Ok(proof.filter(|proof| proof.from == from))
+        let answer: ProofAnswer = self.json(&path, MAX_PROOF_BYTES).await?;
+        Ok(answer.read().filter(|proof| proof.from == from))
     }
 
-    /// Its heads after this time, the oldest first.
-    pub(super) async fn heads(&self, origin: &str, after: u64) -> Result<HeadsPage, Error> {
-        let path = format!("/v1/heads?origin={}&after={after}&limit={HEADS_PAGE}", encode_segment(origin));
-        let answer = self.note(self.http.get(&path, MAX_PAGE_BYTES).await)?;
-        serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(&e))
+    /// Its heads after this time, from a cursor of its list on, the oldest first.
+    pub(super) async fn heads(&self, origin: &str, after: u64, cursor: Option<&str>) -> Result<HeadsPage, Error> {
+        let cursor = cursor.map(|cursor| format!("&cursor={}", encode_segment(cursor))).unwrap_or_default();
+        let path = format!("/v1/heads?origin={}&after={after}&limit={HEADS_PAGE}{cursor}", encode_segment(origin));
+        self.json(&path, MAX_PAGE_BYTES).await
     }
 
     /// Sends a piece of evidence. An answer, also one that refuses it, is `Ok`.
@@ -190,9 +200,7 @@ impl Peer {
         match sent {
             Ok(_) => Ok(()),
             // It does not follow this log, trusts other keys, or knows another form: sending it again changes nothing.
-            Err(error)
-                if error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422)) =>
-            {
+            Err(error) if is_refusal(&error) => {
                 tracing::warn!(peer = self.config.name, error = error.message, "evidence is refused");
                 Ok(())
             }
@@ -203,8 +211,12 @@ impl Peer {
     /// Its evidence behind this number.
     pub(super) async fn evidence(&self, origin: &str, after: u64) -> Result<EvidencePage, Error> {
         let path = format!("/v1/evidence?origin={}&from={}", encode_segment(origin), after.saturating_add(1));
-        let answer = self.note(self.http.get(&path, MAX_PAGE_BYTES).await)?;
-        serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(&e))
+        self.json(&path, MAX_PAGE_BYTES).await
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str, limit: usize) -> Result<T, Error> {
+        let answer = self.http.get(path, limit).await;
+        self.note(answer.and_then(|answer| serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(&e))))
     }
 
     /// One file.
@@ -219,9 +231,15 @@ impl Peer {
         self.note(self.http.post("/v1/statements", JSON_TYPE, body.into(), MAX_GOSSIP_BYTES).await).map(drop)
     }
 
-    fn nonsense(&self, error: &serde_json::Error) -> Error {
+    fn nonsense(&self, error: &dyn std::fmt::Display) -> Error {
         Error::unreachable(format!("the peer {} does not answer as a monitor does: {error}", self.config.name))
     }
+}
+
+/// Whether a monitor, not something before it, refuses what it was sent for good.
+fn is_refusal(error: &Error) -> bool {
+    error.code().is_some()
+        && error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422))
 }
 
 impl std::fmt::Debug for Peer {
@@ -233,6 +251,23 @@ impl std::fmt::Debug for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_monitor_refuses_for_good() {
+        let refused =
+            |status, body: &str| is_refusal(&client::problem::Problem::read(status, body.as_bytes()).into_error());
+        assert!(refused(404, r#"{"code":"request.not_found","detail":"This monitor does not follow it."}"#));
+        assert!(refused(422, r#"{"code":"request.invalid","detail":"no"}"#));
+        for (status, body) in [
+            (404, "<html>no such site</html>"),
+            (403, ""),
+            (502, "bad gateway"),
+            (503, r#"{"code":"queue.full","detail":"later"}"#),
+            (404, r#"{"code":"of.another.program","detail":"no"}"#),
+        ] {
+            assert!(!refused(status, body), "{status} {body}");
+        }
+    }
 
     #[test]
     fn proofs_read_back_and_longer_ones_are_none() {

@@ -17,8 +17,9 @@ impl LogGossip {
             self.heard.saw(peer, at);
         }
         let mut findings = Findings::default();
-        self.heard.judge(now, &mut findings);
-        let open = &self.log().seen().open;
+        let seen = self.log().seen();
+        let open = &seen.open;
+        self.heard.judge(now, open, &mut findings);
         let was: Vec<&str> =
             open.iter().filter(|open| open.finding.code == code::PEER).map(|open| open.finding.id.as_str()).collect();
         let is: Vec<&str> = findings.found().iter().map(|finding| finding.id.as_str()).collect();
