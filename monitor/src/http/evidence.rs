@@ -152,7 +152,7 @@ pub(super) async fn take_from(
     // What is stored has its consequences, whether or not the client waits.
     let taken = shared.0.detached.run(async move {
         let logs = asked.0.logs.clone();
-        asked.blocking(move || take_evidence(&logs, &file, source, clock::now())).await
+        asked.deciding(move || take_evidence(&logs, &file, source, clock::now())).await
     });
     taken.await?
 }

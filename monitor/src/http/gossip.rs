@@ -133,7 +133,7 @@ impl Sharing {
         // A head that is kept is also judged and asked for, whether or not the client waits.
         let taken = self.shared.0.detached.run(async move {
             let work = asked.clone();
-            asked.shared.blocking(move || work.judge(peer.as_deref(), &body)).await
+            asked.shared.deciding(move || work.judge(peer.as_deref(), &body)).await
         });
         taken.await??
     }
@@ -273,7 +273,7 @@ async fn take_statement(
     let message: StatementMessage = serde_json::from_slice(&body)
         .map_err(|_| invalid("The body is JSON with `statement` and `checkpoint`, both signed notes."))?;
     let work = state.clone();
-    state.shared.blocking(move || work.keep_statement(&message)).await??;
+    state.shared.deciding(move || work.keep_statement(&message)).await??;
     Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, NO_STORE)]).into_response())
 }
 

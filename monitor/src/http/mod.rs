@@ -37,6 +37,7 @@ use crate::alert::Alerts;
 use crate::follow::FollowedLog;
 use crate::gossip::Gossip;
 use crate::witness::Witness;
+use rates::Rates;
 
 pub use evidence::{Branches, EvidencePage, TakenAnswer};
 pub use gossip::Reported;
@@ -45,6 +46,10 @@ pub use witness::{Answers, SIZE_TYPE};
 
 /// Reads and cosignatures that may block at once: more would only queue for the two or so cores and the disk.
 const PARALLEL: usize = 64;
+
+/// The same for what is decided: heads that are cosigned or handed in, and files. Apart from reads, so that nobody who reads much
+/// holds up a cosignature.
+const PARALLEL_DECISIONS: usize = 16;
 
 /// What all handlers share. Clones are the same.
 #[derive(Clone)]
@@ -56,6 +61,8 @@ struct Inner {
     detached: Detached,
     answers: Answers,
     permits: Semaphore,
+    decisions: Semaphore,
+    rates: Rates,
     feed: OnceLock<Arc<Alerts>>,
 }
 
@@ -73,6 +80,8 @@ impl Shared {
             detached,
             answers,
             permits: Semaphore::new(PARALLEL),
+            decisions: Semaphore::new(PARALLEL_DECISIONS),
+            rates: Rates::new(),
             feed: OnceLock::new(),
         }))
     }
@@ -102,6 +111,12 @@ impl Shared {
     /// Runs what blocks off the async threads, a bounded number at a time.
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
         let _permit = self.0.permits.acquire().await.map_err(Problem::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
+    }
+
+    /// The same for what decides.
+    async fn deciding<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let _permit = self.0.decisions.acquire().await.map_err(Problem::internal)?;
         tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
     }
 }

@@ -22,6 +22,9 @@ const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
 /// What all that are no peers may do together: with a signature checked each, below a hundredth of a processor.
 const ANONYMOUS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
 const ANONYMOUS_BURST: NonZeroU32 = NonZeroU32::new(1000).expect("not zero");
+/// Heads to cosign that an address may send a second: a machine with some logs, each asking some times a second.
+const ASKER_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
+const ASKER_BURST: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 /// Addresses that are remembered at most, about 100 bytes each; all others share one rate.
 const ADDRESSES: usize = 16_384;
 
@@ -41,6 +44,7 @@ pub(super) struct Rates {
     peers: DefaultKeyedRateLimiter<String>,
     addresses: DefaultKeyedRateLimiter<Payer>,
     anonymous: DefaultDirectRateLimiter,
+    askers: DefaultKeyedRateLimiter<Payer>,
 }
 
 impl Rates {
@@ -49,6 +53,7 @@ impl Rates {
             peers: RateLimiter::keyed(Quota::per_second(PEER_PER_SECOND).allow_burst(PEER_BURST)),
             addresses: RateLimiter::keyed(Quota::per_second(ADDRESS_PER_SECOND).allow_burst(ADDRESS_BURST)),
             anonymous: RateLimiter::direct(Quota::per_second(ANONYMOUS_PER_SECOND).allow_burst(ANONYMOUS_BURST)),
+            askers: RateLimiter::keyed(Quota::per_second(ASKER_PER_SECOND).allow_burst(ASKER_BURST)),
         }
     }
 
@@ -57,16 +62,25 @@ impl Rates {
         if let Some(peer) = peer {
             return judged(self.peers.check_key_n(&peer.to_owned(), cost), Code::LimitAddress);
         }
-        if self.addresses.len() >= ADDRESSES {
-            // Forgets whoever has its whole burst back.
-            self.addresses.retain_recent();
-        }
-        let payer = match self.addresses.len() < ADDRESSES {
-            true => Payer::Address(client_key(address)),
-            false => Payer::Others,
-        };
-        judged(self.addresses.check_key_n(&payer, cost), Code::LimitAddress)?;
+        judged(self.addresses.check_key_n(&payer(&self.addresses, address), cost), Code::LimitAddress)?;
         judged(self.anonymous.check_n(cost), Code::LimitGlobal)
+    }
+
+    /// Charges a head that is to be cosigned to its address alone: what others send does not hold up a log.
+    pub(super) fn charge_asker(&self, address: IpAddr) -> Result<(), Problem> {
+        judged(self.askers.check_key_n(&payer(&self.askers, address), HEAD), Code::LimitAddress)
+    }
+}
+
+/// Whom an address is charged as, while there is room for it.
+fn payer(limiter: &DefaultKeyedRateLimiter<Payer>, address: IpAddr) -> Payer {
+    if limiter.len() >= ADDRESSES {
+        // Forgets whoever has its whole burst back.
+        limiter.retain_recent();
+    }
+    match limiter.len() < ADDRESSES {
+        true => Payer::Address(client_key(address)),
+        false => Payer::Others,
     }
 }
 
@@ -104,5 +118,9 @@ mod tests {
         assert!(others < 1200, "all together: {others}");
         assert_eq!(rates.charge(None, address(77), HEAD).unwrap_err().code(), Code::LimitGlobal);
         assert!(rates.charge(Some("b"), address(77), FILE).is_ok());
+        assert!(rates.charge_asker(address(77)).is_ok(), "a log is not held up by those");
+        let asked = (0..2000).take_while(|_| rates.charge_asker(address(77)).is_ok()).count();
+        assert!((400..600).contains(&asked), "{asked}");
+        assert!(rates.charge_asker(address(78)).is_ok());
     }
 }

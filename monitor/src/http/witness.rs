@@ -2,6 +2,7 @@
 //!
 //! | # | condition | status |
 //! |---|---|---|
+//! | 0 | the address sends too fast | 429 |
 //! | 1 | the body does not parse | 400 |
 //! | 2 | the origin is not known; nothing was verified yet | 404 |
 //! | 3 | no signature of a trusted key, or a line of one that does not verify | 403 |
@@ -12,6 +13,8 @@
 //! | 8 | the same size and another root | 422 |
 //! | 9 | the proof does not verify | 422 |
 //! | 10 | all is good, and durable | 200, body: signature lines |
+
+use std::net::IpAddr;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -27,6 +30,7 @@ use proto::checkpoint::{BadCheckpoint, CheckpointError};
 use proto::code::Code;
 use proto::policy::{CheckError, Checked};
 use service::body::read_all;
+use service::client_addr::ClientAddr;
 use service::problem::Problem;
 
 use super::Shared;
@@ -62,23 +66,28 @@ impl Answers {
 }
 
 /// `POST /add-checkpoint`
-pub(super) async fn add_checkpoint(State(shared): State<Shared>, body: Body) -> Response {
-    let answered = answer(&shared, body).await;
+pub(super) async fn add_checkpoint(
+    State(shared): State<Shared>,
+    ClientAddr(address): ClientAddr,
+    body: Body,
+) -> Response {
+    let answered = answer(&shared, address, body).await;
     let response = answered.unwrap_or_else(IntoResponse::into_response);
     shared.0.answers.count(response.status());
     response
 }
 
-async fn answer(shared: &Shared, body: Body) -> Result<Response, Problem> {
+async fn answer(shared: &Shared, address: IpAddr, body: Body) -> Result<Response, Problem> {
     if shared.0.witness.is_none() {
         return Err(Problem::new(Code::RequestNotFound, "This monitor is no witness: it cosigns nothing."));
     }
+    shared.0.rates.charge_asker(address)?;
     let body = read_all(body, MAX_BODY_BYTES).await?;
     let asked = shared.clone();
     // A head that is stored is also cosigned and shown, whether or not the client waits.
     let decided = shared.0.detached.run(async move {
         let work = asked.clone();
-        asked.blocking(move || decide(&work, &body)).await
+        asked.deciding(move || decide(&work, &body)).await
     });
     decided.await??
 }
@@ -90,7 +99,9 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     let witness = shared.0.witness.as_ref().filter(|witness| witness.knows(&origin)).ok_or_else(unknown)?;
     let log = shared.log(&origin).ok_or_else(unknown)?;
     let old = request.old;
-    let head = match log.config.trust.policy().check_note(request.note) {
+    // Anybody can add lines of keys that nobody here knows; what follows keeps none of them.
+    let policy = log.config.trust.policy();
+    let head = match policy.check_note(policy.only_known_lines(request.note)) {
         Ok(head) => head,
         Err(CheckError::Checkpoint(CheckpointError::Text(BadCheckpoint::EmptyRoot))) => {
             let answer = witness.refuse_empty_root(&origin, old).ok_or_else(unknown)?;

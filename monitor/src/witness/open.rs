@@ -148,7 +148,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         let why = format!(
             "{origin} is not cosigned: {why}. Run `claimtrail-monitor resume-origin {origin}` when you know why"
         );
-        Ok(Slot { last: last.clone(), shown: None, record, stopped: Some(why), evidence: None })
+        Ok(Slot { last: last.clone(), shown: None, made: None, record, stopped: Some(why), evidence: None })
     };
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
@@ -166,7 +166,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         }
         shown = cosigned_again(keys, trust, last);
     }
-    Ok(Slot { last, shown, record: Some(record), stopped: None, evidence: None })
+    Ok(Slot { last, shown, made: None, record: Some(record), stopped: None, evidence: None })
 }
 
 /// The last head with cosignatures at its own time, which are the same bytes as before.

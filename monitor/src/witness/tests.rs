@@ -103,6 +103,20 @@ fn the_published_flow() {
 }
 
 #[test]
+fn the_same_head_in_the_same_second_is_answered_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = begun(folder.path());
+    let [tree, _] = trees();
+    let written = || std::fs::read(folder.path().join("state/witness.redb")).unwrap();
+    let first = ask(&witness, &tree, 0, 7, 100);
+    let then = written();
+    assert_eq!(ask(&witness, &tree, 7, 7, 100), first);
+    assert!(written() == then, "nothing is written");
+    assert_ne!(ask(&witness, &tree, 7, 7, 101), first, "a second later it is signed anew");
+    assert!(written() != then);
+}
+
+#[test]
 fn nothing_before_the_first_head_and_only_an_empty_proof_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let witness = begun(folder.path());

@@ -124,6 +124,13 @@ impl Note {
         if self.signatures.is_empty() { Err(BadNote::NoSignatures) } else { Ok(self) }
     }
 
+    /// The same note with those lines alone that `is_known` takes. It may have none left; then no key verifies it.
+    #[must_use]
+    pub fn only_lines(mut self, is_known: impl Fn(&NoteSignature) -> bool) -> Note {
+        self.signatures.retain(is_known);
+        self
+    }
+
     /// The bytes of the note, equal to those that were parsed: every valid note has exactly one encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
         format_note(&self.text, &self.signatures).into_bytes()

@@ -84,6 +84,14 @@ impl Policy {
         self.check_note(Note::parse(note).map_err(CheckError::Malformed)?)
     }
 
+    /// The note without the lines that name none of the policy's keys. They say nothing under this policy, and anybody can add
+    /// some: what is kept or passed on is better without them.
+    #[must_use]
+    pub fn only_known_lines(&self, note: Note) -> Note {
+        let keys = || self.logs.iter().map(Log::vkey).chain(self.witnesses.iter().map(Witness::vkey));
+        note.only_lines(|line| keys().any(|key| key.key_hash() == line.key_hash() && key.name() == line.name()))
+    }
+
     /// As [`Policy::check`], for a note that was parsed.
     pub fn check_note(&self, note: Note) -> Result<Checked, CheckError> {
         self.check_keys()?;
