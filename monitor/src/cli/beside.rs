@@ -1,6 +1,6 @@
 //! A running monitor holds its databases: commands beside it ask it at its admin address, at once; a stopped one's files are read.
 
-use super::{Failure, logs_folder};
+use super::{Exit, Failure, logs_folder};
 use crate::config::Config;
 use crate::store::LogStore;
 
@@ -8,6 +8,21 @@ use crate::store::LogStore;
 pub(super) fn is_held(config: &Config) -> Result<bool, Failure> {
     let folder = logs_folder(config);
     Ok(config.logs()?.iter().any(|log| LogStore::is_held(&folder, &log.origin)))
+}
+
+/// Why a state cannot be opened, for people: mostly because a monitor runs with it.
+pub(super) fn in_use(config: &Config, error: client::Error) -> Failure {
+    match is_held(config) {
+        Ok(true) => {
+            let message = format!(
+                "{}. A monitor runs with this state: `status` and `evidence` work beside it, and it shows heads at \
+                 /v1/heads?origin=…",
+                error.message
+            );
+            Failure::new(Exit::Unavailable, message)
+        }
+        _ => error.into(),
+    }
 }
 
 /// What a stopped monitor's files say, or else what a running one answers. Files that another command holds are waited for

@@ -13,7 +13,7 @@ use client::files::{self, Access as FileAccess, Existing};
 use proto::misbehaviour::{BadMisbehaviour, MAX_FILE_BYTES};
 use serde_json::json;
 
-use super::{Exit, Failure, Place, say};
+use super::{Exit, Failure, Place, follow, say};
 use crate::evidence::{EvidenceId, Kept, NotEvidence, ProvenFile};
 use access::{Access, NotTaken};
 
@@ -109,6 +109,9 @@ fn open(common: &Common) -> Result<Access, Failure> {
 }
 
 fn list(origin: Option<&str>, common: &Common) -> Result<(), Failure> {
+    if let Some(origin) = origin {
+        follow::configured(&common.place.load([])?, origin)?;
+    }
     let listed = open(common)?.list(origin)?;
     if common.json {
         let entry = |(origin, kept): &(String, Kept)| {

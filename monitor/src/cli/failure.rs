@@ -17,6 +17,8 @@ pub enum Exit {
     Internal = 70,
     /// A local file, folder or disk cannot be read or written; the state of a log is missing.
     Io = 74,
+    /// Told to stop before everything was done; the same again goes on.
+    Stopped = 75,
     /// The configuration, a key or a trust file cannot be used.
     Config = 78,
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
+use super::beside::in_use;
 use super::{Failure, Place, follow, logs_folder, say};
 use crate::http::ShownHead;
 use crate::store::LogStore;
@@ -25,11 +26,15 @@ pub(super) struct HeadsArgs {
 pub(super) fn run(args: &HeadsArgs) -> Result<(), Failure> {
     let config = args.place.load([])?;
     let log = follow::configured(&config, &args.origin)?;
-    let store = LogStore::open(&logs_folder(&config), &log.origin, log.mirror)?;
+    let opened = LogStore::open(&logs_folder(&config), &log.origin, log.mirror);
+    let store = opened.map_err(|error| in_use(&config, error))?;
     let heads = store.heads_before(None, args.limit)?;
     if args.json {
         let heads: Vec<ShownHead> = heads.iter().map(|(key, note)| ShownHead::new(*key, note)).collect();
         return say(&format!("{:#}\n", serde_json::json!({ "origin": log.origin, "heads": heads })));
+    }
+    if heads.is_empty() {
+        return say(&format!("no signed head of {} was seen yet\n", log.origin));
     }
     let mut out = String::new();
     for (key, note) in &heads {

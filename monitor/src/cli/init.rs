@@ -1,12 +1,15 @@
 //! `init`: a new monitor.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use client::files::{self, Access, Existing};
+use client::http::Http;
 use client::trust::Trust;
+use proto::note::KeyName;
 
 use super::{Exit, Failure, follow, say, shown};
 use crate::config::{Config, FILE_NAME};
@@ -45,13 +48,12 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
         return Err(usage("--url is for a single log; give one --trust with it"));
     }
     check_unused(&args.dir)?;
-    // Everything is read before anything is made.
-    let mut policies = Vec::new();
-    for path in &args.trust {
-        let text = files::read(path, MAX_TRUST_BYTES)?;
-        Trust::parse(&text)?.log(None)?;
-        policies.push(text);
+    // Everything is read and checked before anything is made: a folder that is half made would be in the way of the next try.
+    KeyName::parse(&args.name).map_err(|e| usage(&format!("--name {:?}: {e}", args.name)))?;
+    if args.listen == args.admin && args.listen.port() != 0 {
+        return Err(usage("--listen and --admin are one address; give each its own"));
     }
+    let policies = read_policies(args)?;
     for folder in ["", "keys", "trust"] {
         files::make_folder(&args.dir.join(folder))?;
     }
@@ -75,6 +77,25 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
          ask for cosignatures\n  - back up {dir}/keys and {dir}/state; never restore {dir}/record"
     );
     say(&text)
+}
+
+/// The trust files, each of one log that has an address, no two of one log.
+fn read_policies(args: &InitArgs) -> Result<Vec<Vec<u8>>, Failure> {
+    let (mut policies, mut origins) = (Vec::new(), BTreeSet::new());
+    for path in &args.trust {
+        let text = files::read(path, MAX_TRUST_BYTES)?;
+        let trust = Trust::parse(&text)?;
+        let log = trust.log(None)?;
+        let usage = |message: String| Failure::new(Exit::Usage, format!("{}: {message}", path.display()));
+        let url = args.url.as_deref().or(log.url());
+        let url = url.ok_or_else(|| usage(format!("the address of {} is missing; give --url", log.origin())))?;
+        Http::new(url)?;
+        if !origins.insert(log.origin().to_owned()) {
+            return Err(usage(format!("{} is the log of another --trust file, too; give one of both", log.origin())));
+        }
+        policies.push(text);
+    }
+    Ok(policies)
 }
 
 fn trust_name(number: usize) -> String {

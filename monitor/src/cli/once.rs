@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::status::{LogStatus, report};
-use super::{Failure, say};
+use super::{Exit, Failure, say};
 use crate::alert::Alerts;
 use crate::follow::{FollowedLog, Goes, Round};
 
@@ -21,8 +21,20 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     for log in &logs {
         let (asked, stop) = (log.clone(), stop.clone());
+        let ended = stop.clone();
         let round = tokio::task::spawn_blocking(move || one(&asked, &stop));
-        round.await.map_err(Failure::internal)??;
+        // A log that does not answer is not waited for by somebody who is told to stop.
+        let round = tokio::select! {
+            round = round => round,
+            () = ended.cancelled() => break,
+        };
+        let failed = round.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.message));
+        // The others are looked at all the same, and what they showed is told.
+        if let Err(message) = failed {
+            let message = format!("{} is not followed: {message}", log.origin());
+            tracing::error!(origin = log.origin(), "{message}");
+            log.look_failed(&message, clock::now());
+        }
     }
     if let Some(alerts) = alerts {
         for left in alerts.flush(&stop).await {
@@ -33,6 +45,11 @@ pub(super) async fn run(
     let statuses: Vec<LogStatus> = logs.iter().map(|log| LogStatus::of(log, None)).collect();
     let (text, code) = report(&statuses, json);
     say(&text)?;
+    if stop.is_cancelled() {
+        let message =
+            "stopped before everything was looked at; what was read is kept, and the next run goes on from there";
+        return Err(Failure::new(Exit::Stopped, message));
+    }
     Ok(code)
 }
 

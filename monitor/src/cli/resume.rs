@@ -3,6 +3,7 @@
 use clap::Args;
 use client::clock;
 
+use super::beside::in_use;
 use super::{Exit, Failure, Place, follow, logs_folder, records_folder, say};
 use crate::evidence::EvidenceId;
 use crate::store::LogStore;
@@ -31,14 +32,15 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
         let message = "this monitor is no witness: the configuration has no [witness]";
         return Err(Failure::new(Exit::Config, message));
     }
-    let store = LogStore::open(&logs_folder(&config), &log.origin, log.mirror)?;
+    let opened = LogStore::open(&logs_folder(&config), &log.origin, log.mirror);
+    let store = opened.map_err(|error| in_use(&config, error))?;
     store.stop().beside(stop_path(&records_folder(&config), &log.origin))?;
     if !args.despite_evidence.is_empty() {
         store.resume_despite(&args.despite_evidence, clock::now())?;
-        return say(&match store.stop().why() {
-            None => format!("{} is cosigned again despite the evidence; that is recorded.\n", log.origin),
-            Some(why) => format!("{} is still not cosigned: {why}.\n", log.origin),
-        });
+        return match store.stop().why() {
+            None => say(&format!("{} is cosigned again despite the evidence; that is recorded.\n", log.origin)),
+            Some(why) => Err(stopped(format!("{} is still not cosigned: {why}", log.origin))),
+        };
     }
     let how = if args.nothing_newer { Resume::NothingNewer } else { Resume::FromRecord };
     let resumed = Witness::resume(&config.state, &records_folder(&config), &log.origin, how)?;
@@ -46,8 +48,15 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
         Some(last) => format!("from the head of {} entries on (root {})", last.size, last.root.to_base64()),
         None => "from its first head on; nothing was cosigned so far".to_owned(),
     };
-    say(&match store.stop().why() {
-        None => format!("{} is cosigned again, {from}.\n", log.origin),
-        Some(why) => format!("{} would be cosigned {from}, but {why}. See --despite-evidence.\n", log.origin),
-    })
+    match store.stop().why() {
+        None => say(&format!("{} is cosigned again, {from}.\n", log.origin)),
+        Some(why) => {
+            Err(stopped(format!("{} would be cosigned {from}, but {why}. See --despite-evidence", log.origin)))
+        }
+    }
+}
+
+/// What was asked for was done as far as it goes, and the log is not cosigned all the same.
+fn stopped(message: String) -> Failure {
+    Failure::new(Exit::Unavailable, message)
 }

@@ -25,6 +25,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::beside::in_use;
 use super::status::LogStatus;
 use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
 use crate::alert::Alerts;
@@ -96,7 +97,8 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         let folder = logs_folder(&opened);
         to_follow.into_iter().map(|log| FollowedLog::open(log, &folder, &opened.poll, runtime.clone())).collect()
     };
-    let logs = tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??;
+    let opened = tokio::task::spawn_blocking(open).await.map_err(Failure::internal)?;
+    let logs = opened.map_err(|error| in_use(config, error))?;
     for log in &logs {
         // This program may know more rules than the one that stopped.
         log.store.try_rules_again()?;
@@ -128,7 +130,8 @@ async fn listen(
     let rounds = TaskTracker::new();
     let outage_after = Duration::from_secs(config.poll.outage_after_seconds);
     for log in &logs {
-        rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, stop.token()));
+        let outbox = alerts.as_ref().map(|alerts| alerts.outbox().clone());
+        rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, outbox, stop.token()));
     }
     rounds.spawn(gossip.run());
     if let Some(alerts) = &alerts {
@@ -215,9 +218,11 @@ impl Parts {
             metrics: Some(requests.clone()),
         };
         let stopping = stop.token();
-        let ready = move || match stopping.is_cancelled() {
-            true => Readiness::NotReady("stopping".to_owned()),
-            false => Readiness::Ready { mode: "following" },
+        let watched = logs.to_vec();
+        let ready = move || match (stopping.is_cancelled(), watched.iter().find(|log| log.is_failing())) {
+            (true, _) => Readiness::NotReady("stopping".to_owned()),
+            (false, Some(log)) => Readiness::NotReady(format!("{} is not followed: see /status", log.origin())),
+            (false, None) => Readiness::Ready { mode: "following" },
         };
         let (shown, shown_gossip) = (logs.to_vec(), gossip.clone());
         let status = get(async move || {

@@ -17,7 +17,7 @@ use super::beside::stopped_or_running;
 use super::{Exit, Failure, Place, follow, logs_folder, say};
 use crate::config::Config;
 use crate::evidence::EvidenceId;
-use crate::finding::Open;
+use crate::finding::{Class, Open};
 use crate::follow::FollowedLog;
 use crate::gossip::Gossip;
 use crate::witness::Witness;
@@ -129,7 +129,9 @@ fn stored(config: &Config, runtime: &tokio::runtime::Handle) -> Result<Vec<LogSt
 /// The text or JSON, and the exit code of the worst that is open.
 pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
     let open = || statuses.iter().flat_map(|log| &log.open);
-    let code = open().map(|open| open.finding.class).min().map_or(0, |class| class.exit_code());
+    // Of a log that never showed a head nothing can be said; that nothing is open does not mean that all is well.
+    let unread = statuses.iter().any(|log| log.head_size.is_none()).then_some(Class::Degraded);
+    let code = open().map(|open| open.finding.class).chain(unread).min().map_or(0, |class| class.exit_code());
     if json {
         return (format!("{:#}\n", serde_json::json!({ "logs": statuses })), code);
     }
@@ -142,6 +144,13 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
         }
         if let Some(size) = log.cosigned {
             let _ = write!(out, ", cosigned at {size}");
+        }
+        match (log.head_size, log.last_success) {
+            (None, _) => out.push_str(", NOT READ YET"),
+            (_, Some(time)) => {
+                let _ = write!(out, ", last read at {}", time.to_rfc3339());
+            }
+            _ => {}
         }
         out.push('\n');
         if let Some(why) = &log.not_cosigned_because {

@@ -1,5 +1,7 @@
 //! Heads held against what is known, with no network: a head is never dropped because it is small or old.
 
+use std::sync::PoisonError;
+
 use client::Error;
 use client::follow::{check_time, time_of};
 use proto::hash::Hash;
@@ -17,6 +19,9 @@ use crate::store::{Batch, Findings, HeadKey, KeptHead};
 const MOST_KEPT_JUDGED: usize = 4096;
 /// The same at a start: what was seen in the last round or two is among them.
 const MOST_JUDGED_AT_START: usize = 256;
+
+/// Heads without a time that are kept by one process: the log alone signs them, and lists none.
+const MOST_TIMELESS: usize = 4096;
 
 /// What is to be said of a head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,22 +74,51 @@ impl FollowedLog {
     /// writes nothing.
     pub fn offer(&self, head: &Checked, now: Millis) -> Result<Verdict, Error> {
         let verdict = self.judge(head)?;
-        let key = key_of(head, now);
+        let is_kept = self.is_to_keep(head, &verdict, now)?;
         let findings = match &verdict {
             Verdict::Contradicts(finding) => Findings::begin(vec![(**finding).clone()]),
-            _ if self.store.has_head(key)? || self.is_restless(head)? => return Ok(verdict),
+            _ if !is_kept => return Ok(verdict),
             _ => Findings::default(),
         };
-        self.tell(findings, head, Reach::Kept, now)?;
+        self.tell(findings, head, is_kept, Reach::Kept, now)?;
+        if verdict != Verdict::Larger {
+            return Ok(verdict);
+        }
+        // Its entries may have come in between, and the kept heads been judged before this one was among them.
+        let verdict = self.judge(head)?;
+        if let Verdict::Contradicts(finding) = &verdict {
+            self.tell(Findings::begin(vec![(**finding).clone()]), head, false, Reach::Kept, now)?;
+        }
         Ok(verdict)
     }
 
+    /// Whether a head that somebody showed is to be kept. One that states no time, such as one whose time line was cut off, has
+    /// no name that stays the same: of a state of the own tree it says nothing new, and any other is kept once by a process.
+    pub(crate) fn is_to_keep(&self, head: &Checked, verdict: &Verdict, now: Millis) -> Result<bool, Error> {
+        match (head.log_time, verdict) {
+            (Some(_), _) => Ok(!self.store.has_head(key_of(head, now))?),
+            (None, Verdict::Known) => Ok(false),
+            (None, Verdict::Larger | Verdict::Contradicts(_)) => {
+                let mut seen = self.timeless.lock().unwrap_or_else(PoisonError::into_inner);
+                let has_room = seen.len() < MOST_TIMELESS;
+                Ok(has_room && seen.insert((head.checkpoint.size(), head.checkpoint.root())))
+            }
+        }
+    }
+
     /// A head, what is to be said of it, and the files that prove it, in one step.
-    pub(super) fn tell(&self, mut findings: Findings, head: &Checked, reach: Reach, now: Millis) -> Result<(), Error> {
+    pub(super) fn tell(
+        &self,
+        mut findings: Findings,
+        head: &Checked,
+        is_kept: bool,
+        reach: Reach,
+        now: Millis,
+    ) -> Result<(), Error> {
         let evidence = self.prove(&mut findings, reach)?;
         let any = !findings.found().is_empty();
         let note = head.checkpoint.to_bytes();
-        let heads = vec![KeptHead { key: key_of(head, now), note: &note }];
+        let heads = if is_kept { vec![KeptHead { key: key_of(head, now), note: &note }] } else { Vec::new() };
         self.store.commit_batch(&Batch { findings, evidence, heads, ..Batch::default() }, now)?;
         if any { self.look(None) } else { Ok(()) }
     }

@@ -24,6 +24,7 @@ use client::Error;
 use client::api::Api;
 use client::http::Http;
 use client::tiles::HttpTiles;
+use proto::hash::Hash;
 use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
@@ -31,7 +32,7 @@ use tokio::sync::Notify;
 
 use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
-use crate::finding::{Class, Open, code};
+use crate::finding::{Class, Finding, Open, code};
 use crate::store::{Findings, LogStore};
 
 pub use judge::Verdict;
@@ -59,6 +60,8 @@ pub struct FollowedLog {
     pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either; histories without room.
     given_up: Mutex<BTreeSet<String>>,
+    /// Heads without a time that this process keeps.
+    timeless: Mutex<BTreeSet<(TreeSize, Hash)>>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -104,7 +107,8 @@ impl FollowedLog {
         let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
         let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
-        let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after);
+        let named = config.trust.policy().witnesses().iter().map(|witness| witness.vkey().name().as_str().to_owned());
+        let witnesses = LastSeen::new(code::WITNESS, "the witness", silent_after, named);
         let (seen, backlog, given_up) = (ArcSwap::default(), Mutex::default(), Mutex::default());
         let changed = Notify::new();
         let log = FollowedLog {
@@ -119,6 +123,7 @@ impl FollowedLog {
             witnesses,
             changed,
             given_up,
+            timeless: Mutex::default(),
         };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
@@ -173,7 +178,7 @@ impl FollowedLog {
     /// Freshness: whether a backlog grows, and who cosigns no more.
     fn judge_freshness(&self, head: &Checked, now: Millis, findings: &mut Findings) -> Result<(), Error> {
         self.saw_witnesses(head, now);
-        self.witnesses.judge(now, findings);
+        self.witnesses.judge(now, &self.seen().open, findings);
         let read = self.store.cursor()?.range.size();
         let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         backlog.round(head.checkpoint.size(), read).into_iter().for_each(|finding| findings.push(finding));
@@ -197,6 +202,23 @@ impl FollowedLog {
 
     pub(crate) fn is_given_up(&self, name: &str) -> bool {
         self.given_up.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    /// A round could not be ended, so that what is kept is not what it should be; shown until one can.
+    pub(crate) fn look_failed(&self, message: &str, now: Millis) {
+        let finding = Finding::new(Class::Degraded, code::OWN, message).named("round");
+        let seen = self.seen.load();
+        let before = seen.open.iter().find(|open| open.finding.id == finding.id);
+        let since = before.map_or(now, |open| open.since);
+        let mut now = (**seen).clone();
+        now.open.retain(|open| open.finding.id != finding.id);
+        now.open.push(Open { since, finding });
+        self.seen.store(Arc::new(now));
+    }
+
+    /// Whether this monitor fails to follow the log, by its own fault.
+    pub fn is_failing(&self) -> bool {
+        self.seen.load().open.iter().any(|open| open.finding.code == code::OWN)
     }
 
     /// Reads anew what is shown.

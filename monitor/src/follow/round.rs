@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use client::ErrorKind;
 use client::error::Error;
-use client::follow::{Cursor, Follow, HEADS_PAGE, each_from};
+use client::follow::{BUNDLE, Cursor, Follow, HEADS_PAGE, each_from};
 use client::tiles::{HttpTree, proof_error, tree_error};
 use proto::hash::Hash;
 use proto::merkle::{consistency_proof, root_at};
@@ -107,7 +107,7 @@ impl FollowedLog {
         let mut cursor = self.store.cursor()?;
         match self.judge(&head)? {
             Verdict::Contradicts(finding) => {
-                self.tell(Findings::begin(vec![(*finding).clone()]), &head, Reach::Log, round.now)?;
+                self.tell(Findings::begin(vec![(*finding).clone()]), &head, true, Reach::Log, round.now)?;
                 self.follow_branch(&finding, &head, round.now)?;
             }
             Verdict::Known => self.keep(&head, self.is_newest(&head)?, round.now)?,
@@ -116,21 +116,25 @@ impl FollowedLog {
         if self.seen().last_success.is_none() {
             self.judge_kept(None, findings)?;
         }
+        self.tell_before_reading(&head, &cursor, findings, round.now)?;
         self.catch_up(&mut cursor, round, findings)?;
         self.judge_listed(&cursor, round.now)
     }
 
     /// The note, if a key that the operator trusts signed it.
     fn verified(&self, note: &[u8]) -> Result<Checked, Ended> {
-        let said = |class, code, e: CheckError| {
-            let message = format!("what the log shows as its head: {e}");
-            let finding = Finding::new(class, code, message).with_heads(&[note]);
-            Err(Ended::Found(Box::new(finding)))
-        };
+        let said =
+            |class, code, e: CheckError| Finding::new(class, code, format!("what the log shows as its head: {e}"));
         let checked = match self.config.trust.policy().check(note) {
             Ok(checked) => checked,
-            Err(e @ CheckError::Malformed(_)) => return said(Class::Outage, code::UNREACHABLE, e),
-            Err(e) => return said(Class::Tamper, code::SIGNATURE, e),
+            // No note, so no head: what it is instead is not shown to anybody.
+            Err(e @ CheckError::Malformed(_)) => {
+                return Err(Ended::Found(Box::new(said(Class::Outage, code::UNREACHABLE, e))));
+            }
+            Err(e) => {
+                let finding = said(Class::Tamper, code::SIGNATURE, e).with_heads(&[note]);
+                return Err(Ended::Found(Box::new(finding)));
+            }
         };
         if checked.checkpoint.origin() != self.origin() {
             let message = format!("the address {} serves the log {}", self.config.url, checked.checkpoint.origin());
@@ -175,7 +179,7 @@ impl FollowedLog {
                 let proof = consistency_proof(&tree, known, size).map_err(proof_error)?;
                 let alternative = Alternative::new(known, root, &proof);
                 let found = fork(&newest, head, Some(alternative));
-                self.tell(Findings::begin(vec![found.clone()]), head, Reach::Log, now)?;
+                self.tell(Findings::begin(vec![found.clone()]), head, true, Reach::Log, now)?;
                 self.follow_branch(&found, head, now)?;
                 return Err(Ended::Found(Box::new(found)));
             }
@@ -218,6 +222,22 @@ impl FollowedLog {
     fn open_tree(&self, head: &Checked) -> Result<HttpTree, Ended> {
         let checkpoint = &head.checkpoint;
         Ok(HttpTree::open(self.tiles.clone(), checkpoint.size(), &checkpoint.root()).map_err(tree_error)?)
+    }
+
+    /// Reading much takes as long as the log likes: how fresh it is, is told before.
+    fn tell_before_reading(
+        &self,
+        head: &Checked,
+        cursor: &Cursor,
+        findings: &Findings,
+        now: Millis,
+    ) -> Result<(), Error> {
+        let unread = head.checkpoint.size().0.saturating_sub(cursor.range.size().0);
+        if unread <= BUNDLE || findings.found().is_empty() {
+            return Ok(());
+        }
+        self.store.commit_batch(&Batch { findings: findings.clone(), ..Batch::default() }, now)?;
+        self.look(None)
     }
 
     /// Reads, hashes and judges all entries under the newest head that was taken.

@@ -28,6 +28,9 @@ use crate::witness::Witness;
 /// How long heads are all kept (`service::thinning`): one that is older and known says nothing new.
 const KEPT_SECONDS: u64 = 24 * 3600;
 
+/// So long after heads were discarded last, more of that is told anew: an hour.
+const FLOOD_OVER: Millis = Millis(3_600_000);
+
 /// The gossip of one log.
 pub struct LogGossip {
     log: Arc<FollowedLog>,
@@ -40,6 +43,8 @@ pub struct LogGossip {
 
 struct Inner {
     core: Core,
+    /// When heads were discarded last, or this process began.
+    discarded_at: Millis,
     /// The notes of the own head and of all that wait.
     notes: BTreeMap<Head, Vec<u8>>,
 }
@@ -74,9 +79,9 @@ impl LogGossip {
             .map(|(id, name)| Ok((id, taken(name)?)))
             .collect::<Result<_, Error>>()?;
         let core = Core::restore(known, waiting, log.store.discarded()?);
-        let heard = LastSeen::new(code::PEER, "the peer", silent_after);
-        peers.iter().for_each(|peer| heard.saw(peer, now()));
-        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes }) })
+        let heard = LastSeen::new(code::PEER, "the peer", silent_after, peers.iter().cloned());
+        peers.iter().for_each(|peer| heard.expect(peer, now()));
+        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes, discarded_at: now() }) })
     }
 
     /// The log.
@@ -126,8 +131,15 @@ impl LogGossip {
         input: impl FnOnce(Head, u64) -> Input,
         now: Millis,
     ) -> Result<(Became, Vec<Act>), Error> {
-        let verdict = self.log.judge(shown)?;
+        let mut verdict = self.log.judge(shown)?;
         let (head, note, key) = (head_of(shown), shown.checkpoint.to_bytes(), key_of(shown, now));
+        // Below the head that is being read it needs no proof and no room: it is judged when its entries have come.
+        if verdict == Verdict::Larger && self.is_being_read(head)? {
+            verdict = self.log.offer(shown, now)?;
+            if verdict == Verdict::Larger {
+                return Ok((Became::Waits, Vec::new()));
+            }
+        }
         let mut inner = self.lock();
         inner.notes.insert(head, note.clone());
         let outputs = inner.core.step(now.seconds(), input(head, random()), &Own::of(&self.log)?);
@@ -147,12 +159,18 @@ impl LogGossip {
         if !step.findings.found().is_empty() && became == Became::Waits && step.contradicts(head) {
             became = Became::Contradicts;
         }
-        let is_new = is_kept && !self.log.store.has_head(key)? && !self.log.is_restless(shown)?;
+        let is_new = is_kept && self.log.is_to_keep(shown, &verdict, now)?;
         let heads = if is_new { vec![KeptHead { key, note: &note }] } else { Vec::new() };
         self.commit(step, heads, now).map(|acts| {
             inner.prune();
             (became, acts)
         })
+    }
+
+    /// Whether a head is of a tree that was taken already and whose entries are being read: after a start, or while the log is
+    /// ahead of what can be read.
+    fn is_being_read(&self, head: Head) -> Result<bool, Error> {
+        Ok(self.log.newest()?.is_some_and(|newest| head.size <= newest.checkpoint.size()))
     }
 
     /// Tells the machine what needs no new head.
@@ -167,12 +185,22 @@ impl LogGossip {
     }
 
     fn feed_in(&self, inner: &mut Inner, input: Input, now: Millis) -> Result<Vec<Act>, Error> {
+        let is_tick = matches!(input, Input::Tick);
         let outputs = inner.core.step(now.seconds(), input, &Own::of(&self.log)?);
         let mut step = Step::default();
         self.settle(inner, outputs, None, now, &mut step)?;
+        if is_tick && self.flood_is_over(inner, now) {
+            step.findings.over(code::DISCARDED);
+        }
         let acts = self.commit(step, Vec::new(), now)?;
         inner.prune();
         Ok(acts)
+    }
+
+    /// Whether heads were discarded once, and none for long.
+    fn flood_is_over(&self, inner: &Inner, now: Millis) -> bool {
+        let is_quiet = now.0.saturating_sub(inner.discarded_at.0) >= FLOOD_OVER.0;
+        is_quiet && self.log.seen().open.iter().any(|open| open.finding.id == code::DISCARDED)
     }
 
     /// The own tree may have grown: tells the machine, if so.
@@ -220,6 +248,7 @@ impl LogGossip {
                 Output::Waits(waiting) => self.keep_waiting(inner, &waiting, step),
                 Output::Settled { head, .. } => step.over(head),
                 Output::Discarded { head, total } => {
+                    inner.discarded_at = now;
                     step.over(head);
                     step.gossip.discarded = Some(total);
                     step.findings.push(tell::discarded(total));

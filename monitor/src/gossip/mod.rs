@@ -24,6 +24,7 @@ pub mod head;
 pub mod log;
 mod own;
 pub mod peer;
+mod pull;
 pub mod run;
 mod silence;
 mod tell;

@@ -1,7 +1,6 @@
 //! What gossip does: asks, pushes, pulls. Everything runs in tasks of a bounded number; what finds no room is not done, and comes
 //! again by its deadline.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use client::http::Http;
 use client::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
 use proto::merkle::{consistency_proof, root_at};
 use proto::note::Note;
-use proto::num::{Seconds, TreeSize};
+use proto::num::TreeSize;
 use proto::policy::Checked;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -33,9 +32,6 @@ const MOST_ACTS: usize = 1024;
 const MOST_AT_ONCE: usize = 32;
 /// Deadlines are whole seconds.
 const TICK: Duration = Duration::from_secs(1);
-/// Heads of a peer's list are asked for from so long before the newest one that it listed: it may list older ones later.
-const OVERLAP_SECONDS: u64 = 60;
-
 /// The ways out to one log.
 struct Way {
     api: Api,
@@ -44,10 +40,10 @@ struct Way {
 
 /// The gossip of a monitor: its logs, its peers, and what runs.
 pub struct Gossip {
-    logs: Vec<Arc<LogGossip>>,
+    pub(super) logs: Vec<Arc<LogGossip>>,
     ways: Vec<Vec<Way>>,
     peers: Vec<Arc<Peer>>,
-    every: Duration,
+    pub(super) every: Duration,
     tasks: TaskTracker,
     waiting: Arc<Semaphore>,
     running: Semaphore,
@@ -188,7 +184,7 @@ impl Gossip {
     }
 
     /// Tells the machine something, and does what follows from it.
-    async fn feed(
+    pub(super) async fn feed(
         self: &Arc<Self>,
         log: &Arc<LogGossip>,
         tell: impl FnOnce(&LogGossip) -> Result<Vec<Act>, Error> + Send + 'static,
@@ -290,54 +286,8 @@ impl Gossip {
         }
     }
 
-    /// Asks a peer for what a push did not bring: its newer heads, and its evidence.
-    async fn pull(self: Arc<Self>, peer: Arc<Peer>) {
-        let mut seen: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-        while !self.sleeps_to_the_end(self.every).await {
-            for (at, log) in self.logs.iter().enumerate() {
-                let (mut time, mut number) =
-                    seen.get(&at).copied().unwrap_or((now().seconds().0.saturating_sub(OVERLAP_SECONDS), 0));
-                time = self.pull_heads(log, &peer, time).await;
-                number = self.pull_evidence(log, &peer, number).await;
-                seen.insert(at, (time, number));
-                let (name, last_seen) = (peer.config.name.clone(), peer.seen().last_seen);
-                self.feed(log, move |log| log.judge_silence(&name, last_seen, now()).map(|()| Vec::new())).await;
-            }
-        }
-    }
-
-    async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
-        let Ok(page) = peer.heads(log.log().origin(), after.saturating_sub(OVERLAP_SECONDS)).await else {
-            return after;
-        };
-        let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
-        // Heads that nobody has judged yet come one by one; most are known, and judged without a word to the disk.
-        for head in page.heads.iter().take(super::peer::HEADS_PAGE) {
-            self.show(log, head.checkpoint.clone().into_bytes(), source).await;
-        }
-        // Its list says the times; a wrong one only makes it be asked for less.
-        let latest = page.heads.iter().map(|head| head.time).max().unwrap_or(after);
-        latest.clamp(after, Seconds(now().seconds().0).0.max(after))
-    }
-
-    async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
-        let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
-        let mut last = after;
-        for listed in page.evidence.iter().take(super::peer::HEADS_PAGE) {
-            let (asked, id) = (log.clone(), listed.id.clone());
-            let is_known = tokio::task::spawn_blocking(move || asked.has_evidence(&id)).await.unwrap_or(true);
-            if !is_known {
-                let Ok(file) = peer.evidence_file(&listed.id).await else { return last };
-                let name = peer.config.name.clone();
-                self.feed(log, move |log| log.take_evidence(&file, &name, now()).map(|()| Vec::new())).await;
-            }
-            last = last.max(listed.number);
-        }
-        last
-    }
-
     /// Takes a note of somebody as a head, if the log signed it.
-    async fn show(self: &Arc<Self>, log: &Arc<LogGossip>, note: Vec<u8>, source: Source) {
+    pub(super) async fn show(self: &Arc<Self>, log: &Arc<LogGossip>, note: Vec<u8>, source: Source) {
         self.feed(log, move |log| {
             let Some(shown) = checked(log, &note) else { return Ok(Vec::new()) };
             let input = |head, random| Input::Received { head, source, proof: None, random };
@@ -347,7 +297,7 @@ impl Gossip {
     }
 
     /// Waits; `true` when everything stops.
-    async fn sleeps_to_the_end(&self, wait: Duration) -> bool {
+    pub(super) async fn sleeps_to_the_end(&self, wait: Duration) -> bool {
         tokio::select! {
             () = self.stop.cancelled() => true,
             () = tokio::time::sleep(wait) => false,

@@ -30,8 +30,8 @@ pub(super) fn waits(waiting: &Waiting, who: &str, note: &[u8], now: Millis) -> F
 /// Heads were discarded.
 pub(super) fn discarded(total: u64) -> Finding {
     let message = format!(
-        "the log signed more heads than can wait to be held against its tree; {total} or more were discarded. Only the log can \
-         make so many: it may try to hide one among them"
+        "more heads that the log signed were shown than can wait to be held against its tree; {total} or more were discarded so \
+         far. Only the log signs heads: it may try to hide one among them, or others show old ones while its entries are read"
     );
     Finding::new(Class::Degraded, code::DISCARDED, message)
 }

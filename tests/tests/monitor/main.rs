@@ -14,6 +14,7 @@ mod honest;
 mod inputs;
 mod long;
 mod served;
+mod stopped;
 mod witness;
 mod zoo;
 
