@@ -19,6 +19,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod compose;
+pub mod database;
 pub mod egress;
 pub mod error;
 pub mod files;

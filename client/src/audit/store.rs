@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use proto::hash::Hash;
 use proto::merkle::CompactRange;
-use redb::{Database, ReadableDatabase as _, TableDefinition};
+use redb::TableDefinition;
 
+use crate::database::Reopening;
 use crate::error::Error;
 use crate::files;
 use crate::follow::{Kv, Reading, Step, decode_range, encode_range, encode_times};
-use crate::state::{State, open_database};
+use crate::state::State;
 
 /// state key → value
 const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
@@ -29,7 +30,7 @@ type Kept = [Option<Vec<u8>>; 2];
 
 /// The database of one log.
 pub(super) struct AuditStore {
-    database: Arc<Database>,
+    database: Arc<Reopening>,
     place: String,
     state: Reading,
     last_head: Option<Vec<u8>>,
@@ -44,19 +45,17 @@ impl AuditStore {
         let name = format!("audit-{}.redb", &Hash::of(origin.as_bytes()).to_string()[..16]);
         let path = state.folder().join(name);
         let place = path.display().to_string();
-        let database = Arc::new(open_database(&path, Duration::ZERO)?);
+        let database = Arc::new(Reopening::open(&path, Duration::ZERO)?);
         let make = || -> Result<(Kept, Reading), redb::Error> {
-            let transaction = database.begin_write()?;
-            let kept = {
+            let kept = database.write(|transaction| {
                 transaction.open_table(STATE)?;
                 transaction.open_table(TIMES)?;
                 let meta = transaction.open_table(META)?;
                 let get = |name| -> Result<Option<Vec<u8>>, redb::Error> {
                     Ok(redb::ReadableTable::get(&meta, name)?.map(|value| value.value().to_vec()))
                 };
-                [get(RANGE)?, get(HEAD)?]
-            };
-            transaction.commit()?;
+                Ok([get(RANGE)?, get(HEAD)?])
+            })?;
             Ok((kept, Reading::open(Arc::clone(&database), STATE)?))
         };
         let ([range, last_head], state) = make().map_err(|e| broken(&place, &e))?;
@@ -78,21 +77,19 @@ impl AuditStore {
     }
 
     pub(super) fn heads_from(&self) -> Result<u64, Error> {
-        let read = || -> Result<Option<u64>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(META)?;
-            let value = table.get(HEADS_FROM)?;
+        let read = self.database.read(|transaction| {
+            let value = transaction.open_table(META)?.get(HEADS_FROM)?;
             Ok(value.and_then(|value| value.value().try_into().ok()).map(u64::from_be_bytes))
-        };
-        Ok(read().map_err(|e| broken(&self.place, &e))?.unwrap_or(0))
+        });
+        Ok(read.map_err(|e| broken(&self.place, &e))?.unwrap_or(0))
     }
 
     pub(super) fn set_heads_from(&self, time: u64) -> Result<(), Error> {
-        let write = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+        let written = self.database.write(|transaction| {
             transaction.open_table(META)?.insert(HEADS_FROM, time.to_be_bytes().as_slice())?;
-            Ok(transaction.commit()?)
-        };
-        write().map_err(|e| broken(&self.place, &e))
+            Ok(())
+        });
+        written.map_err(|e| broken(&self.place, &e))
     }
 }
 
@@ -102,33 +99,28 @@ impl Kv for AuditStore {
     }
 
     fn times(&self, bundle: u64) -> Result<Option<Vec<u8>>, Error> {
-        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(TIMES)?;
-            Ok(table.get(bundle)?.map(|value| value.value().to_vec()))
-        };
-        read().map_err(|e| broken(&self.place, &e))
+        let read = self
+            .database
+            .read(|transaction| Ok(transaction.open_table(TIMES)?.get(bundle)?.map(|value| value.value().to_vec())));
+        read.map_err(|e| broken(&self.place, &e))
     }
 
     fn commit(&self, step: &Step<'_>) -> Result<(), Error> {
-        let write = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
-            {
-                let mut state = transaction.open_table(STATE)?;
-                for (key, value) in &step.state {
-                    state.insert(*key, *value)?;
-                }
-                let mut times = transaction.open_table(TIMES)?;
-                for taken in step.bundles {
-                    times.insert(taken.bundle, encode_times(&taken.times).as_slice())?;
-                }
-                let mut meta = transaction.open_table(META)?;
-                meta.insert(RANGE, encode_range(&step.cursor.range).as_slice())?;
-                meta.insert(HEAD, self.note.as_slice())?;
+        let written = self.database.write(|transaction| {
+            let mut state = transaction.open_table(STATE)?;
+            for (key, value) in &step.state {
+                state.insert(*key, *value)?;
             }
-            transaction.commit()?;
-            self.state.renew()
-        };
-        write().map_err(|e| broken(&self.place, &e))
+            let mut times = transaction.open_table(TIMES)?;
+            for taken in step.bundles {
+                times.insert(taken.bundle, encode_times(&taken.times).as_slice())?;
+            }
+            let mut meta = transaction.open_table(META)?;
+            meta.insert(RANGE, encode_range(&step.cursor.range).as_slice())?;
+            meta.insert(HEAD, self.note.as_slice())?;
+            Ok(())
+        });
+        written.and_then(|()| self.state.renew()).map_err(|e| broken(&self.place, &e))
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase as _, TableDefinition};
+use redb::{ReadOnlyTable, StorageError, TableDefinition};
+
+use crate::database::Reopening;
 
 type Bytes = &'static [u8];
 
 /// Reads of one table as it was at the last [`Reading::renew`]. Opening a table costs more than a read of it, and the fold
 /// reads several keys an entry.
 pub struct Reading {
-    database: Arc<Database>,
+    database: Arc<Reopening>,
     definition: TableDefinition<'static, Bytes, Bytes>,
     table: RwLock<ReadOnlyTable<Bytes, Bytes>>,
 }
@@ -17,7 +19,7 @@ pub struct Reading {
 impl Reading {
     /// Reads this table, which must be there.
     pub fn open(
-        database: Arc<Database>,
+        database: Arc<Reopening>,
         definition: TableDefinition<'static, Bytes, Bytes>,
     ) -> Result<Reading, redb::Error> {
         let table = RwLock::new(open(&database, definition)?);
@@ -26,6 +28,15 @@ impl Reading {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
+        self.get_once(key).or_else(|error| {
+            // The view is of a database that was closed since then: the same key of what is committed, which has not changed.
+            self.database.notice(&error);
+            self.renew()?;
+            Ok(self.get_once(key)?)
+        })
+    }
+
+    fn get_once(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         Ok(table.get(key)?.map(|value| value.value().to_vec()))
     }
@@ -39,7 +50,7 @@ impl Reading {
 }
 
 fn open(
-    database: &Database,
+    database: &Reopening,
     definition: TableDefinition<'static, Bytes, Bytes>,
 ) -> Result<ReadOnlyTable<Bytes, Bytes>, redb::Error> {
     Ok(database.begin_read()?.open_table(definition)?)

@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
+use client::database::Reopening;
 use client::follow::{Cursor, Judged, Kv, Reading, Remark, Step, Stopped, decode_range, encode_range, encode_times};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
@@ -65,7 +66,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The database of one log.
 pub struct LogStore {
-    database: Arc<Database>,
+    database: Arc<Reopening>,
     path: PathBuf,
     origin: String,
     mirror: bool,
@@ -146,14 +147,14 @@ impl LogStore {
         if !path.exists() {
             return Err(Error::local(format!("there is no state of {origin}: {} is missing", path.display())));
         }
-        let database = Arc::new(client::state::open_database(&path, LOCK_WAIT)?);
+        let database = Arc::new(Reopening::open(&path, LOCK_WAIT)?);
         let check = || -> Result<(Vec<u8>, Reading, Stop), redb::Error> {
             // One that was made before there was evidence or gossip has no tables for it.
-            let transaction = database.begin_write()?;
-            evidence::make(&transaction)?;
-            branches::make(&transaction)?;
-            gossip::make(&transaction)?;
-            transaction.commit()?;
+            database.write(|transaction| {
+                evidence::make(transaction)?;
+                branches::make(transaction)?;
+                gossip::make(transaction)
+            })?;
             let transaction = database.begin_read()?;
             let table = transaction.open_table(META)?;
             let found = table.get(ORIGIN)?.map(|value| value.value().to_vec()).unwrap_or_default();
@@ -289,18 +290,11 @@ impl LogStore {
     }
 
     fn read<T>(&self, work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
-        let done = || work(&self.database.begin_read()?);
-        done().map_err(|e| broken(&self.path, &e))
+        self.database.read(work).map_err(|e| broken(&self.path, &e))
     }
 
     fn write<T>(&self, work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
-        let done = || {
-            let transaction = self.database.begin_write()?;
-            let done = work(&transaction)?;
-            transaction.commit()?;
-            Ok::<_, redb::Error>(done)
-        };
-        done().map_err(|e| broken(&self.path, &e))
+        self.database.write(work).map_err(|e| broken(&self.path, &e))
     }
 }
 
@@ -381,8 +375,9 @@ fn of_stopped(stopped: &Stopped) -> Finding {
 
 fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::local(format!(
-        "the monitor's state {} cannot be used: {error}. Stop it, keep the file, and restore one from a backup; to begin anew \
-         from entry 0 run `claimtrail-monitor follow --again`",
+        "the monitor's state {} cannot be used: {error}. If the disk is full or not writable, mend that; the monitor goes on by \
+         itself. If the file is damaged, stop the monitor, keep the file, and restore one from a backup; to begin anew from \
+         entry 0 run `claimtrail-monitor follow --again`",
         path.display()
     ))
 }
