@@ -17,6 +17,8 @@ mod report;
 #[allow(dead_code, reason = "other stories use more of it")]
 mod served;
 mod ways_out;
+mod wires;
+mod zoo;
 
 use std::net::TcpListener;
 
@@ -60,9 +62,13 @@ struct Watchers {
 
 impl Watchers {
     fn new(urls: &[&str]) -> Watchers {
+        Watchers::trusting(&served::trust(), urls)
+    }
+
+    fn trusting(trust: &[u8], urls: &[&str]) -> Watchers {
         let ports: Vec<u16> = urls.iter().map(|_| free_port()).collect();
         let monitor = |(number, url): (usize, &&str)| {
-            let monitor = MonitorUnderTest::named(&name(number), programs(), &served::trust(), url, false);
+            let monitor = MonitorUnderTest::named(&name(number), programs(), trust, url, false);
             for (other, port) in ports.iter().enumerate().filter(|(other, _)| *other != number) {
                 monitor
                     .configure(&format!("[[peer]]\nname = \"{}\"\nurl = \"http://127.0.0.1:{port}\"\n", name(other)));
