@@ -1,16 +1,12 @@
-//! Evidence and statements on their way between peers.
+//! Evidence on its way between peers.
 
 use client::Error;
-use proto::note::{Note, Verifier};
 use proto::num::Millis;
-use proto::unavailable::Unavailable;
 
 use super::act::Act;
-use super::core::{Head, Input};
+use super::core::Input;
 use super::log::LogGossip;
-use super::peer::StatementMessage;
 use crate::evidence::{EvidenceId, Refused, Source};
-use crate::store::{Batch, GossipStep, KeptStatement};
 
 /// Pieces of evidence that are counted in one step. There are never so many (the store keeps a bounded number of each kind).
 const MOST_COUNTED: usize = 4096;
@@ -50,29 +46,5 @@ impl LogGossip {
                 Ok(())
             }
         }
-    }
-
-    /// Keeps a peer's statement that a head stays unavailable, and gives that head to be judged as any other.
-    ///
-    /// # Errors
-    /// A sentence when the peer did not make it, or not about this head; or the failure to keep it.
-    pub fn take_statement(
-        &self,
-        message: &StatementMessage,
-        (by, verifier): (&str, &Verifier),
-        now: Millis,
-    ) -> Result<proto::policy::Checked, Result<String, Error>> {
-        let said = Unavailable::verify(message.statement.as_bytes(), verifier).map_err(|why| Ok(why.to_string()))?;
-        let note = Note::parse(message.checkpoint.as_bytes()).map_err(|why| Ok(why.to_string()))?;
-        let checked = self.check(note).map_err(|why| Ok(why.to_string()))?;
-        if !said.is_about(checked.checkpoint.text()) {
-            return Err(Ok("it is not about the head beside it".to_owned()));
-        }
-        let head = Head { size: said.size, root: said.root };
-        let checkpoint = String::from_utf8_lossy(&checked.checkpoint.to_bytes()).into_owned();
-        let kept = KeptStatement { by: by.to_owned(), statement: message.statement.clone(), checkpoint };
-        let gossip = GossipStep { statements: vec![(head, kept)], ..GossipStep::default() };
-        self.log().store.commit_batch(&Batch { gossip, ..Batch::default() }, now).map_err(Err)?;
-        Ok(checked)
     }
 }

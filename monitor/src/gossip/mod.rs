@@ -11,7 +11,8 @@
 //! | [`core`] | what is decided: a state machine with no clock, chance or network |
 //! | [`head`] | a head with the log's own lines alone |
 //! | [`log`] | the machine of one log, with its outcome made durable |
-//! | `evidence` | what is sent to peers and taken from them |
+//! | `evidence` | misbehaviour files that are sent to peers and taken from them |
+//! | `statement` | that heads stay unavailable, as peers state it |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
 //! | [`config`] | peers and ways out |
@@ -26,12 +27,14 @@ mod own;
 pub mod peer;
 pub mod run;
 mod silence;
+mod statement;
 mod tell;
 
 pub use act::{Act, Became};
 pub use log::LogGossip;
 pub use own::own_proof;
 pub use run::Gossip;
+pub use statement::{NotKept, STATEMENTS_PAGE};
 
 #[cfg(test)]
 mod tests;

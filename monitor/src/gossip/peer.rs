@@ -90,6 +90,26 @@ pub(super) struct EvidencePage {
     pub(super) evidence: Vec<ListedEvidence>,
 }
 
+/// A page of a peer's list of statements. Who made each is read from the statement itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct StatementsPage {
+    pub(super) statements: Vec<ListedStatement>,
+    #[serde(default)]
+    pub(super) next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedStatement {
+    statement: String,
+    checkpoint: String,
+}
+
+impl From<ListedStatement> for StatementMessage {
+    fn from(listed: ListedStatement) -> StatementMessage {
+        StatementMessage { statement: listed.statement, checkpoint: listed.checkpoint }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct ListedEvidence {
     pub(super) number: u64,
@@ -217,6 +237,14 @@ impl Peer {
     pub(super) async fn send_statement(&self, message: &StatementMessage) -> Result<(), Error> {
         let body = serde_json::to_vec(message).map_err(|e| Error::local(e.to_string()))?;
         self.note(self.http.post("/v1/statements", JSON_TYPE, body.into(), MAX_GOSSIP_BYTES).await).map(drop)
+    }
+
+    /// A page of the statements that it keeps, behind this place of its list.
+    pub(super) async fn statements(&self, origin: &str, place: Option<&str>) -> Result<StatementsPage, Error> {
+        let cursor = place.map(|place| format!("&cursor={}", encode_segment(place))).unwrap_or_default();
+        let path = format!("/v1/statements?origin={}{cursor}", encode_segment(origin));
+        let answer = self.note(self.http.get(&path, MAX_PAGE_BYTES).await)?;
+        serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(&e))
     }
 
     fn nonsense(&self, error: &serde_json::Error) -> Error {

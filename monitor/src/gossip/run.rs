@@ -170,7 +170,7 @@ impl Gossip {
             Act::SendStatement { statement, checkpoint } => {
                 let message = StatementMessage { statement, checkpoint };
                 for peer in &self.peers {
-                    // Shown at /v1/statements as well: a peer that is away misses nothing that is evidence.
+                    // A peer that is away finds it in the lists of others when it is back.
                     if let Err(error) = peer.send_statement(&message).await {
                         tracing::info!(peer = peer.config.name, error = error.message, "a statement is not taken");
                     }
@@ -290,9 +290,10 @@ impl Gossip {
         }
     }
 
-    /// Asks a peer for what a push did not bring: its newer heads, and its evidence.
+    /// Asks a peer for what a push did not bring: its newer heads, its evidence, and what it keeps of statements.
     async fn pull(self: Arc<Self>, peer: Arc<Peer>) {
         let mut seen: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        let mut places: BTreeMap<usize, String> = BTreeMap::new();
         while !self.sleeps_to_the_end(self.every).await {
             for (at, log) in self.logs.iter().enumerate() {
                 let (mut time, mut number) =
@@ -300,6 +301,8 @@ impl Gossip {
                 time = self.pull_heads(log, &peer, time).await;
                 number = self.pull_evidence(log, &peer, number).await;
                 seen.insert(at, (time, number));
+                let place = self.pull_statements(log, &peer, places.remove(&at)).await;
+                places.extend(place.map(|place| (at, place)));
                 let (name, last_seen) = (peer.config.name.clone(), peer.seen().last_seen);
                 self.feed(log, move |log| log.judge_silence(&name, last_seen, now()).map(|()| Vec::new())).await;
             }

@@ -16,6 +16,7 @@ mod report;
 #[path = "../monitor/served.rs"]
 #[allow(dead_code, reason = "other stories use more of it")]
 mod served;
+mod statements;
 mod ways_out;
 mod wires;
 mod zoo;
