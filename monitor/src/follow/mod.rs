@@ -9,6 +9,7 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod ahead;
 mod backlog;
 mod branch;
 mod judge;

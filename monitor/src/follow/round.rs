@@ -19,8 +19,16 @@ use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, KeptHead};
 
 /// Findings of the last round that this one has to make again, or they are over.
-const OF_A_ROUND: [&str; 7] =
-    [code::UNREACHABLE, code::SIGNATURE, code::SERVED, code::OLD, code::UNRESOLVED, code::OWN, code::BACKLOG];
+const OF_A_ROUND: [&str; 8] = [
+    code::UNREACHABLE,
+    code::SIGNATURE,
+    code::SERVED,
+    code::OLD,
+    code::AHEAD,
+    code::UNRESOLVED,
+    code::OWN,
+    code::BACKLOG,
+];
 
 /// Whether a round goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +111,7 @@ impl FollowedLog {
         let note = self.tiles.wait(self.api.checkpoint())?;
         let head = self.verified(&note)?;
         self.judge_age(&head, round.now, findings);
+        super::ahead::judge(&head, round.now).into_iter().for_each(|finding| findings.push(finding));
         self.judge_freshness(&head, round.now, findings)?;
         let mut cursor = self.store.cursor()?;
         match self.judge(&head)? {
