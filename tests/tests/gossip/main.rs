@@ -21,7 +21,9 @@ mod ways_out;
 mod wires;
 mod zoo;
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::sync::Mutex;
 
 use client::http::Http;
 use harness::process::{Programs, until};
@@ -46,9 +48,16 @@ fn wait<T>(answer: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(answer)
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that no other story of this process was given: what listens there at last is who is
+/// meant, and not the monitor of another story with the same test keys.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 fn name(number: usize) -> String {
