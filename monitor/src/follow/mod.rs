@@ -23,6 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use client::Error;
 use client::api::Api;
+use client::follow::ListPlace;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::num::{Millis, Seconds, TreeSize};
@@ -53,6 +54,8 @@ pub struct FollowedLog {
     tiles: HttpTiles,
     threads: usize,
     listed_heads: usize,
+    /// Where the last round left the log's own list of heads, if it did not come to its end.
+    list_left: Mutex<Option<ListLeft>>,
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
@@ -60,6 +63,14 @@ pub struct FollowedLog {
     pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either; histories without room.
     given_up: Mutex<BTreeSet<String>>,
+}
+
+/// A list of heads that is longer than a round reads. Begun anew with the program, from the second that is kept.
+#[derive(Debug)]
+struct ListLeft {
+    place: ListPlace,
+    /// The second of the first head in it that could not be judged yet; the list is begun from there when it is read to its end.
+    unjudged: Option<Seconds>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -115,6 +126,7 @@ impl FollowedLog {
             tiles,
             threads,
             listed_heads,
+            list_left: Mutex::default(),
             seen,
             backlog,
             witnesses,
