@@ -1,15 +1,38 @@
 //! Evidence on its way between peers.
 
+use std::sync::Arc;
+
 use client::Error;
 use proto::num::Millis;
 
 use super::act::Act;
 use super::core::Input;
-use super::log::LogGossip;
+use super::log::{LogGossip, now};
+use super::peer::{HEADS_PAGE, Peer};
+use super::run::Gossip;
 use crate::evidence::{EvidenceId, Refused, Source};
 
 /// Pieces of evidence that are counted in one step. There are never so many (the store keeps a bounded number of each kind).
 const MOST_COUNTED: usize = 4096;
+
+impl Gossip {
+    /// Asks a peer for evidence behind this number of its list; the number to go on from.
+    pub(super) async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
+        let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
+        let mut last = after;
+        for listed in page.evidence.iter().take(HEADS_PAGE) {
+            let (asked, id) = (log.clone(), listed.id.clone());
+            let is_known = tokio::task::spawn_blocking(move || asked.has_evidence(&id)).await.unwrap_or(true);
+            if !is_known {
+                let Ok(file) = peer.evidence_file(&listed.id).await else { return last };
+                let name = peer.config.name.clone();
+                self.feed(log, move |log| log.take_evidence(&file, &name, now()).map(|()| Vec::new())).await;
+            }
+            last = last.max(listed.number);
+        }
+        last
+    }
+}
 
 impl LogGossip {
     /// The file of this number; nothing when there is none.

@@ -15,9 +15,11 @@
 //! | `statement` | that heads stay unavailable, as peers state it |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
+//! | `branch` | proofs of a history that contradicts the followed one |
 //! | [`config`] | peers and ways out |
 
 mod act;
+mod branch;
 pub mod config;
 pub mod core;
 mod evidence;
@@ -31,6 +33,7 @@ mod statement;
 mod tell;
 
 pub use act::{Act, Became};
+pub use branch::branch_proof;
 pub use log::LogGossip;
 pub use own::own_proof;
 pub use run::Gossip;

@@ -11,7 +11,7 @@ use proto::hash::Hash;
 use proto::merkle::MAX_PROOF_HASHES;
 use proto::misbehaviour::MAX_FILE_BYTES;
 use proto::note::{Verifier, Vkey};
-use proto::num::{Millis, TreeSize};
+use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::{Deserialize, Serialize};
 
 use super::config::PeerConfig;
@@ -39,6 +39,9 @@ pub struct ProofAnswer {
     pub root: String,
     /// The consistency proof, in base64.
     pub proof: Vec<String>,
+    /// Where the head's history parts from the one that is followed, if it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts_at: Option<LeafIndex>,
 }
 
 impl ProofAnswer {
@@ -49,6 +52,7 @@ impl ProofAnswer {
             to,
             root: proof.root.unwrap_or(Hash::EMPTY_ROOT).to_base64(),
             proof: proof.hashes.iter().map(Hash::to_base64).collect(),
+            parts_at: None,
         }
     }
 

@@ -188,7 +188,7 @@ impl Gossip {
     }
 
     /// Tells the machine something, and does what follows from it.
-    async fn feed(
+    pub(super) async fn feed(
         self: &Arc<Self>,
         log: &Arc<LogGossip>,
         tell: impl FnOnce(&LogGossip) -> Result<Vec<Act>, Error> + Send + 'static,
@@ -321,22 +321,6 @@ impl Gossip {
         // Its list says the times; a wrong one only makes it be asked for less.
         let latest = page.heads.iter().map(|head| head.time).max().unwrap_or(after);
         latest.clamp(after, Seconds(now().seconds().0).0.max(after))
-    }
-
-    async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
-        let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
-        let mut last = after;
-        for listed in page.evidence.iter().take(super::peer::HEADS_PAGE) {
-            let (asked, id) = (log.clone(), listed.id.clone());
-            let is_known = tokio::task::spawn_blocking(move || asked.has_evidence(&id)).await.unwrap_or(true);
-            if !is_known {
-                let Ok(file) = peer.evidence_file(&listed.id).await else { return last };
-                let name = peer.config.name.clone();
-                self.feed(log, move |log| log.take_evidence(&file, &name, now()).map(|()| Vec::new())).await;
-            }
-            last = last.max(listed.number);
-        }
-        last
     }
 
     /// Takes a note of somebody as a head, if the log signed it.

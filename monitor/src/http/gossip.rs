@@ -36,10 +36,11 @@ use super::evidence::{TakenAnswer, refused};
 use super::rates::{FILE, HEAD, Rates};
 use super::{Shared, evidence};
 use crate::evidence::{Source as EvidenceSource, Stored};
+use crate::follow::FollowedLog;
 use crate::gossip::core::{Head, Input, Proof, Source};
 use crate::gossip::head::MAX_GOSSIP_BYTES;
 use crate::gossip::peer::{Peer, ProofAnswer, StatementMessage};
-use crate::gossip::{Became, Gossip, LogGossip, NotKept, STATEMENTS_PAGE, own_proof};
+use crate::gossip::{Became, Gossip, LogGossip, NotKept, STATEMENTS_PAGE, branch_proof, own_proof};
 use crate::store::KeptStatement;
 use crate::witness::{BadRequest, Request};
 
@@ -227,11 +228,21 @@ async fn proof(State(state): State<Sharing>, ClientAddr(address): ClientAddr, ur
         return Err(invalid("`from` is at least 1 and below `to`."));
     }
     let (from, head) = (TreeSize(asked.from), Head { size: TreeSize(asked.to), root });
-    let found = state.shared.blocking(move || own_proof(&log, from, head)).await?;
+    let found = state.shared.blocking(move || proof_of(&log, from, head)).await?;
     let found = found.map_err(|e| Problem::internal(&e.message))?;
-    let other = "The tree that this monitor follows has no such head, or not yet.";
+    let other = "The tree that this monitor follows has no such head, or not yet, and neither has another history of this log \
+                 that is kept here.";
     let found = found.ok_or_else(|| Problem::new(Code::RequestBeyondTree, other))?;
-    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(ProofAnswer::new(&found, head.size))).into_response())
+    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(found)).into_response())
+}
+
+/// Out of own leaf hashes, or those of another history whose newest head this is.
+fn proof_of(log: &FollowedLog, from: TreeSize, head: Head) -> Result<Option<ProofAnswer>, client::Error> {
+    if let Some(proof) = own_proof(log, from, head)? {
+        return Ok(Some(ProofAnswer::new(&proof, head.size)));
+    }
+    let other = branch_proof(log, from, head)?;
+    Ok(other.map(|(proof, at)| ProofAnswer { parts_at: Some(at), ..ProofAnswer::new(&proof, head.size) }))
 }
 
 /// `POST /v1/evidence`: a peer or anybody hands in a file.

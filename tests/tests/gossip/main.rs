@@ -10,6 +10,7 @@
 )]
 
 mod bad_peers;
+mod branches;
 mod forks;
 mod junk;
 mod report;

@@ -56,6 +56,24 @@ fn a_fork_shown_only_to_some_is_found_when_they_meet() {
     }
 }
 
+/// Heads and entries that are all dated an hour ahead contradict each other nowhere.
+#[test]
+fn a_log_that_dates_everything_ahead_is_told_by_the_clock_alone() {
+    let mut ahead = client::clock::now();
+    ahead.0 += 3_600_000;
+    let mut script = Script::begun(ahead);
+    let served = Served::new(Show::of(&script));
+    let monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
+    for size in [3, 4] {
+        let (code, status) = monitor.once();
+        assert_eq!((code, open(&status), &status["checked"]), (13, vec!["head.ahead"], &size.into()), "{status:#}");
+        assert_eq!(status["evidence"], serde_json::json!({}), "this machine's clock may be the wrong one");
+        script.promise("CAM-2");
+        script.publish();
+        served.show(Show::of(&script));
+    }
+}
+
 /// More heads in one second than a round reads hide nothing behind them.
 #[test]
 fn a_head_behind_a_second_full_of_others_is_found() {
