@@ -244,6 +244,14 @@ impl TestLog {
         TestLog::open(store, time, signer)
     }
 
+    /// A log in main memory with entry 0, founded at this time.
+    pub fn founded_at(ms: u64) -> TestLog {
+        let (store, time, signer) = (Arc::new(MemoryStore::new(ORIGIN)), ManualTime::default(), MemorySigner::new());
+        time.set_wall(ms);
+        let founded = Log::found(store.clone(), Box::new(signer.clone()), Box::new(time.clone()), constitution());
+        founded.and_then(|_| TestLog::open(store, time, signer)).expect("a new log in main memory starts")
+    }
+
     /// Opens a log that was founded before.
     pub fn open(store: Arc<dyn Store>, time: ManualTime, signer: MemorySigner) -> Result<TestLog, OpenError> {
         TestLog::open_with(store, time, signer, QueueLimits::default())

@@ -252,7 +252,9 @@ impl Config {
         }
         config.alerts.key = folder.join(&config.alerts.key);
         let smtp = config.alert.iter_mut().filter_map(|channel| channel.smtp.as_mut());
-        smtp.filter_map(|smtp| smtp.password_file.as_mut()).for_each(|path| *path = folder.join(&*path));
+        smtp.flat_map(|smtp| [smtp.password_file.as_mut(), smtp.ca_file.as_mut()])
+            .flatten()
+            .for_each(|path| *path = folder.join(&*path));
         Ok(config)
     }
 

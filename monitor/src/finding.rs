@@ -82,6 +82,8 @@ pub mod code {
     pub const UNREACHABLE: &str = "log.unreachable";
     /// The newest head is too old.
     pub const OLD: &str = "head.old";
+    /// The newest head is of a time that has not come yet.
+    pub const AHEAD: &str = "head.ahead";
     /// The log applies rules that this program does not know.
     pub const RULES: &str = "rules.unknown";
     /// A head could not be held against anything yet.

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod disk;
 pub mod facts;
 pub mod inputs;
+pub mod links;
 pub mod placeholder;
 pub mod process;
 pub mod transcript;

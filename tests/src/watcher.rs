@@ -20,6 +20,7 @@ pub struct MonitorUnderTest {
     server: Option<Background>,
     url: String,
     admin: String,
+    poll_seconds: u64,
 }
 
 impl MonitorUnderTest {
@@ -47,7 +48,8 @@ impl MonitorUnderTest {
         let said = run_ok(&programs.monitor, folder.path(), &[&args, options].concat());
         let vkey = said.split_whitespace().find(|word| word.starts_with(&format!("{name}+")));
         let vkey = vkey.unwrap_or_else(|| panic!("no vkey in {said}")).to_owned();
-        (MonitorUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }, vkey)
+        let (url, admin) = (String::new(), String::new());
+        (MonitorUnderTest { programs, folder, server: None, url, admin, poll_seconds: 1 }, vkey)
     }
 
     /// The monitor's folder.
@@ -63,6 +65,11 @@ impl MonitorUnderTest {
     /// The admin address.
     pub fn admin(&self) -> &str {
         &self.admin
+    }
+
+    /// So many seconds are between two looks at a log, from its next start on.
+    pub fn poll_every(&mut self, seconds: u64) {
+        self.poll_seconds = seconds;
     }
 
     /// Adds to its configuration.
@@ -89,7 +96,7 @@ impl MonitorUnderTest {
         store.events_after(0, usize::MAX).expect("readable")
     }
 
-    /// Starts it on free ports, with a look every second.
+    /// Starts it on free ports, with a look every second unless it was set otherwise.
     pub fn serve(&mut self) {
         self.serve_at(0);
     }
@@ -110,7 +117,8 @@ impl MonitorUnderTest {
 
     fn serve_on(&mut self, address: &str) {
         let mut command = Command::new(&self.programs.monitor);
-        command.args(["serve", "--dir", "m", "--listen", address, "--admin", "127.0.0.1:0", "--poll", "1"]);
+        command.args(["serve", "--dir", "m", "--listen", address, "--admin", "127.0.0.1:0"]);
+        command.args(["--poll", &self.poll_seconds.to_string()]);
         command.current_dir(self.folder.path());
         let (server, line) = Background::start(command);
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -11,8 +11,27 @@ use crate::tiles::HttpTiles;
 /// Heads asked for at once; logs of this kind give at most this many.
 pub const HEADS_PAGE: u32 = 200;
 
+/// A place in a log's list of heads, to go on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPlace {
+    from: u64,
+    cursor: Option<String>,
+}
+
+impl ListPlace {
+    /// Before all heads from this second on. A second is begun anew, because the log may have signed more heads in it.
+    pub fn from(second: u64) -> ListPlace {
+        ListPlace { from: second, cursor: None }
+    }
+
+    /// The second that the list was begun with.
+    pub fn second(&self) -> u64 {
+        self.from
+    }
+}
+
 /// Shows the heads that the log lists from this second on, the oldest first, until `each` has enough; `false` when there were
-/// more than `pages` have. A second is begun anew, because the log may have signed more heads in it. Waits for the network.
+/// more than `pages` have. Waits for the network.
 pub fn each_from(
     api: &Api,
     tiles: &HttpTiles,
@@ -20,18 +39,31 @@ pub fn each_from(
     pages: usize,
     each: &mut dyn FnMut(&PublishedHead) -> Result<ControlFlow<()>, Error>,
 ) -> Result<bool, Error> {
+    Ok(each_behind(api, tiles, ListPlace::from(from), pages, each)?.is_none())
+}
+
+/// The same behind a place, which may be in the middle of a second; the place to go on from when there were more than `pages`
+/// have.
+pub fn each_behind(
+    api: &Api,
+    tiles: &HttpTiles,
+    place: ListPlace,
+    pages: usize,
+    each: &mut dyn FnMut(&PublishedHead) -> Result<ControlFlow<()>, Error>,
+) -> Result<Option<ListPlace>, Error> {
+    let ListPlace { from, mut cursor } = place;
     let after = from.saturating_sub(1);
-    let (mut cursor, mut last) = (None, (after, TreeSize(u64::MAX)));
+    let mut last = (after, TreeSize(u64::MAX));
     for _ in 0..pages {
         let page = match tiles.wait(api.heads_after(after, cursor.as_deref(), HEADS_PAGE)) {
             Ok(page) => page,
             // A log of another make keeps no list of heads.
-            Err(error) if error.problem.as_ref().is_some_and(|problem| problem.status == 404) => return Ok(true),
+            Err(error) if error.problem.as_ref().is_some_and(|problem| problem.status == 404) => return Ok(None),
             Err(error) => return Err(error),
         };
         for head in &page.heads {
             if each(head)?.is_break() {
-                return Ok(true);
+                return Ok(None);
             }
             let place = (head.time, head.size);
             if place < last {
@@ -41,10 +73,10 @@ pub fn each_from(
         }
         cursor = page.next_cursor.filter(|_| !page.heads.is_empty());
         if cursor.is_none() {
-            return Ok(true);
+            return Ok(None);
         }
     }
-    Ok(false)
+    Ok(Some(ListPlace { from, cursor }))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `plan` | whom to ask and what is enough, read from the operator's policy file |
+//! | `promised` | what the constitution says of witnesses, against that policy |
 //! | `ask` | one question to one witness, and everything that is checked of its answer |
 //! | `board` | which lines are there for which head, and which head is shown; no clock, no network |
 //! | `rounds` | the task that asks: every witness for one head at a time, each with its own time-out |
@@ -18,6 +19,7 @@ mod ask;
 mod board;
 mod lag;
 mod plan;
+mod promised;
 mod record;
 mod rounds;
 mod seat;
@@ -38,6 +40,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use plan::{BadPlan, Plan};
+pub(crate) use promised::differences;
 pub use record::BadRecord;
 
 use crate::clock::TimeSource;

@@ -66,6 +66,11 @@ impl Plan {
         Ok(Plan { policy, seats })
     }
 
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// How many witnesses are asked.
     pub fn asked(&self) -> usize {
         self.seats.len()

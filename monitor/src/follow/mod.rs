@@ -9,6 +9,7 @@
 //!            the log's own list of heads ─ each held against own leaf hashes ─▶ heads, findings
 //! ```
 
+mod ahead;
 mod backlog;
 mod branch;
 mod judge;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use client::Error;
 use client::api::Api;
+use client::follow::ListPlace;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::hash::Hash;
@@ -53,6 +55,8 @@ pub struct FollowedLog {
     tiles: HttpTiles,
     threads: usize,
     listed_heads: usize,
+    /// Where the last round left the log's own list of heads, if it did not come to its end.
+    list_left: Mutex<Option<ListLeft>>,
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
@@ -62,6 +66,14 @@ pub struct FollowedLog {
     given_up: Mutex<BTreeSet<String>>,
     /// Heads without a time that this process keeps.
     timeless: Mutex<BTreeSet<(TreeSize, Hash)>>,
+}
+
+/// A list of heads that is longer than a round reads. Begun anew with the program, from the second that is kept.
+#[derive(Debug)]
+struct ListLeft {
+    place: ListPlace,
+    /// The second of the first head in it that could not be judged yet; the list is begun from there when it is read to its end.
+    unjudged: Option<Seconds>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -118,6 +130,7 @@ impl FollowedLog {
             tiles,
             threads,
             listed_heads,
+            list_left: Mutex::default(),
             seen,
             backlog,
             witnesses,

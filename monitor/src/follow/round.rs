@@ -1,11 +1,11 @@
 //! One round: the log's head and everything that is new, looked at once.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use client::ErrorKind;
 use client::error::Error;
-use client::follow::{BUNDLE, Cursor, Follow, HEADS_PAGE, each_from};
+use client::follow::{BUNDLE, Cursor, Follow, HEADS_PAGE, ListPlace, each_behind};
 use client::tiles::{HttpTree, proof_error, tree_error};
 use proto::hash::Hash;
 use proto::merkle::{consistency_proof, root_at};
@@ -13,14 +13,22 @@ use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{CheckError, Checked};
 
 use super::judge::{fork, key_of};
-use super::{FollowedLog, Verdict};
+use super::{FollowedLog, ListLeft, Verdict};
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, KeptHead};
 
 /// Findings of the last round that this one has to make again, or they are over.
-const OF_A_ROUND: [&str; 7] =
-    [code::UNREACHABLE, code::SIGNATURE, code::SERVED, code::OLD, code::UNRESOLVED, code::OWN, code::BACKLOG];
+const OF_A_ROUND: [&str; 8] = [
+    code::UNREACHABLE,
+    code::SIGNATURE,
+    code::SERVED,
+    code::OLD,
+    code::AHEAD,
+    code::UNRESOLVED,
+    code::OWN,
+    code::BACKLOG,
+];
 
 /// Whether a round goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +111,7 @@ impl FollowedLog {
         let note = self.tiles.wait(self.api.checkpoint())?;
         let head = self.verified(&note)?;
         self.judge_age(&head, round.now, findings);
+        super::ahead::judge(&head, round.now).into_iter().for_each(|finding| findings.push(finding));
         self.judge_freshness(&head, round.now, findings)?;
         let mut cursor = self.store.cursor()?;
         match self.judge(&head)? {
@@ -276,11 +285,16 @@ impl FollowedLog {
 
     /// The heads in the log's own list that no earlier round has judged.
     fn judge_listed(&self, cursor: &Cursor, now: Millis) -> Result<(), Ended> {
-        let from = self.store.heads_from()?;
-        let (mut listed, mut judged_until) = (Vec::new(), None);
+        // Taken out: a place that the log does not know any more is not asked for twice.
+        let left = self.list_left.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (place, mut judged_until) = match left {
+            Some(left) => (left.place, left.unjudged),
+            None => (ListPlace::from(self.store.heads_from()?), None),
+        };
+        let (from, mut listed) = (place.second(), Vec::new());
         let pages = self.listed_heads.div_ceil(HEADS_PAGE as usize);
         // What is beyond these pages is for the next round.
-        each_from(&self.api, &self.tiles, from, pages, &mut |head| {
+        let more = each_behind(&self.api, &self.tiles, place, pages, &mut |head| {
             listed.push((Seconds(head.time), head.size, head.checkpoint.clone()));
             Ok(ControlFlow::Continue(()))
         })?;
@@ -329,7 +343,10 @@ impl FollowedLog {
         let evidence = self.prove(&mut findings, Reach::Log)?;
         let batch = Batch { findings, evidence, heads, heads_from, ..Batch::default() };
         tracing::debug!(origin = self.origin(), size = cursor.range.size().0, listed = listed.len(), "round");
-        Ok(self.store.commit_batch(&batch, now)?)
+        self.store.commit_batch(&batch, now)?;
+        let left = more.map(|place| ListLeft { place, unjudged: judged_until });
+        *self.list_left.lock().unwrap_or_else(PoisonError::into_inner) = left;
+        Ok(())
     }
 
     fn judge_age(&self, head: &Checked, now: Millis, findings: &mut Findings) {

@@ -1,19 +1,38 @@
-//! Evidence and statements on their way between peers.
+//! Evidence on its way between peers.
+
+use std::sync::Arc;
 
 use client::Error;
-use proto::note::{Note, Verifier};
 use proto::num::Millis;
-use proto::unavailable::Unavailable;
 
 use super::act::Act;
-use super::core::{Head, Input};
-use super::log::LogGossip;
-use super::peer::StatementMessage;
+use super::core::Input;
+use super::log::{LogGossip, now};
+use super::peer::{HEADS_PAGE, Peer};
+use super::run::Gossip;
 use crate::evidence::{EvidenceId, Refused, Source};
-use crate::store::{Batch, GossipStep, KeptStatement};
 
 /// Pieces of evidence that are counted in one step. There are never so many (the store keeps a bounded number of each kind).
 const MOST_COUNTED: usize = 4096;
+
+impl Gossip {
+    /// Asks a peer for evidence behind this number of its list; the number to go on from.
+    pub(super) async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
+        let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
+        let mut last = after;
+        for listed in page.evidence.iter().take(HEADS_PAGE) {
+            let (asked, id) = (log.clone(), listed.id.clone());
+            let is_known = tokio::task::spawn_blocking(move || asked.has_evidence(&id)).await.unwrap_or(true);
+            if !is_known {
+                let Ok(file) = peer.evidence_file(&listed.id).await else { return last };
+                let name = peer.config.name.clone();
+                self.feed(log, move |log| log.take_evidence(&file, &name, now()).map(|()| Vec::new())).await;
+            }
+            last = last.max(listed.number);
+        }
+        last
+    }
+}
 
 impl LogGossip {
     /// The file of this number; nothing when there is none.
@@ -50,29 +69,5 @@ impl LogGossip {
                 Ok(())
             }
         }
-    }
-
-    /// Keeps a peer's statement that a head stays unavailable, and gives that head to be judged as any other.
-    ///
-    /// # Errors
-    /// A sentence when the peer did not make it, or not about this head; or the failure to keep it.
-    pub fn take_statement(
-        &self,
-        message: &StatementMessage,
-        (by, verifier): (&str, &Verifier),
-        now: Millis,
-    ) -> Result<proto::policy::Checked, Result<String, Error>> {
-        let said = Unavailable::verify(message.statement.as_bytes(), verifier).map_err(|why| Ok(why.to_string()))?;
-        let note = Note::parse(message.checkpoint.as_bytes()).map_err(|why| Ok(why.to_string()))?;
-        let checked = self.check(note).map_err(|why| Ok(why.to_string()))?;
-        if !said.is_about(checked.checkpoint.text()) {
-            return Err(Ok("it is not about the head beside it".to_owned()));
-        }
-        let head = Head { size: said.size, root: said.root };
-        let checkpoint = String::from_utf8_lossy(&checked.checkpoint.to_bytes()).into_owned();
-        let kept = KeptStatement { by: by.to_owned(), statement: message.statement.clone(), checkpoint };
-        let gossip = GossipStep { statements: vec![(head, kept)], ..GossipStep::default() };
-        self.log().store.commit_batch(&Batch { gossip, ..Batch::default() }, now).map_err(Err)?;
-        Ok(checked)
     }
 }

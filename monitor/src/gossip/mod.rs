@@ -11,12 +11,15 @@
 //! | [`core`] | what is decided: a state machine with no clock, chance or network |
 //! | [`head`] | a head with the log's own lines alone |
 //! | [`log`] | the machine of one log, with its outcome made durable |
-//! | `evidence` | what is sent to peers and taken from them |
+//! | `evidence` | misbehaviour files that are sent to peers and taken from them |
+//! | `statement` | that heads stay unavailable, as peers state it |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
+//! | `branch` | proofs of a history that contradicts the followed one |
 //! | [`config`] | peers and ways out |
 
 mod act;
+mod branch;
 pub mod config;
 pub mod core;
 mod evidence;
@@ -27,12 +30,15 @@ pub mod peer;
 mod pull;
 pub mod run;
 mod silence;
+mod statement;
 mod tell;
 
 pub use act::{Act, Became};
+pub use branch::branch_proof;
 pub use log::LogGossip;
 pub use own::own_proof;
 pub use run::Gossip;
+pub use statement::{NotKept, STATEMENTS_PAGE};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use proto::hash::Hash;
 use proto::merkle::MAX_PROOF_HASHES;
 use proto::misbehaviour::MAX_FILE_BYTES;
 use proto::note::{Note, Verifier, Vkey};
-use proto::num::{Millis, TreeSize};
+use proto::num::{LeafIndex, Millis, TreeSize};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct ProofAnswer {
     pub root: String,
     /// The consistency proof, in base64.
     pub proof: Vec<String>,
+    /// Where the head's history parts from the one that is followed, if it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts_at: Option<LeafIndex>,
 }
 
 impl ProofAnswer {
@@ -50,6 +53,7 @@ impl ProofAnswer {
             to,
             root: proof.root.unwrap_or(Hash::EMPTY_ROOT).to_base64(),
             proof: proof.hashes.iter().map(Hash::to_base64).collect(),
+            parts_at: None,
         }
     }
 
@@ -91,6 +95,26 @@ pub(super) struct ListedHead {
 #[derive(Debug, Deserialize)]
 pub(super) struct EvidencePage {
     pub(super) evidence: Vec<ListedEvidence>,
+}
+
+/// A page of a peer's list of statements. Who made each is read from the statement itself.
+#[derive(Debug, Deserialize)]
+pub(super) struct StatementsPage {
+    pub(super) statements: Vec<ListedStatement>,
+    #[serde(default)]
+    pub(super) next_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ListedStatement {
+    statement: String,
+    checkpoint: String,
+}
+
+impl From<ListedStatement> for StatementMessage {
+    fn from(listed: ListedStatement) -> StatementMessage {
+        StatementMessage { statement: listed.statement, checkpoint: listed.checkpoint }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -229,6 +253,13 @@ impl Peer {
     pub(super) async fn send_statement(&self, message: &StatementMessage) -> Result<(), Error> {
         let body = serde_json::to_vec(message).map_err(|e| Error::local(e.to_string()))?;
         self.note(self.http.post("/v1/statements", JSON_TYPE, body.into(), MAX_GOSSIP_BYTES).await).map(drop)
+    }
+
+    /// A page of the statements that it keeps, behind this place of its list.
+    pub(super) async fn statements(&self, origin: &str, place: Option<&str>) -> Result<StatementsPage, Error> {
+        let cursor = place.map(|place| format!("&cursor={}", encode_segment(place))).unwrap_or_default();
+        let path = format!("/v1/statements?origin={}{cursor}", encode_segment(origin));
+        self.json(&path, MAX_PAGE_BYTES).await
     }
 
     fn nonsense(&self, error: &dyn std::fmt::Display) -> Error {

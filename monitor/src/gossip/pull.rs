@@ -47,15 +47,18 @@ impl Listed {
 }
 
 impl Gossip {
-    /// Asks a peer for what a push did not bring: its newer heads, and its evidence.
+    /// Asks a peer for what a push did not bring: its newer heads, its evidence, and what it keeps of statements.
     pub(super) async fn pull(self: Arc<Self>, peer: Arc<Peer>) {
         let mut seen: BTreeMap<usize, (Listed, u64)> = BTreeMap::new();
+        let mut places: BTreeMap<usize, String> = BTreeMap::new();
         while !self.sleeps_to_the_end(self.every).await {
             for (at, log) in self.logs.iter().enumerate() {
                 let (mut listed, mut number) = seen.remove(&at).unwrap_or_else(|| (Listed::from_now(), 0));
                 self.pull_heads(log, &peer, &mut listed).await;
                 number = self.pull_evidence(log, &peer, number).await;
                 seen.insert(at, (listed, number));
+                let place = self.pull_statements(log, &peer, places.remove(&at)).await;
+                places.extend(place.map(|place| (at, place)));
                 let (name, last_seen) = (peer.config.name.clone(), peer.seen().last_seen);
                 self.feed(log, move |log| log.judge_silence(&name, last_seen, now()).map(|()| Vec::new())).await;
             }
@@ -79,21 +82,5 @@ impl Gossip {
                 return;
             }
         }
-    }
-
-    async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
-        let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
-        let mut last = after;
-        for listed in page.evidence.iter().take(HEADS_PAGE) {
-            let (asked, id) = (log.clone(), listed.id.clone());
-            let is_known = tokio::task::spawn_blocking(move || asked.has_evidence(&id)).await.unwrap_or(true);
-            if !is_known {
-                let Ok(file) = peer.evidence_file(&listed.id).await else { return last };
-                let name = peer.config.name.clone();
-                self.feed(log, move |log| log.take_evidence(&file, &name, now()).map(|()| Vec::new())).await;
-            }
-            last = last.max(listed.number);
-        }
-        last
     }
 }

@@ -166,7 +166,7 @@ impl Gossip {
             Act::SendStatement { statement, checkpoint } => {
                 let message = StatementMessage { statement, checkpoint };
                 for peer in &self.peers {
-                    // Shown at /v1/statements as well: a peer that is away misses nothing that is evidence.
+                    // A peer that is away finds it in the lists of others when it is back.
                     if let Err(error) = peer.send_statement(&message).await {
                         tracing::info!(peer = peer.config.name, error = error.message, "a statement is not taken");
                     }

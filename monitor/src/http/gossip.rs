@@ -36,10 +36,11 @@ use super::evidence::{TakenAnswer, refused};
 use super::rates::{FILE, HEAD, Rates};
 use super::{Shared, evidence};
 use crate::evidence::{Source as EvidenceSource, Stored};
+use crate::follow::FollowedLog;
 use crate::gossip::core::{Head, Input, Proof, Source};
 use crate::gossip::head::MAX_GOSSIP_BYTES;
 use crate::gossip::peer::{Peer, ProofAnswer, StatementMessage};
-use crate::gossip::{Became, Gossip, LogGossip, own_proof};
+use crate::gossip::{Became, Gossip, LogGossip, NotKept, STATEMENTS_PAGE, branch_proof, own_proof};
 use crate::store::KeptStatement;
 use crate::witness::{BadRequest, Request};
 
@@ -73,6 +74,8 @@ struct AskedProof {
 #[serde(deny_unknown_fields)]
 struct AskedStatements {
     origin: String,
+    #[serde(default)]
+    cursor: Option<String>,
 }
 
 /// What became of a head that a client reported.
@@ -94,6 +97,7 @@ pub struct Reported {
 struct Statements {
     origin: String,
     statements: Vec<KeptStatement>,
+    next_cursor: Option<String>,
 }
 
 fn invalid(detail: impl Into<String>) -> Problem {
@@ -224,11 +228,21 @@ async fn proof(State(state): State<Sharing>, ClientAddr(address): ClientAddr, ur
         return Err(invalid("`from` is at least 1 and below `to`."));
     }
     let (from, head) = (TreeSize(asked.from), Head { size: TreeSize(asked.to), root });
-    let found = state.shared.blocking(move || own_proof(&log, from, head)).await?;
+    let found = state.shared.blocking(move || proof_of(&log, from, head)).await?;
     let found = found.map_err(|e| Problem::internal(&e.message))?;
-    let other = "The tree that this monitor follows has no such head, or not yet.";
+    let other = "The tree that this monitor follows has no such head, or not yet, and neither has another history of this log \
+                 that is kept here.";
     let found = found.ok_or_else(|| Problem::new(Code::RequestBeyondTree, other))?;
-    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(ProofAnswer::new(&found, head.size))).into_response())
+    Ok(([(CACHE_CONTROL, NO_STORE)], axum::Json(found)).into_response())
+}
+
+/// Out of own leaf hashes, or those of another history whose newest head this is.
+fn proof_of(log: &FollowedLog, from: TreeSize, head: Head) -> Result<Option<ProofAnswer>, client::Error> {
+    if let Some(proof) = own_proof(log, from, head)? {
+        return Ok(Some(ProofAnswer::new(&proof, head.size)));
+    }
+    let other = branch_proof(log, from, head)?;
+    Ok(other.map(|(proof, at)| ProofAnswer { parts_at: Some(at), ..ProofAnswer::new(&proof, head.size) }))
 }
 
 /// `POST /v1/evidence`: a peer or anybody hands in a file.
@@ -250,15 +264,32 @@ async fn take_evidence(
     }
 }
 
-/// `GET /v1/statements`
+/// `GET /v1/statements`, a page at a time
 async fn statements(State(state): State<Sharing>, uri: Uri) -> Result<Response, Problem> {
-    let Query(asked) =
-        Query::<AskedStatements>::try_from_uri(&uri).map_err(|_| invalid("The parameter is `origin`."))?;
+    let Query(asked) = Query::<AskedStatements>::try_from_uri(&uri)
+        .map_err(|_| invalid("The parameters are `origin` and `cursor`, each once."))?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
-    let found = state.shared.blocking(move || log.store.statements()).await?;
-    let statements = found.map_err(|e| Problem::internal(&e.message))?;
-    let answer = axum::Json(Statements { origin: asked.origin, statements });
+    let place = asked.cursor.as_deref().map(place_of).transpose()?;
+    let found = state.shared.blocking(move || log.store.statements_after(place.as_deref(), STATEMENTS_PAGE + 1));
+    let mut found = found.await?.map_err(|e| Problem::internal(&e.message))?;
+    let is_more = found.len() > STATEMENTS_PAGE;
+    found.truncate(STATEMENTS_PAGE);
+    let next_cursor = found.last().filter(|_| is_more).map(|(place, _)| cursor_of(place));
+    let statements = found.into_iter().map(|(_, kept)| kept).collect();
+    let answer = axum::Json(Statements { origin: asked.origin, statements, next_cursor });
     Ok(([(CACHE_CONTROL, NO_STORE)], answer).into_response())
+}
+
+/// The place behind a statement, in hex. Opaque to clients.
+fn cursor_of(place: &[u8]) -> String {
+    place.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn place_of(text: &str) -> Result<Vec<u8>, Problem> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let place: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+    let place = place.filter(|place| cursor_of(place) == text);
+    place.ok_or_else(|| invalid("The cursor is not one of this list; give it back as it was."))
 }
 
 /// `POST /v1/statements`: a peer states that a head stays unavailable to it.
@@ -272,31 +303,15 @@ async fn take_statement(
     let body = read_all(body, MAX_GOSSIP_BYTES).await?;
     let message: StatementMessage = serde_json::from_slice(&body)
         .map_err(|_| invalid("The body is JSON with `statement` and `checkpoint`, both signed notes."))?;
-    let work = state.clone();
-    state.shared.deciding(move || work.keep_statement(&message)).await??;
+    let gossip = state.gossip.clone();
+    let kept = state.shared.deciding(move || gossip.keep_statement(&message, clock::now())).await?;
+    kept.map_err(|why| match why {
+        NotKept::OtherLog => unknown_log(),
+        NotKept::NoPeer => {
+            Problem::new(Code::CheckpointSignature, "No peer whose key is known here made this statement.")
+        }
+        NotKept::Wrong(why) => invalid(format!("The statement is not taken: {why}.")),
+        NotKept::Own(error) => Problem::internal(&error.message),
+    })?;
     Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, NO_STORE)]).into_response())
-}
-
-impl Sharing {
-    fn keep_statement(&self, message: &StatementMessage) -> Result<(), Problem> {
-        let origin = message.checkpoint.lines().next().unwrap_or_default();
-        let log = self.gossip.log(origin).ok_or_else(unknown_log)?;
-        let by = message.statement.lines().last().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
-        let is_it = |peer: &&Arc<Peer>| peer.verifier.as_ref().is_some_and(|key| key.vkey().name().as_str() == by);
-        let peer = self.gossip.peers().iter().find(is_it);
-        let no_peer =
-            || Problem::new(Code::CheckpointSignature, "No peer whose key is known here made this statement.");
-        let (peer, key) = peer.and_then(|peer| Some((peer, peer.verifier.as_ref()?))).ok_or_else(no_peer)?;
-        let taken = log.take_statement(message, (by, key), clock::now());
-        let shown = taken.map_err(|why| match why {
-            Ok(why) => invalid(format!("The statement is not taken: {why}.")),
-            Err(error) => Problem::internal(&error.message),
-        })?;
-        // The head is one like any other: perhaps the tree here shows what it is.
-        let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
-        let input = |head, random| Input::Received { head, source, proof: None, random };
-        let (_, acts) = log.take(&shown, input, clock::now()).map_err(|e| Problem::internal(&e.message))?;
-        self.gossip.act(log, acts);
-        Ok(())
-    }
 }

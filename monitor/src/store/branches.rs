@@ -81,6 +81,15 @@ impl LogStore {
         })
     }
 
+    /// The branch whose newest head has this root, if it is known.
+    pub fn branch(&self, root: Hash) -> Result<Option<Branch>, Error> {
+        let damaged = || std::io::Error::other("a branch is damaged");
+        self.read(|transaction| {
+            let found = transaction.open_table(BRANCHES)?.get(root.to_string().as_str())?;
+            Ok(found.map(|bytes| decode(bytes.value()).ok_or_else(damaged)).transpose()?)
+        })
+    }
+
     /// The branches that are known.
     pub fn branches(&self) -> Result<Vec<Branch>, Error> {
         let damaged = || std::io::Error::other("a branch is damaged");

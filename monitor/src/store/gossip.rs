@@ -12,7 +12,7 @@ use crate::gossip::core::{Head, Told};
 /// size, root → what waits
 const WAITING: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-waiting");
 /// size, root, who says so → the statement
-const STATEMENTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-statements");
+pub(super) const STATEMENTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-statements");
 /// name → number
 const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("gossip-counts");
 

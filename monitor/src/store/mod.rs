@@ -23,6 +23,7 @@ mod evidence;
 pub(crate) mod findings;
 mod gossip;
 mod heads;
+mod statements;
 mod tiles;
 mod watched;
 

@@ -148,6 +148,12 @@ impl Policy {
         self.quorum.is_met(&|place| self.witnesses.get(place).is_some_and(|witness| cosigned(place, witness)))
     }
 
+    /// The smallest number of these witnesses in any set that meets the quorum, whoever else is in it: for those who hold one
+    /// policy against another.
+    pub fn fewest_of(&self, counts: impl Fn(usize, &Witness) -> bool) -> usize {
+        self.quorum.fewest_of(&|place| self.witnesses.get(place).is_some_and(|witness| counts(place, witness)))
+    }
+
     /// Says which key is malformed or of small order, so that a reader learns it when the file is loaded. Keys of types
     /// that cannot be checked are no fault: their lines are ignored.
     pub fn check_keys(&self) -> Result<(), CheckError> {

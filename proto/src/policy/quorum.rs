@@ -101,15 +101,21 @@ impl Quorum {
         self.decider.is_none_or(|node| node_met(node, &group_met, has_cosigned))
     }
 
-    /// The smallest number of witnesses that meets the quorum: each group takes its cheapest members.
+    /// The smallest number of witnesses that meets the quorum.
     fn needed(&self) -> usize {
+        self.fewest_of(&|_| true)
+    }
+
+    /// How many of these witnesses are in every set that meets the quorum, at least: each group takes its cheapest members, and
+    /// the others cost nothing. Each name is a member once, so that no choice in one group bears on another.
+    pub(super) fn fewest_of(&self, counts: &dyn Fn(usize) -> bool) -> usize {
         let mut cost: Vec<usize> = Vec::with_capacity(self.groups.len());
         for group in &self.groups {
-            let mut members: Vec<usize> = group.members.iter().map(|node| node_value(*node, &cost)).collect();
+            let mut members: Vec<usize> = group.members.iter().map(|node| node_cost(*node, &cost, counts)).collect();
             members.sort_unstable();
             cost.push(members.iter().take(group.threshold.of(members.len())).sum());
         }
-        self.decider.map_or(0, |node| node_value(node, &cost))
+        self.decider.map_or(0, |node| node_cost(node, &cost, counts))
     }
 
     /// The witnesses under the decider. Each name is a member once in the file, so none comes twice.
@@ -159,9 +165,9 @@ fn node_met(node: Node, group_met: &[bool], has_cosigned: &dyn Fn(usize) -> bool
     }
 }
 
-fn node_value(node: Node, groups: &[usize]) -> usize {
+fn node_cost(node: Node, groups: &[usize], counts: &dyn Fn(usize) -> bool) -> usize {
     match node {
-        Node::Witness(_) => 1,
+        Node::Witness(witness) => usize::from(counts(witness)),
         Node::Group(group) => groups[group],
     }
 }
@@ -200,6 +206,9 @@ mod tests {
         let report = nested.judge(&times(&[70, 10, 20, 0, 90]));
         assert_eq!((report.met, report.needed, report.counted, report.cosigned), (true, 3, 5, 4));
         assert_eq!((report.seen_by, report.still_seen_at), (Some(Seconds(90)), Some(Seconds(20))));
+        assert_eq!(nested.fewest_of(&|w| w != 1), 2, "the one that does not count stands for its group");
+        assert_eq!(nested.fewest_of(&|w| w == 4), 0, "two others are enough");
+        assert_eq!(nested.fewest_of(&|w| w >= 2), 2);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use super::show::{Odd, Show};
 
 /// A test key that no trust file of the zoo names.
 const STRANGER: u8 = 99;
-/// Older than a monitor takes for fresh.
-const LONG_AGO_MS: u64 = 3_600_000;
+/// A head that is older than this is not fresh for a monitor, and one that is so far ahead not of this time.
+const AN_HOUR_MS: u64 = 3_600_000;
 
 pub(super) const ALL: &[Animal] = &[
     Animal {
@@ -26,6 +26,16 @@ pub(super) const ALL: &[Animal] = &[
         ends: true,
         audit: Audit::Clean,
         life: frozen,
+    },
+    Animal {
+        name: "head of tomorrow",
+        does: "signs a head an hour ahead of time",
+        class: Class::Degraded,
+        code: "head.ahead",
+        proven: &[],
+        ends: true,
+        audit: Audit::Clean,
+        life: ahead,
     },
     Animal {
         name: "bit in a head",
@@ -120,11 +130,19 @@ fn grown(now: Millis) -> (Show, Script) {
 }
 
 fn frozen(now: Millis) -> Life {
-    let mut old = Script::begun(Millis(now.0 - LONG_AGO_MS));
+    let mut old = Script::begun(Millis(now.0 - AN_HOUR_MS));
     let odd = Show::of(&old);
     old.now = Millis(now.0 - 1000);
     old.publish();
     Life::new(odd, Show::of(&old))
+}
+
+fn ahead(now: Millis) -> Life {
+    let (before, script) = grown(now);
+    let honest = Show::of(&script);
+    let later = Seconds(now.seconds().0 + AN_HOUR_MS / 1000);
+    let odd = honest.clone().with_checkpoint(script.head(script.size(), later).note);
+    Life::after(before, odd, honest)
 }
 
 fn bit(now: Millis) -> Life {

@@ -18,6 +18,7 @@ mod heads;
 mod script;
 mod server;
 mod show;
+mod targets;
 
 pub use animal::{Animal, Audit, Life};
 pub use script::{Published, Script, trust};
@@ -26,5 +27,5 @@ pub use show::{Odd, Show};
 
 /// Every animal, in the order of the documentation.
 pub fn animals() -> impl Iterator<Item = &'static Animal> {
-    [forks::ALL, heads::ALL, entries::ALL, answers::ALL].into_iter().flatten()
+    [forks::ALL, heads::ALL, entries::ALL, targets::ALL, answers::ALL].into_iter().flatten()
 }

@@ -111,8 +111,12 @@ impl Show {
             found.and_then(|value| value.parse::<u64>().ok())
         };
         let after = number("after").unwrap_or(0);
-        let shown = self.heads.iter().filter(|head| head.time.0 > after).take(HEADS_PAGE);
+        // The cursor says how many were shown.
+        let skipped = usize::try_from(number("cursor").unwrap_or(0)).unwrap_or(usize::MAX);
+        let listed: Vec<&Published> = self.heads.iter().filter(|head| head.time.0 > after).skip(skipped).collect();
+        let next = (listed.len() > HEADS_PAGE).then(|| skipped.saturating_add(HEADS_PAGE).to_string());
+        let shown = listed.into_iter().take(HEADS_PAGE);
         let one = |head: &Published| json!({ "time": head.time, "size": head.size, "root": head.root.to_base64(), "checkpoint": head.note });
-        json!({ "heads": shown.map(one).collect::<Vec<_>>(), "next_cursor": null })
+        json!({ "heads": shown.map(one).collect::<Vec<_>>(), "next_cursor": next })
     }
 }

@@ -15,6 +15,7 @@ mod receiver;
 #[allow(dead_code, reason = "shared with the stories of the monitor, which use more of it")]
 mod served;
 mod smtp;
+mod smtp_tls;
 mod watches;
 
 use std::path::{Path, PathBuf};

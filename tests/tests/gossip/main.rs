@@ -10,15 +10,21 @@
 )]
 
 mod bad_peers;
+mod branches;
 mod forks;
 mod junk;
 mod report;
 #[path = "../monitor/served.rs"]
 #[allow(dead_code, reason = "other stories use more of it")]
 mod served;
+mod statements;
 mod ways_out;
+mod wires;
+mod zoo;
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::sync::Mutex;
 
 use client::http::Http;
 use harness::process::{Programs, until};
@@ -43,9 +49,16 @@ fn wait<T>(answer: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(answer)
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that no other story of this process was given: what listens there at last is who is
+/// meant, and not the monitor of another story with the same test keys.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 fn name(number: usize) -> String {
@@ -60,9 +73,13 @@ struct Watchers {
 
 impl Watchers {
     fn new(urls: &[&str]) -> Watchers {
+        Watchers::trusting(&served::trust(), urls)
+    }
+
+    fn trusting(trust: &[u8], urls: &[&str]) -> Watchers {
         let ports: Vec<u16> = urls.iter().map(|_| free_port()).collect();
         let monitor = |(number, url): (usize, &&str)| {
-            let monitor = MonitorUnderTest::named(&name(number), programs(), &served::trust(), url, false);
+            let monitor = MonitorUnderTest::named(&name(number), programs(), trust, url, false);
             for (other, port) in ports.iter().enumerate().filter(|(other, _)| *other != number) {
                 monitor
                     .configure(&format!("[[peer]]\nname = \"{}\"\nurl = \"http://127.0.0.1:{port}\"\n", name(other)));

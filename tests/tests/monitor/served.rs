@@ -1,7 +1,7 @@
 //! Logs that this very test serves: honest ones out of the log server's library, with what goes out changed on its way, and
 //! ones made up entry by entry. Every key is a test key of the log server's library.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use claimtrail_log::http::{HttpOptions, public_router};
-use claimtrail_log::testing::{ORIGIN, START_MS, TestLog, acme, body, key, number, support};
+use claimtrail_log::testing::{ORIGIN, TestLog, acme, body, key, number, support};
 use proto::checkpoint::CheckpointText;
 use proto::cosignature::Cosigner;
 use proto::hash::Hash;
@@ -24,6 +24,10 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::wait;
+
+/// When the logs of this test were founded, in milliseconds: all at once, so that what they begin with is the same, and now, so that
+/// their heads are of this time. A whole second, so that a test can say which head is of the second of which entry.
+static FOUNDED_MS: LazyLock<u64> = LazyLock::new(|| client::clock::now().seconds().0 * 1000);
 
 /// Nothing here is larger.
 const MOST: usize = 64 << 20;
@@ -54,7 +58,7 @@ impl Drop for Served {
 
 /// A log with Acme and promises for these models.
 pub(super) fn log_of(models: &[&str]) -> TestLog {
-    let test = TestLog::start();
+    let test = TestLog::founded_at(*FOUNDED_MS);
     wait(test.log.submit(body(&acme()))).expect("enrolled");
     add(&test, models);
     test
@@ -113,7 +117,7 @@ pub(super) fn made_up(entries: &[Vec<u8>], seconds: u64) -> Router {
     leaves.iter().for_each(|leaf| _ = tree.append(*leaf));
     let (log, time) = keys();
     let head = CheckpointText::new(ORIGIN, tree.size(), root_at(&tree, tree.size()).unwrap()).unwrap();
-    let note = head.sign(&[&log], &[(&time, Seconds(START_MS / 1000 + seconds))]).unwrap();
+    let note = head.sign(&[&log], &[(&time, Seconds(*FOUNDED_MS / 1000 + seconds))]).unwrap();
     let count = entries.len();
     let files = Arc::new([
         ("/checkpoint".to_owned(), note.into_bytes()),

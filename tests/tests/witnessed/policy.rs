@@ -40,6 +40,16 @@ fn a_policy_that_can_not_be_met_or_is_of_another_log_stops_the_start() {
 }
 
 #[test]
+fn a_policy_other_than_the_constitution_says_is_said_at_the_start() {
+    let (mut scene, lines) = Scene::new(1);
+    let differs = "the policy has witnesses that the constitution does not name: w0";
+    assert!(!scene.log.server().stderr().contains("witnesses: "), "nobody is asked, and nobody was promised");
+    scene.ask(&lines, 1, "");
+    let said = scene.log.server().stderr();
+    assert!(said.lines().any(|line| line.contains("WARN") && line.contains(differs)), "{said}");
+}
+
+#[test]
 fn a_store_from_an_old_backup_is_not_served_below_what_witnesses_cosigned() {
     let (mut scene, lines) = Scene::new(1);
     scene.ask(&lines, 1, "");

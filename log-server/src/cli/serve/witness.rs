@@ -5,14 +5,14 @@ use std::sync::Arc;
 use client::files;
 use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
-use proto::policy::MAX_POLICY_BYTES;
+use proto::policy::{MAX_POLICY_BYTES, Policy};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failure};
 use crate::clock::SystemTime;
 use crate::config::Config;
 use crate::log::Log;
-use crate::witness::{BadRecord, CannotAsk, Plan, Witnesses};
+use crate::witness::{BadRecord, CannotAsk, Plan, Witnesses, differences};
 
 /// Whoever asks, and what it shows.
 pub(super) struct Asking {
@@ -27,13 +27,17 @@ pub(super) fn open(
     registry: &mut Registry,
     stop: CancellationToken,
 ) -> Result<Option<Asking>, Failure> {
-    let Some(witness) = &config.witness else { return Ok(None) };
+    let Some(witness) = &config.witness else {
+        say_differences(log, None);
+        return Ok(None);
+    };
     let bad = |why: &dyn std::fmt::Display| {
         Failure::new(Exit::Config, format!("witness.policy, {}: {why}", witness.policy.display()))
     };
     let text = files::read(&witness.policy, MAX_POLICY_BYTES)?;
     let plan = Plan::read(&text, &log.vkeys().0).map_err(|why| bad(&why))?;
     tracing::info!(witnesses = plan.asked(), without_quorum = ?witness.without_quorum, "witnesses are asked to cosign");
+    say_differences(log, Some(plan.policy()));
     let options = witness.options();
     let opened = Witnesses::open(log, plan, &options, Arc::new(SystemTime::new()), registry, stop);
     let (witnesses, task) = opened.map_err(|why| match why {
@@ -42,4 +46,12 @@ pub(super) fn open(
         CannotAsk::Record(why) => Failure::new(Exit::Different, why.to_string()),
     })?;
     Ok(Some(Asking { witnesses, task: Box::pin(task) }))
+}
+
+/// Warns where whom this log asks is not what its constitution says.
+fn say_differences(log: &Log, policy: Option<&Policy>) {
+    let constitution = &log.published().constitution.current;
+    for difference in differences(&constitution.witnesses, constitution.quorum, policy) {
+        tracing::warn!("witnesses: {difference}");
+    }
 }

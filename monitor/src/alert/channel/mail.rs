@@ -9,7 +9,7 @@ use std::time::Duration;
 use client::{Error, files};
 use lettre::message::{Mailbox, Message, header};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{SmtpTransport, Transport as _};
 use serde::Deserialize;
@@ -20,6 +20,9 @@ use crate::alert::message::Alert;
 
 /// A password is a line.
 const MAX_PASSWORD_BYTES: usize = 4096;
+
+/// Some hundred certificates.
+const MAX_CA_BYTES: usize = 1 << 20;
 
 /// Characters of a subject: more is cut by readers of mail anyway.
 const MAX_SUBJECT_CHARS: usize = 160;
@@ -49,6 +52,10 @@ pub struct SmtpConfig {
     /// How the connection is protected: `starttls`, `tls`, or `none` with `allow_private = true`.
     #[serde(default)]
     pub security: Security,
+    /// A file with certificates in PEM: the server's must be of one of these authorities, and the system's are not asked. For a
+    /// mail server with an authority of its own.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// Who logs in; nobody unless set.
     #[serde(default)]
     pub user: Option<String>,
@@ -67,6 +74,8 @@ pub struct Mail {
     server: String,
     port: u16,
     security: Security,
+    /// Whose certificates are believed; the system's authorities if nobody is named.
+    authorities: Option<Certificate>,
     allow_private: bool,
     timeout: Duration,
     credentials: Option<Credentials>,
@@ -89,6 +98,7 @@ impl Mail {
                 "without TLS mail goes to private addresses only: set `allow_private = true`, or another `security`";
             return Err(bad(text.to_owned()));
         }
+        let authorities = smtp.ca_file.as_deref().map(|path| authorities(path, smtp)).transpose()?;
         let credentials = match (&smtp.user, &smtp.password_file) {
             (Some(user), Some(path)) => {
                 check_mode(path)?;
@@ -109,6 +119,7 @@ impl Mail {
             server: smtp.server.clone(),
             port: smtp.port.unwrap_or(usual),
             security: smtp.security,
+            authorities,
             allow_private,
             timeout,
             credentials,
@@ -155,7 +166,7 @@ impl Mail {
     }
 
     fn transport(&self, address: &str) -> Result<SmtpTransport, String> {
-        let parameters = || TlsParameters::new(self.server.clone()).map_err(|e| e.to_string());
+        let parameters = || parameters(&self.server, self.authorities.as_ref()).map_err(|e| client::http::chain(&e));
         let tls = match self.security {
             Security::Starttls => Tls::Required(parameters()?),
             Security::Tls => Tls::Wrapper(parameters()?),
@@ -173,6 +184,40 @@ impl Mail {
         Ok(builder.build())
     }
 }
+
+/// What the server's certificate must be.
+fn parameters(
+    server: &str,
+    authorities: Option<&Certificate>,
+) -> Result<TlsParameters, lettre::transport::smtp::Error> {
+    let builder = TlsParameters::builder(server.to_owned());
+    match authorities {
+        Some(certificate) => {
+            builder.certificate_store(CertificateStore::None).add_root_certificate(certificate.clone()).build()
+        }
+        None => builder.build(),
+    }
+}
+
+/// The certificates of a file, which can be used to check a server's.
+fn authorities(path: &std::path::Path, smtp: &SmtpConfig) -> Result<Certificate, Error> {
+    if smtp.security == Security::None {
+        return Err(Error::malformed("`smtp.ca_file` means nothing without TLS: `security` is \"none\""));
+    }
+    let pem = files::read(path, MAX_CA_BYTES)?;
+    let bad = |why: String| Error::malformed(format!("the certificates in {} cannot be used: {why}", path.display()));
+    let has = |line: &[u8]| pem.windows(line.len()).any(|window| window == line);
+    if !PEM_EDGES.into_iter().all(has) {
+        return Err(bad("none in it is whole PEM".to_owned()));
+    }
+    let certificate = Certificate::from_pem(&pem).map_err(|e| bad(client::http::chain(&e)))?;
+    client::http::install_tls();
+    parameters(&smtp.server, Some(&certificate)).map_err(|e| bad(client::http::chain(&e)))?;
+    Ok(certificate)
+}
+
+/// How a certificate in PEM begins and ends.
+const PEM_EDGES: [&[u8]; 2] = [b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"];
 
 /// A file that others can read is refused: whoever could read it may have the password.
 fn check_mode(path: &std::path::Path) -> Result<(), Error> {

@@ -56,6 +56,42 @@ fn a_fork_shown_only_to_some_is_found_when_they_meet() {
     }
 }
 
+/// Heads and entries that are all dated an hour ahead contradict each other nowhere.
+#[test]
+fn a_log_that_dates_everything_ahead_is_told_by_the_clock_alone() {
+    let mut ahead = client::clock::now();
+    ahead.0 += 3_600_000;
+    let mut script = Script::begun(ahead);
+    let served = Served::new(Show::of(&script));
+    let monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
+    for size in [3, 4] {
+        let (code, status) = monitor.once();
+        assert_eq!((code, open(&status), &status["checked"]), (13, vec!["head.ahead"], &size.into()), "{status:#}");
+        assert_eq!(status["evidence"], serde_json::json!({}), "this machine's clock may be the wrong one");
+        script.promise("CAM-2");
+        script.publish();
+        served.show(Show::of(&script));
+    }
+}
+
+/// More heads in one second than a round reads hide nothing behind them.
+#[test]
+fn a_head_behind_a_second_full_of_others_is_found() {
+    let [hidden, shown] = parted([&["CAM-X"], &["CAM-2"]]);
+    let many = shown.heads[0].clone();
+    let mut list = vec![many; 450];
+    list.extend(hidden.heads[1..].iter().chain(&shown.heads[1..]).cloned());
+    let served = Served::new(Show::of(&shown).with_list(list));
+    let mut monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), false);
+    monitor.configure("[poll]\nlisted_heads = 200\n");
+    let (code, status) = monitor.once();
+    assert_eq!((code, open(&status)), (0, Vec::new()), "one round does not come so far: {status:#}");
+    monitor.serve();
+    let status = until("the fork is found", || Some(monitor.status()).filter(|status| !open(status).is_empty()));
+    assert_eq!(open(&status), ["head.fork"], "{status:#}");
+    monitor.stop();
+}
+
 /// A head that only the list shows, and only once, is kept: when the entries come that it contradicts, it is held against them.
 #[test]
 fn a_head_that_was_listed_once_is_not_forgotten() {

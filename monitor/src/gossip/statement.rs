@@ -1,0 +1,136 @@
+//! Statements that heads stay unavailable: taken from whoever hands them in, and asked for where peers keep them.
+//!
+//! A statement is signed by the peer that made it, so it does not matter who passes it on. One that was sent while this monitor
+//! was away is found in the list of any peer that has it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use client::Error;
+use proto::note::{Note, Verifier};
+use proto::num::Millis;
+use proto::unavailable::Unavailable;
+
+use super::core::{Head, Input, Source};
+use super::log::{LogGossip, now};
+use super::peer::{Peer, StatementMessage};
+use super::run::Gossip;
+use crate::store::{Batch, GossipStep, KeptStatement};
+
+/// Statements in a page of a list: each is at most 64 KiB with its head, and a page of a peer at most 4 MiB.
+pub const STATEMENTS_PAGE: usize = 50;
+
+/// Why a statement is not kept.
+#[derive(Debug)]
+pub enum NotKept {
+    /// It is about a log that is not followed here.
+    OtherLog,
+    /// No peer whose key is known here made it.
+    NoPeer,
+    /// The peer did not sign it so, or the head beside it is none of the log's or another one.
+    Wrong(String),
+    /// It could not be kept here: not the sender's fault.
+    Own(Error),
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotKept::OtherLog => f.write_str("it is about a log that is not followed here"),
+            NotKept::NoPeer => f.write_str("no peer whose key is known here made it"),
+            NotKept::Wrong(why) => f.write_str(why),
+            NotKept::Own(error) => f.write_str(&error.message),
+        }
+    }
+}
+
+impl Gossip {
+    /// Keeps what a peer stated, whoever hands it in, and judges the head that it is about as any other.
+    ///
+    /// Waits for the disk: call it off the async threads.
+    ///
+    /// # Errors
+    /// When it is not one to keep.
+    pub fn keep_statement(self: &Arc<Self>, message: &StatementMessage, now: Millis) -> Result<(), NotKept> {
+        let origin = message.checkpoint.lines().next().unwrap_or_default();
+        let log = self.log(origin).ok_or(NotKept::OtherLog)?;
+        let by = message.statement.lines().last().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        let made_it = |peer: &&Arc<Peer>| peer.verifier.as_ref().is_some_and(|key| key.vkey().name().as_str() == by);
+        let peer = self.peers().iter().find(made_it);
+        let (peer, key) = peer.and_then(|peer| Some((peer, peer.verifier.as_ref()?))).ok_or(NotKept::NoPeer)?;
+        let shown = log.take_statement(message, (by, key), now)?;
+        // The head is one like any other: perhaps the tree here shows what it is.
+        let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
+        let input = |head, random| Input::Received { head, source, proof: None, random };
+        let (_, acts) = log.take(&shown, input, now).map_err(NotKept::Own)?;
+        self.act(log, acts);
+        Ok(())
+    }
+
+    /// Asks a peer for a page of its list behind this place; the place to go on from, nothing to begin again. A page at a time,
+    /// round and round: the list is in the order of heads, so that what is new may stand anywhere in it.
+    pub(super) async fn pull_statements(
+        self: &Arc<Self>,
+        log: &Arc<LogGossip>,
+        peer: &Arc<Peer>,
+        place: Option<String>,
+    ) -> Option<String> {
+        let page = peer.statements(log.log().origin(), place.as_deref()).await.ok()?;
+        if !page.statements.is_empty() {
+            let (gossip, log, name) = (self.clone(), log.clone(), peer.config.name.clone());
+            let listed = page.statements.into_iter().take(STATEMENTS_PAGE).map(StatementMessage::from).collect();
+            let taken = move || gossip.take_listed(&log, &name, listed);
+            if let Err(error) = tokio::task::spawn_blocking(taken).await {
+                tracing::error!(peer = peer.config.name, %error, "statements of a peer");
+            }
+        }
+        page.next_cursor
+    }
+
+    /// Keeps of a peer's page what is new and made by a peer that is known here.
+    fn take_listed(self: &Arc<Self>, log: &LogGossip, peer: &str, listed: Vec<StatementMessage>) {
+        let known: BTreeSet<String> = match log.log().store.statements() {
+            Ok(kept) => kept.into_iter().map(|kept| kept.statement).collect(),
+            Err(error) => {
+                return tracing::error!(origin = log.log().origin(), error = error.message, "kept statements");
+            }
+        };
+        for message in listed.into_iter().filter(|one| !known.contains(&one.statement)) {
+            match self.keep_statement(&message, now()) {
+                Ok(()) => {}
+                Err(NotKept::Own(error)) => {
+                    tracing::error!(origin = log.log().origin(), error = error.message, "a statement cannot be kept");
+                }
+                Err(why) => tracing::debug!(peer, "a listed statement is not taken: {why}"),
+            }
+        }
+    }
+}
+
+impl LogGossip {
+    /// Keeps a peer's statement that a head stays unavailable, and gives that head to be judged as any other.
+    ///
+    /// # Errors
+    /// When the peer did not make it, or not about this head; or the failure to keep it.
+    pub fn take_statement(
+        &self,
+        message: &StatementMessage,
+        (by, verifier): (&str, &Verifier),
+        now: Millis,
+    ) -> Result<proto::policy::Checked, NotKept> {
+        let wrong = |why: &dyn fmt::Display| NotKept::Wrong(why.to_string());
+        let said = Unavailable::verify(message.statement.as_bytes(), verifier).map_err(|why| wrong(&why))?;
+        let note = Note::parse(message.checkpoint.as_bytes()).map_err(|why| wrong(&why))?;
+        let checked = self.check(note).map_err(|why| wrong(&why))?;
+        if !said.is_about(checked.checkpoint.text()) {
+            return Err(wrong(&"it is not about the head beside it"));
+        }
+        let head = Head { size: said.size, root: said.root };
+        let checkpoint = String::from_utf8_lossy(&checked.checkpoint.to_bytes()).into_owned();
+        let kept = KeptStatement { by: by.to_owned(), statement: message.statement.clone(), checkpoint };
+        let gossip = GossipStep { statements: vec![(head, kept)], ..GossipStep::default() };
+        self.log().store.commit_batch(&Batch { gossip, ..Batch::default() }, now).map_err(NotKept::Own)?;
+        Ok(checked)
+    }
+}
