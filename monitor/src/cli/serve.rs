@@ -29,7 +29,7 @@ use super::status::LogStatus;
 use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
 use crate::alert::Alerts;
 use crate::config::Config;
-use crate::follow::{FollowedLog, follow_until};
+use crate::follow::{FollowedLog, cosigners, follow_until};
 use crate::gossip::Gossip;
 use crate::http::{Answers, Shared, admin_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
@@ -102,6 +102,7 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         log.store.try_rules_again()?;
     }
     open_stop_files(config, &logs)?;
+    keep_cosignatures(config, &logs)?;
     let alerts = alert::open(config, &logs).await?;
     if once {
         return once::run(logs, alerts.as_deref(), json, stop.token()).await;
@@ -168,6 +169,16 @@ async fn open_gossip(
     let runtime = Handle::current();
     let open = move || Gossip::open(&config, &logs, witness.as_ref(), &runtime, stop);
     Ok(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)
+}
+
+/// Cosignatures of the peers, of the trust files' witnesses, and the own ones are kept.
+fn keep_cosignatures(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<(), Failure> {
+    let keys = config.witness.as_ref().map(|witness| WitnessKeys::load(&witness.keys)).transpose()?;
+    let own = keys.as_ref().map(WitnessKeys::vkeys).unwrap_or_default();
+    for log in logs {
+        log.keep_cosignatures_of(cosigners(&log.config.trust, &config.peers, &own)?);
+    }
+    Ok(())
 }
 
 async fn open_witness(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<Option<Arc<Witness>>, Failure> {

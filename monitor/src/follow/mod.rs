@@ -11,12 +11,13 @@
 
 mod backlog;
 mod branch;
+mod cosigners;
 mod judge;
 mod round;
 mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +25,7 @@ use client::Error;
 use client::api::Api;
 use client::http::Http;
 use client::tiles::HttpTiles;
+use proto::note::Verifier;
 use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
@@ -34,6 +36,7 @@ use crate::config::{LogToFollow, Poll};
 use crate::finding::{Class, Open, code};
 use crate::store::{Findings, LogStore};
 
+pub use cosigners::cosigners;
 pub use judge::Verdict;
 pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
@@ -55,6 +58,8 @@ pub struct FollowedLog {
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
+    /// The keys whose cosignatures are kept.
+    cosigners: OnceLock<Vec<Verifier>>,
     /// Told whenever what is known has changed; gossip waits for it.
     pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either; histories without room.
@@ -117,6 +122,7 @@ impl FollowedLog {
             seen,
             backlog,
             witnesses,
+            cosigners: OnceLock::new(),
             changed,
             given_up,
         };

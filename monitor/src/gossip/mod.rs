@@ -14,21 +14,30 @@
 //! | `evidence` | what is sent to peers and taken from them |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
+//! | `ways` | how a log is reached |
+//! | `cosigned` | own cosignatures shown to the peers |
+//! | [`last_cosigned`] | peers asked for this witness's own last cosignature |
+//! | `look_after` | the witness looked after: does it know what it cosigned last? |
 //! | [`config`] | peers and ways out |
 
 mod act;
 pub mod config;
 pub mod core;
+mod cosigned;
 mod evidence;
 pub mod head;
+pub mod last_cosigned;
 pub mod log;
+mod look_after;
 mod own;
 pub mod peer;
 pub mod run;
 mod silence;
 mod tell;
+mod ways;
 
 pub use act::{Act, Became};
+pub use cosigned::NotKept;
 pub use log::LogGossip;
 pub use own::own_proof;
 pub use run::Gossip;

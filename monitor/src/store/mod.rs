@@ -12,6 +12,7 @@
 //! | `events` | their beginnings and ends, and what watch lists matched, numbered |
 //! | `watched` | payloads of claims that a watch is about |
 //! | `gossip-…` | heads that wait, statements, what peers have |
+//! | `cosigned-by` | the highest cosigned head of each witness that is known here |
 //! | `evidence` | misbehaviour files, numbered, each once |
 //! | `branches` | leaf hashes of histories that contradict this one |
 //!
@@ -19,6 +20,7 @@
 //! past would be gone without a word.
 
 mod branches;
+mod cosigned;
 mod evidence;
 pub(crate) mod findings;
 mod gossip;
@@ -125,6 +127,7 @@ impl LogStore {
                 gossip::make(&transaction)?;
                 evidence::make(&transaction)?;
                 branches::make(&transaction)?;
+                cosigned::make(&transaction)?;
             }
             Ok(transaction.commit()?)
         };
@@ -145,6 +148,7 @@ impl LogStore {
             let transaction = database.begin_write()?;
             evidence::make(&transaction)?;
             branches::make(&transaction)?;
+            cosigned::make(&transaction)?;
             gossip::make(&transaction)?;
             transaction.commit()?;
             let transaction = database.begin_read()?;

@@ -5,29 +5,38 @@
 //! leave a head stored that nobody has a cosignature of, never the reverse.
 //!
 //! The record lies outside the database ([`service::record`]). After a database was restored from an old copy the record is
-//! newer than it, and the witness does not cosign for that log until its operator acts: `claimtrail-monitor resume-origin`.
+//! newer than it, and the witness does not cosign for that log until it knows from its peers what it cosigned last
+//! (`restore.rs`, `doubt.rs`), or its operator acts: `claimtrail-monitor resume-origin`.
 
 mod decide;
+mod doubt;
 mod key;
 mod open;
 mod request;
+mod restore;
 mod table;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use client::trust::Trust;
 use proto::checkpoint::VerifiedCheckpoint;
 use proto::hash::Hash;
 use proto::note::NoteSignature;
 use proto::num::{Seconds, TreeSize};
 use service::record::{SignedRecord, SignerRecord};
+use tokio::sync::watch;
 
 use crate::evidence::Stop;
+use doubt::Doubted;
 
 pub use decide::{Asked, STEPS, Step, decide, higher, may_begin, newer};
+pub use doubt::Known;
 pub use key::WitnessKeys;
 pub use open::{Resume, Resumed, stop_path};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
+pub use restore::{Left, PeerAnswer, Restored, restored};
 pub use table::{Cosigned, Table};
 
 /// Cosigns for the logs that the operator configured.
@@ -35,7 +44,11 @@ pub use table::{Cosigned, Table};
 pub struct Witness {
     keys: WitnessKeys,
     table: Table,
+    /// The folder of the records.
+    records: PathBuf,
     logs: BTreeMap<String, Mutex<Slot>>,
+    /// Changes with every cosignature: whoever sends them to the peers waits for it.
+    cosigned: watch::Sender<u64>,
 }
 
 /// What guards one log.
@@ -49,6 +62,10 @@ struct Slot {
     record: Option<SignerRecord>,
     /// Why nothing is cosigned.
     stopped: Option<String>,
+    /// Whether that is because what was cosigned last is not known, so that what peers know of it may end it.
+    doubt: Option<Doubted>,
+    /// Whose signatures are believed.
+    trust: Trust,
     /// Evidence that ends cosigning; it comes while the witness runs.
     evidence: Option<Arc<Stop>>,
 }
@@ -74,6 +91,11 @@ impl Witness {
     /// Whether it cosigns for this log.
     pub fn knows(&self, origin: &str) -> bool {
         self.logs.contains_key(origin)
+    }
+
+    /// Changes with every cosignature.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.cosigned.subscribe()
     }
 
     /// Its keys.
@@ -172,13 +194,14 @@ impl Witness {
         }
         slot.last = Some(last);
         slot.shown = Some(with_lines(head, &lines));
+        self.cosigned.send_modify(|count| *count = count.wrapping_add(1));
         Ok(lines)
     }
 }
 
 impl Slot {
     fn why_stopped(&self) -> Option<String> {
-        self.stopped.clone().or_else(|| self.evidence.as_ref()?.why())
+        self.doubted().or_else(|| self.evidence.as_ref()?.why())
     }
 
     fn size(&self) -> TreeSize {
