@@ -13,6 +13,7 @@ mod bad_peers;
 mod forks;
 mod junk;
 mod report;
+mod restored;
 #[path = "../monitor/served.rs"]
 #[allow(dead_code, reason = "other stories use more of it")]
 mod served;
