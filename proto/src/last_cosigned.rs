@@ -112,11 +112,8 @@ impl LastCosigned {
 fn read(text: &str) -> Option<LastCosigned> {
     let lines: Vec<&str> = text.lines().collect();
     let [_, origin, vkey, nonce, last, at] = lines.as_slice() else { return None };
-    let question = Question {
-        origin: (*origin).to_owned(),
-        vkey: Vkey::parse(vkey).ok()?,
-        nonce: Hash::from_hex(nonce).ok()?,
-    };
+    let question =
+        Question { origin: (*origin).to_owned(), vkey: Vkey::parse(vkey).ok()?, nonce: Hash::from_hex(nonce).ok()? };
     let last = if *last == NONE { None } else { Some(head(last)?) };
     Some(LastCosigned { question, last, at: Seconds(parse_decimal(at).ok()?) })
 }

@@ -38,9 +38,9 @@ impl fmt::Display for NotKept {
         match self {
             NotKept::Lines(found) => write!(f, "it has {found} signature lines; {MOST_LINES} are the most"),
             NotKept::Head(why) => why.fmt(f),
-            NotKept::Nobody => {
-                f.write_str("no line of it is of a witness whose key is known here, as the vkey of a peer or in the trust file")
-            }
+            NotKept::Nobody => f.write_str(
+                "no line of it is of a witness whose key is known here, as the vkey of a peer or in the trust file",
+            ),
             NotKept::Own(error) => f.write_str(&error.message),
         }
     }

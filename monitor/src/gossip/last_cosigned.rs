@@ -180,7 +180,9 @@ pub fn words(outcome: &Restored, asked: &Asked, peers: usize) -> String {
         }
         Restored::Nothing => "neither this witness nor they know of a cosignature; that decides nothing".to_owned(),
         Restored::TwoRoots(size) => {
-            format!("two roots were cosigned for {size} entries; this witness must not cosign again: make one with a new key")
+            format!(
+                "two roots were cosigned for {size} entries; this witness must not cosign again: make one with a new key"
+            )
         }
     };
     // Writing to a string cannot fail.
@@ -278,7 +280,8 @@ mod tests {
             Arc::new(Peer::new(config, "me", std::time::Duration::from_secs(1)).unwrap())
         };
         let (me, a, b) = (cosigner("me.example", 2), cosigner("a", 3), cosigner("b", 4));
-        let peers = [peer("a", Some(&a)), peer("a2", Some(&a)), peer("me", Some(&me)), peer("no", None), peer("b", Some(&b))];
+        let peers =
+            [peer("a", Some(&a)), peer("a2", Some(&a)), peer("me", Some(&me)), peer("no", None), peer("b", Some(&b))];
         let names: Vec<&str> = counted(&peers, &[verifier(&me)]).iter().map(|peer| peer.config.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
     }

@@ -1,7 +1,8 @@
 //! The witness of this monitor looked after: whether it knows what it cosigned last, and what peers know of it.
 //!
 //! At the start the peers are asked once for each log, also when nothing is in doubt: database and record may both have been put
-//! back, and then they agree. While there is a doubt nothing is cosigned, and the peers are asked again and again.
+//! back, and then they agree. Nothing is cosigned until they have answered or their time is over. While there is a doubt nothing
+//! is cosigned either, and the peers are asked again and again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -58,6 +59,7 @@ impl Gossip {
                 self.ask(&mut looking, at, is_sure).await;
                 asked_at = Some(Instant::now());
             }
+            looking.witness.peers_were_asked(looking.origin());
             if self.sleeps_to_the_end(LOOK_EVERY).await {
                 return;
             }

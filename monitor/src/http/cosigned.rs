@@ -25,10 +25,10 @@ use service::problem::Problem;
 
 use super::gossip::{Sharing, invalid, unknown_log};
 use super::rates::HEAD;
+use crate::gossip::NotKept;
 use crate::gossip::core::{Input, Source};
 use crate::gossip::head::MAX_GOSSIP_BYTES;
 use crate::gossip::peer::{CosignedAnswer, Peer};
-use crate::gossip::NotKept;
 use crate::witness::Cosigned;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -69,7 +69,8 @@ pub(super) async fn last(
     let vkey = Vkey::parse(&asked.key).map_err(|why| invalid(format!("`key`: {why}.")))?;
     let nonce = Hash::from_hex(&asked.nonce).map_err(|_| invalid("`nonce` is 32 bytes in lower-case hex."))?;
     if !log.keeps_cosignatures_of(&vkey) {
-        let detail = "Cosignatures of that key are not kept here: it is neither the vkey of a peer nor in the trust file.";
+        let detail =
+            "Cosignatures of that key are not kept here: it is neither the vkey of a peer nor in the trust file.";
         return Err(Problem::new(Code::RequestNotFound, detail));
     }
     let key = vkey.to_string();

@@ -47,6 +47,16 @@ impl Witness {
         self.with(origin, |slot| slot.stopped.clone().filter(|_| slot.doubt.is_some()))?
     }
 
+    /// Nothing is cosigned for a log until the peers were asked what they know: database and record may both have been put back.
+    pub fn wait_for_peers(&self, origin: &str) {
+        self.with(origin, |slot| slot.waits = true);
+    }
+
+    /// They were, whether or not they answered.
+    pub fn peers_were_asked(&self, origin: &str) {
+        self.with(origin, |slot| slot.waits = false);
+    }
+
     /// Notes what came of asking the peers, for whoever looks why nothing is cosigned.
     pub fn asked(&self, origin: &str, outcome: &str) {
         let note = |slot: &mut Slot| {
@@ -268,6 +278,10 @@ mod tests {
         let [tree, fork] = trees();
         let witness = begun(folder.path());
         assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
+        witness.wait_for_peers(ORIGIN);
+        assert!(matches!(ask(&witness, &tree, 5, 6, 120), Answer::Stopped(_)), "not before the peers were asked");
+        assert_eq!(witness.doubt(ORIGIN), None);
+        witness.peers_were_asked(ORIGIN);
         for old in [known(5, 100), known(5, 90), known(4, 80)] {
             assert!(!witness.saw_own(ORIGIN, &old), "that is no news");
         }

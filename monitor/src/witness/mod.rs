@@ -39,6 +39,9 @@ pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
 pub use restore::{Left, PeerAnswer, Restored, restored};
 pub use table::{Cosigned, Table};
 
+/// What is said until the peers were asked.
+const WAITS: &str = "the peers are being asked what this witness cosigned last; that takes seconds after a start";
+
 /// Cosigns for the logs that the operator configured.
 #[derive(Debug)]
 pub struct Witness {
@@ -64,6 +67,8 @@ struct Slot {
     stopped: Option<String>,
     /// Whether that is because what was cosigned last is not known, so that what peers know of it may end it.
     doubt: Option<Doubted>,
+    /// Whether the peers are to be asked first.
+    waits: bool,
     /// Whose signatures are believed.
     trust: Trust,
     /// Evidence that ends cosigning; it comes while the witness runs.
@@ -201,7 +206,8 @@ impl Witness {
 
 impl Slot {
     fn why_stopped(&self) -> Option<String> {
-        self.doubted().or_else(|| self.evidence.as_ref()?.why())
+        let waits = || self.waits.then(|| WAITS.to_owned());
+        self.doubted().or_else(|| self.evidence.as_ref()?.why()).or_else(waits)
     }
 
     fn size(&self) -> TreeSize {

@@ -119,7 +119,12 @@ impl Witness {
 
 /// A new record in the place of one that is missing or damaged; a damaged one is kept beside it. It comes to its place with what
 /// the database says: an empty one, left by a crash, would not tell if that database is put back to an older state.
-pub(super) fn anew(path: &Path, origin: &str, stored: Option<&Cosigned>, error: &RecordError) -> Result<SignerRecord, Error> {
+pub(super) fn anew(
+    path: &Path,
+    origin: &str,
+    stored: Option<&Cosigned>,
+    error: &RecordError,
+) -> Result<SignerRecord, Error> {
     let io = |file: &Path, e: std::io::Error| Error::local(format!("{} cannot be made or moved: {e}", file.display()));
     match error {
         RecordError::Damaged { .. } => {
@@ -152,7 +157,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
             "{origin} is not cosigned: {why}. Run `claimtrail-monitor resume-origin {origin}` when you know why"
         );
         let (last, trust) = (last.clone(), trust.clone());
-        Ok(Slot { last, shown: None, record: None, stopped: Some(why), doubt, trust, evidence: None })
+        Ok(Slot { last, shown: None, record: None, stopped: Some(why), doubt, waits: false, trust, evidence: None })
     };
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
@@ -171,7 +176,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         shown = cosigned_again(keys, trust, last);
     }
     let (record, trust) = (Some(record), trust.clone());
-    Ok(Slot { last, shown, record, stopped: None, doubt: None, trust, evidence: None })
+    Ok(Slot { last, shown, record, stopped: None, doubt: None, waits: false, trust, evidence: None })
 }
 
 /// Whether the record is gone or damaged: what it said may be known elsewhere.

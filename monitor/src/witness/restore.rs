@@ -127,7 +127,10 @@ mod tests {
         assert_eq!(restored(&own, &[answer("a", Some(9))], 0), Restored::From(cosigned(9)));
         assert_eq!(restored(&left(&[]), &[answer("a", None), answer("b", Some(3))], 1), Restored::From(cosigned(3)));
         assert_eq!(restored(&left(&[]), &[answer("a", None), answer("b", None)], 1), Restored::Nothing);
-        assert_eq!(restored(&left(&[]), &[], usize::MAX), Restored::TooFew { counted: 0, needed: usize::MAX, below: vec![] });
+        assert_eq!(
+            restored(&left(&[]), &[], usize::MAX),
+            Restored::TooFew { counted: 0, needed: usize::MAX, below: vec![] }
+        );
     }
 
     #[test]
@@ -146,7 +149,11 @@ mod tests {
         let other = SignedRecord { root: Hash::of(b"other"), ..cosigned(4) };
         let answers = [answer("a", Some(4)), PeerAnswer { peer: "b".into(), last: Some(other) }];
         assert_eq!(restored(&left(&[]), &answers, 0), Restored::TwoRoots(other.size));
-        assert_eq!(restored(&left(&[cosigned(4)]), &answers[1..], 9), Restored::TwoRoots(other.size), "however few answer");
+        assert_eq!(
+            restored(&left(&[cosigned(4)]), &answers[1..], 9),
+            Restored::TwoRoots(other.size),
+            "however few answer"
+        );
         assert_eq!(restored(&left(&[cosigned(4), other]), &[], 9), Restored::TwoRoots(other.size));
     }
 

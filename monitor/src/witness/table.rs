@@ -86,7 +86,9 @@ impl Table {
         };
         match read().map_err(|e| self.broken(&e))? {
             None => Ok(None),
-            Some(bytes) => Cosigned::from_bytes(&bytes).map(Some).ok_or_else(|| self.broken(&format!("{origin} is damaged"))),
+            Some(bytes) => {
+                Cosigned::from_bytes(&bytes).map(Some).ok_or_else(|| self.broken(&format!("{origin} is damaged")))
+            }
         }
     }
 

@@ -21,7 +21,8 @@ pub(super) fn run(config: &Config, log: &LogToFollow, store: &LogStore) -> Resul
     let me = config.gossip.name.clone().or_else(|| keys.name()).unwrap_or_default();
     let logs = [(log.origin.clone(), log.trust.clone())];
     let witness = Witness::open(keys, &config.state, &records_folder(config), &logs)?;
-    let peer = |one: &crate::gossip::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
+    let peer =
+        |one: &crate::gossip::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
     let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
     let whom = counted(&peers, &asking.own);
     let runtime = Runtime::new().map_err(Failure::internal)?;

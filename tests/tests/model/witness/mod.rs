@@ -42,7 +42,11 @@ pub(crate) enum Record {
 pub(crate) enum Process {
     Down,
     /// In doubt, what peers say may end that it is stopped.
-    Up { last: Option<Stored>, stopped: bool, doubt: bool },
+    Up {
+        last: Option<Stored>,
+        stopped: bool,
+        doubt: bool,
+    },
 }
 
 /// A request that may be cosigned, on its way through the steps.

@@ -31,7 +31,8 @@ impl WitnessModel {
             (true, [before @ .., _]) => before.last(),
             (_, all) => all.last(),
         };
-        let answer = |peer: String, last: Option<&Signed>| PeerAnswer { peer, last: last.map(|one| self.record_of(*one)) };
+        let answer =
+            |peer: String, last: Option<&Signed>| PeerAnswer { peer, last: last.map(|one| self.record_of(*one)) };
         let mut answers: Vec<PeerAnswer> = (0..honest).map(|at| answer(format!("honest {at}"), seen)).collect();
         match bad {
             Says::Nothing => {}

@@ -21,8 +21,7 @@ fn it_signs_one_history_and_lowers_nothing_whatever_happens() {
 
 /// Nobody acts, and peers are asked instead: one of three is bad.
 fn with_peers(mutant: Option<Mutant>, more: u8) -> WitnessModel {
-    let left =
-        Left { asks: 3, crashes: 1 + more, failures: more, copies: 1, losses: 1, acts: 0, talks: 1 + more };
+    let left = Left { asks: 3 + more, crashes: 2 + more, failures: 1, copies: 1, losses: 1, acts: 0, talks: 2 + more };
     WitnessModel { histories: Histories::new(1, 3), left, clients: Vec::new(), mutant }
 }
 
