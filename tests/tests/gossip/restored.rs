@@ -15,11 +15,12 @@ use harness::process::until;
 use harness::watcher::MonitorUnderTest;
 use monitor::finding::{What, code};
 use monitor::gossip::peer::CosignedAnswer;
+use proto::checkpoint::CheckpointText;
 use proto::cosignature::Cosigner;
 use proto::hash::Hash;
 use proto::last_cosigned::{CosignedHead, LastCosigned, Question};
 use proto::merkle::consistency_proof;
-use proto::note::{KeyName, Note, Verifier, Vkey};
+use proto::note::{KeyName, Note, NoteSigner, Verifier, Vkey};
 use proto::num::{Seconds, TreeSize};
 use proto::policy::Policy;
 use serde::Deserialize;
@@ -270,7 +271,7 @@ fn liar(seed: u8) -> (String, Router) {
         let question =
             Question { origin: ORIGIN.to_owned(), vkey: vkey.clone(), nonce: Hash::from_hex(&asked.nonce).unwrap() };
         let verified = Note::parse(&note).unwrap().verify(&[Verifier::new(&vkey).unwrap()]).unwrap();
-        let head = proto::checkpoint::CheckpointText::parse(verified.text()).unwrap();
+        let head = CheckpointText::parse(verified.text()).unwrap();
         let time = verified.signature_by(&vkey).unwrap().time().unwrap();
         let last = Some(CosignedHead { size: head.size(), root: head.root(), time });
         let statement = LastCosigned { question, last, at: Seconds(1) }.sign(&liar).unwrap();
@@ -319,4 +320,65 @@ fn a_liar_is_outvoted_and_garbage_is_no_answer() {
     first.until_resumed(4);
     add(&one, &["CAM-3"]);
     assert_eq!(first.cosign(&log), (200, 5));
+}
+
+/// A head that the log and these keys signed.
+fn head(size: u64, log: u8, cosigners: &[(&Cosigner, Seconds)]) -> String {
+    let log = NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), key(log));
+    let text = CheckpointText::new(ORIGIN, TreeSize(size), Hash::of(&size.to_be_bytes())).unwrap();
+    text.sign(&[&log], cosigners).unwrap()
+}
+
+#[test]
+fn every_bad_cosigned_head_and_question_has_its_answer() {
+    let log = Served::new(router(&log_of(&["CAM-1"])));
+    let mut asked = Witness::new(0, &log.url);
+    let peer = Cosigner::new(KeyName::parse("peer.example").unwrap(), key(number::ACME_SIGN)).unwrap();
+    let stranger = Cosigner::new(KeyName::parse("stranger.example").unwrap(), key(number::ACME_ADMIN)).unwrap();
+    asked.knows("peer.example", &peer.vkey().to_string(), "http://127.0.0.1:9");
+    asked.serve();
+    let (at, later) = (Seconds(1000), Seconds(1001));
+    let good = head(1000, number::LOG, &[(&peer, at)]);
+    let many: String = (0..8).map(|n| format!("\u{2014} w{n}.example AAAAAAE=\n")).collect();
+    for (body, status) in [
+        (String::new(), 400),
+        ("nonsense".to_owned(), 400),
+        (good.replace(ORIGIN, "other.example"), 404),
+        (good.replace("\n1000\n", "\n1001\n"), 403),
+        (head(1000, number::OPERATOR, &[(&peer, at)]), 403),
+        (head(1000, number::LOG, &[]), 403),
+        (head(1000, number::LOG, &[(&stranger, at)]), 403),
+        (format!("{good}{many}"), 403),
+        ("x".repeat(64 * 1024 + 1), 413),
+        (good.clone(), 204),
+        (head(1000, number::LOG, &[(&peer, later), (&stranger, at)]), 204),
+        (head(900, number::LOG, &[(&peer, later)]), 204),
+    ] {
+        let (found, said) = post(&asked.monitor, "/v1/cosigned?from=peer.example", body.clone());
+        assert_eq!(found, status, "{}: {said}", &body[..body.len().min(80)]);
+    }
+    let origin = encode_segment(ORIGIN);
+    let (known, other) = (encode_segment(&peer.vkey().to_string()), encode_segment(&stranger.vkey().to_string()));
+    let nonce = Hash::of(b"a question");
+    for (query, status) in [
+        (String::new(), 400),
+        (format!("origin={origin}&key={known}"), 400),
+        (format!("origin={origin}&key={known}&nonce={nonce}&nonce={nonce}"), 400),
+        (format!("origin={origin}&key=x&nonce={nonce}"), 400),
+        (format!("origin={origin}&key={known}&nonce=00"), 400),
+        (format!("origin=other.example&key={known}&nonce={nonce}"), 404),
+        (format!("origin={origin}&key={other}&nonce={nonce}"), 404),
+    ] {
+        let path = format!("/v1/cosigned?{query}");
+        let error = wait(Http::new(asked.monitor.url()).unwrap().get(&path, 1 << 20)).unwrap_err();
+        assert_eq!(error.problem.map(|problem| problem.status), Some(status), "{path}");
+    }
+    // What was taken survives a power cut: the largest head, at its latest time, without the stranger's line.
+    asked.monitor.kill();
+    asked.serve();
+    let path = format!("/v1/cosigned?origin={origin}&key={known}&nonce={nonce}");
+    let answer = wait(Http::new(asked.monitor.url()).unwrap().get(&path, 1 << 20)).unwrap();
+    let answer: CosignedAnswer = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(answer.checkpoint, Some(head(1000, number::LOG, &[(&peer, later)])));
+    asked.monitor.stop();
 }
