@@ -19,13 +19,14 @@ use service::detached::Detached;
 use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
 use service::metrics::Metrics;
+use service::problem::Problem;
 use service::shutdown::Shutdown;
 use service::{edge, logging};
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::status::LogStatus;
+use super::status::{LogStatus, Status};
 use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
 use crate::alert::Alerts;
 use crate::config::Config;
@@ -41,7 +42,7 @@ const ROUND_END: Duration = Duration::from_secs(3);
 pub(super) struct ServeArgs {
     #[command(flatten)]
     place: Place,
-    /// Look at every log once, say how it is, and end with the exit code of the worst; nothing is served.
+    /// Look at every log once, exchange heads and evidence with the peers, say how it is, and end with the exit code of the worst; nothing is served.
     #[arg(long)]
     once: bool,
     /// With --once: write JSON for programs.
@@ -105,7 +106,11 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
     keep_cosignatures(config, &logs)?;
     let alerts = alert::open(config, &logs).await?;
     if once {
-        return once::run(logs, alerts.as_deref(), json, stop.token()).await;
+        let gossip = match config.peers.is_empty() {
+            true => None,
+            false => Some(open_gossip(config, &logs, None, &stop).await?),
+        };
+        return once::run(logs, gossip, alerts.as_deref(), json, stop.token()).await;
     }
     listen(config, logs, alerts, &stop).await.map(|()| 0)
 }
@@ -230,11 +235,13 @@ impl Parts {
             true => Readiness::NotReady("stopping".to_owned()),
             false => Readiness::Ready { mode: "following" },
         };
-        let (shown, shown_gossip) = (logs.to_vec(), gossip.clone());
-        let status = get(async move || {
+        let (shown, shown_gossip, shown_alerts) = (logs.to_vec(), gossip.clone(), alerts.clone());
+        let status = get(async move || -> Result<axum::Json<Status>, Problem> {
             let of = |log: &Arc<FollowedLog>| LogStatus::of(log, witness.as_deref()).with_gossip(&shown_gossip);
-            let statuses: Vec<LogStatus> = shown.iter().map(of).collect();
-            axum::Json(statuses)
+            let logs = shown.iter().map(of).collect();
+            let own = shown_alerts.as_ref().map(|alerts| alerts.outbox().open_findings()).transpose();
+            let own = own.map_err(|error| Problem::internal(error.message))?.unwrap_or_default();
+            Ok(axum::Json(Status { logs, own }))
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
         let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));

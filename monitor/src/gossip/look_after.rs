@@ -138,12 +138,17 @@ impl Looking {
         let said = words(&outcome, &asked, peers);
         self.is_over = matches!(outcome, Restored::TwoRoots(_));
         match outcome {
-            Restored::From(_) => {
+            Restored::From(from) => {
                 tracing::warn!(origin = self.origin(), "cosigned again after the peers were asked: {said}");
                 let names: Vec<&str> = asked.answers.iter().map(|answer| answer.peer.as_str()).collect();
-                let who = names.join(", ");
-                self.resumed(format!("this witness did not know what it cosigned last, and was told by {who}: {said}"))
-                    .await;
+                let message = format!(
+                    "this witness did not know what it cosigned last. Its peers have told it ({}); it goes on from the head of {} \
+                     entries at {}",
+                    names.join(", "),
+                    from.size,
+                    from.time
+                );
+                self.resumed(message).await;
             }
             _ => {
                 tracing::warn!(origin = self.origin(), "still not cosigned: {said}");

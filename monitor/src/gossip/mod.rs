@@ -14,6 +14,7 @@
 //! | `evidence` | what is sent to peers and taken from them |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
+//! | `once` | one round of that, for a monitor that looks once |
 //! | `ways` | how a log is reached |
 //! | `cosigned` | own cosignatures shown to the peers |
 //! | [`last_cosigned`] | peers asked for this witness's own last cosignature |
@@ -29,6 +30,7 @@ pub mod head;
 pub mod last_cosigned;
 pub mod log;
 mod look_after;
+mod once;
 mod own;
 pub mod peer;
 pub mod run;

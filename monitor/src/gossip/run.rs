@@ -32,7 +32,7 @@ const MOST_AT_ONCE: usize = 32;
 /// Deadlines are whole seconds.
 const TICK: Duration = Duration::from_secs(1);
 /// Heads of a peer's list are asked for from so long before the newest one that it listed: it may list older ones later.
-const OVERLAP_SECONDS: u64 = 60;
+pub(super) const OVERLAP_SECONDS: u64 = 60;
 
 /// The gossip of a monitor: its logs, its peers, and what runs.
 pub struct Gossip {
@@ -42,7 +42,7 @@ pub struct Gossip {
     pub(super) witness: Option<Arc<Witness>>,
     /// How peers are asked.
     pub(super) config: GossipConfig,
-    tasks: TaskTracker,
+    pub(super) tasks: TaskTracker,
     waiting: Arc<Semaphore>,
     running: Semaphore,
     stop: CancellationToken,
@@ -66,6 +66,7 @@ impl Gossip {
             .name
             .clone()
             .or_else(|| witness.and_then(|witness| witness.keys().name()))
+            .or_else(|| super::once::name_of_key(config))
             .unwrap_or_default();
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
@@ -188,7 +189,7 @@ impl Gossip {
     }
 
     /// Tells the machine something, and does what follows from it.
-    async fn feed(
+    pub(super) async fn feed(
         self: &Arc<Self>,
         log: &Arc<LogGossip>,
         tell: impl FnOnce(&LogGossip) -> Result<Vec<Act>, Error> + Send + 'static,
@@ -306,7 +307,7 @@ impl Gossip {
         }
     }
 
-    async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
+    pub(super) async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
         let Ok(page) = peer.heads(log.log().origin(), after.saturating_sub(OVERLAP_SECONDS)).await else {
             return after;
         };
@@ -320,7 +321,7 @@ impl Gossip {
         latest.clamp(after, Seconds(now().seconds().0).0.max(after))
     }
 
-    async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
+    pub(super) async fn pull_evidence(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, after: u64) -> u64 {
         let Ok(page) = peer.evidence(log.log().origin(), after).await else { return after };
         let mut last = after;
         for listed in page.evidence.iter().take(super::peer::HEADS_PAGE) {

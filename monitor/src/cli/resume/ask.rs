@@ -65,10 +65,13 @@ fn finish(
         (Restored::From(_), Some(why)) => {
             say(&format!("{} would be cosigned ({said}), but {why}. See --despite-evidence.\n", log.origin))
         }
-        _ => Err(Failure::new(
+        (Restored::TooFew { .. }, _) => Err(Failure::new(
             Exit::Unavailable,
             format!("{} is still not cosigned: {said}. Start the peers and ask again, or see --help", log.origin),
         )),
+        (Restored::Nothing | Restored::TwoRoots(_), _) => {
+            Err(Failure::new(Exit::Io, format!("{} is still not cosigned: {said}", log.origin)))
+        }
     }
 }
 
