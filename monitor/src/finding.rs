@@ -100,6 +100,10 @@ pub mod code {
     pub const BACKLOG: &str = "log.backlog";
     /// A witness that cosigned the log's heads does so no more.
     pub const WITNESS: &str = "witness.silent";
+    /// This witness does not know what it cosigned last, and cosigns nothing of the log.
+    pub const DOUBT: &str = "witness.doubt";
+    /// This witness goes on by what its peers know of its last cosignature.
+    pub const RESUMED: &str = "witness.resumed";
     /// A peer does not answer any more.
     pub const PEER: &str = "peer.silent";
     /// A channel has not taken alerts for a while.

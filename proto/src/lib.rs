@@ -112,6 +112,7 @@ pub mod fold;
 pub mod hash;
 pub mod import;
 pub mod json;
+pub mod last_cosigned;
 pub mod merkle;
 pub mod misbehaviour;
 pub mod note;

@@ -148,6 +148,11 @@ impl Outbox {
         self.write(|transaction| findings::apply(transaction, &self.monitor, found, now))
     }
 
+    /// What is wrong with this monitor itself now.
+    pub fn open_findings(&self) -> Result<Vec<Open>, Error> {
+        self.read(findings::open_in)
+    }
+
     fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
         let done = || work(&self.database.begin_read()?);
         done().map_err(|e| self.broken(&e))
@@ -189,7 +194,7 @@ impl Source for Outbox {
     }
 
     fn open(&self) -> Result<Vec<Open>, Error> {
-        self.read(findings::open_in)
+        self.open_findings()
     }
 
     fn state(&self) -> String {

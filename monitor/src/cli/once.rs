@@ -1,4 +1,4 @@
-//! `serve --once`: one round over every log, then the exit code says how they are.
+//! `serve --once`: one round over every log and one of gossip with the peers, then the exit code says how they are.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -7,14 +7,16 @@ use client::clock;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
-use super::status::{LogStatus, report};
+use super::status::{LogStatus, Status, report};
 use super::{Exit, Failure, say};
 use crate::alert::Alerts;
 use crate::follow::{FollowedLog, Goes, Round};
+use crate::gossip::Gossip;
 
-/// Looks at every log once, one after the other, and sends what alerts there are.
+/// Looks at every log once, one after the other, talks with the peers, and sends what alerts there are.
 pub(super) async fn run(
     logs: Vec<Arc<FollowedLog>>,
+    gossip: Option<Arc<Gossip>>,
     alerts: Option<&Alerts>,
     json: bool,
     stop: CancellationToken,
@@ -36,6 +38,12 @@ pub(super) async fn run(
             log.look_failed(&message, clock::now());
         }
     }
+    if let Some(gossip) = gossip {
+        tokio::select! {
+            () = gossip.once() => {}
+            () = stop.cancelled() => {}
+        }
+    }
     if let Some(alerts) = alerts {
         for left in alerts.flush(&stop).await {
             let (channel, error) = (left.channel, left.error.unwrap_or_default());
@@ -43,7 +51,8 @@ pub(super) async fn run(
         }
     }
     let statuses: Vec<LogStatus> = logs.iter().map(|log| LogStatus::of(log, None)).collect();
-    let (text, code) = report(&statuses, json);
+    let own = alerts.map(|alerts| alerts.outbox().open_findings()).transpose()?.unwrap_or_default();
+    let (text, code) = report(&Status { logs: statuses, own }, json);
     say(&text)?;
     if stop.is_cancelled() {
         let message =

@@ -1,5 +1,7 @@
 //! `resume-origin`: the operator's act that lets a log be cosigned again.
 
+mod ask;
+
 use clap::Args;
 use client::clock;
 
@@ -19,6 +21,10 @@ pub(super) struct ResumeArgs {
     /// this witness may sign two histories.
     #[arg(long)]
     nothing_newer: bool,
+    /// Ask the peers what this witness cosigned last, and go on from the highest of that, record and database. A running monitor
+    /// does so by itself; more peers must answer than may be bad (gossip.bad_peers).
+    #[arg(long, conflicts_with_all = ["nothing_newer", "despite_evidence"])]
+    ask_peers: bool,
     /// It is proven that a holder of the log's key signed two histories, you looked at this evidence, and the log is to be
     /// cosigned all the same. Name each piece of evidence that stands. The act is recorded.
     #[arg(long, value_name = "ID", conflicts_with = "nothing_newer")]
@@ -41,6 +47,9 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
             None => say(&format!("{} is cosigned again despite the evidence; that is recorded.\n", log.origin)),
             Some(why) => Err(stopped(format!("{} is still not cosigned: {why}", log.origin))),
         };
+    }
+    if args.ask_peers {
+        return ask::run(&config, &log, &store);
     }
     let how = if args.nothing_newer { Resume::NothingNewer } else { Resume::FromRecord };
     let resumed = Witness::resume(&config.state, &records_folder(&config), &log.origin, how)?;

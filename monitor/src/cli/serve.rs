@@ -19,6 +19,7 @@ use service::detached::Detached;
 use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
 use service::metrics::Metrics;
+use service::problem::Problem;
 use service::shutdown::Shutdown;
 use service::{edge, logging};
 use tokio::runtime::{Handle, Runtime};
@@ -26,11 +27,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::beside::in_use;
-use super::status::LogStatus;
+use super::status::{LogStatus, Status};
 use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
 use crate::alert::Alerts;
 use crate::config::Config;
-use crate::follow::{FollowedLog, follow_until};
+use crate::follow::{FollowedLog, cosigners, follow_until};
 use crate::gossip::Gossip;
 use crate::http::{Answers, Shared, admin_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
@@ -42,7 +43,7 @@ const ROUND_END: Duration = Duration::from_secs(3);
 pub(super) struct ServeArgs {
     #[command(flatten)]
     place: Place,
-    /// Look at every log once, say how it is, and end with the exit code of the worst; nothing is served.
+    /// Look at every log once, exchange heads and evidence with the peers, say how it is, and end with the exit code of the worst; nothing is served.
     #[arg(long)]
     once: bool,
     /// With --once: write JSON for programs.
@@ -104,9 +105,14 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
         log.store.try_rules_again()?;
     }
     open_stop_files(config, &logs)?;
+    keep_cosignatures(config, &logs)?;
     let alerts = alert::open(config, &logs).await?;
     if once {
-        return once::run(logs, alerts.as_deref(), json, stop.token()).await;
+        let gossip = match config.peers.is_empty() {
+            true => None,
+            false => Some(open_gossip(config, &logs, None, &stop).await?),
+        };
+        return once::run(logs, gossip, alerts.as_deref(), json, stop.token()).await;
     }
     listen(config, logs, alerts, &stop).await.map(|()| 0)
 }
@@ -173,6 +179,16 @@ async fn open_gossip(
     Ok(tokio::task::spawn_blocking(open).await.map_err(Failure::internal)??)
 }
 
+/// Cosignatures of the peers, of the trust files' witnesses, and the own ones are kept.
+fn keep_cosignatures(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<(), Failure> {
+    let keys = config.witness.as_ref().map(|witness| WitnessKeys::load(&witness.keys)).transpose()?;
+    let own = keys.as_ref().map(WitnessKeys::vkeys).unwrap_or_default();
+    for log in logs {
+        log.keep_cosignatures_of(cosigners(&log.config.trust, &config.peers, &own)?);
+    }
+    Ok(())
+}
+
 async fn open_witness(config: &Config, logs: &[Arc<FollowedLog>]) -> Result<Option<Arc<Witness>>, Failure> {
     let Some(witness) = config.witness.clone() else { return Ok(None) };
     let followed = logs.to_vec();
@@ -224,11 +240,13 @@ impl Parts {
             (false, Some(log)) => Readiness::NotReady(format!("{} is not followed: see /status", log.origin())),
             (false, None) => Readiness::Ready { mode: "following" },
         };
-        let (shown, shown_gossip) = (logs.to_vec(), gossip.clone());
-        let status = get(async move || {
+        let (shown, shown_gossip, shown_alerts) = (logs.to_vec(), gossip.clone(), alerts.clone());
+        let status = get(async move || -> Result<axum::Json<Status>, Problem> {
             let of = |log: &Arc<FollowedLog>| LogStatus::of(log, witness.as_deref()).with_gossip(&shown_gossip);
-            let statuses: Vec<LogStatus> = shown.iter().map(of).collect();
-            axum::Json(statuses)
+            let logs = shown.iter().map(of).collect();
+            let own = shown_alerts.as_ref().map(|alerts| alerts.outbox().open_findings()).transpose();
+            let own = own.map_err(|error| Problem::internal(error.message))?.unwrap_or_default();
+            Ok(axum::Json(Status { logs, own }))
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
         let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));

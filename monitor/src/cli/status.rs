@@ -14,7 +14,7 @@ use proto::num::{Millis, Seconds, TreeSize};
 use serde::{Deserialize, Serialize};
 
 use super::beside::stopped_or_running;
-use super::{Exit, Failure, Place, follow, logs_folder, say};
+use super::{Exit, Failure, Place, alert, follow, logs_folder, say};
 use crate::config::Config;
 use crate::evidence::EvidenceId;
 use crate::finding::{Class, Open};
@@ -65,6 +65,15 @@ pub(super) struct LogStatus {
     open: Vec<Open>,
 }
 
+/// How everything is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Status {
+    pub(super) logs: Vec<LogStatus>,
+    /// What is wrong with this monitor itself, such as a channel that takes no alerts.
+    #[serde(default)]
+    pub(super) own: Vec<Open>,
+}
+
 impl LogStatus {
     pub(super) fn of(log: &FollowedLog, witness: Option<&Witness>) -> LogStatus {
         let seen = log.seen();
@@ -98,20 +107,20 @@ pub(super) fn run(args: &StatusArgs) -> Result<u8, Failure> {
     let config = args.place.load([])?;
     follow::check(&config, &config.logs()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
-    let statuses = match &args.admin {
+    let status = match &args.admin {
         Some(url) => runtime.block_on(asked(url))?,
         None => {
             let asked = |url: &str| runtime.block_on(asked(url));
-            stopped_or_running(&config, || stored(&config, runtime.handle()), asked)?
+            stopped_or_running(&config, || stored(&config, &runtime), asked)?
         }
     };
-    let (text, code) = report(&statuses, args.json);
+    let (text, code) = report(&status, args.json);
     say(&text)?;
     Ok(code)
 }
 
 /// What a running monitor says.
-async fn asked(url: &str) -> Result<Vec<LogStatus>, Failure> {
+async fn asked(url: &str) -> Result<Status, Failure> {
     let http = Http::new(url)?.with_deadline(std::time::Duration::from_secs(1));
     let answer = http.get("/status", MAX_STATUS_BYTES).await?;
     serde_json::from_slice(&answer.body)
@@ -119,24 +128,26 @@ async fn asked(url: &str) -> Result<Vec<LogStatus>, Failure> {
 }
 
 /// What a stopped monitor's files say.
-fn stored(config: &Config, runtime: &tokio::runtime::Handle) -> Result<Vec<LogStatus>, Failure> {
+fn stored(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<Status, Failure> {
     let logs = config.logs()?.into_iter();
-    let open = logs.map(|log| FollowedLog::open(log, &logs_folder(config), &config.poll, runtime.clone()));
+    let open = logs.map(|log| FollowedLog::open(log, &logs_folder(config), &config.poll, runtime.handle().clone()));
     let logs: Vec<Arc<FollowedLog>> = open.collect::<Result<_, _>>()?;
-    Ok(logs.iter().map(|log| LogStatus::of(log, None)).collect())
+    let alerts = runtime.block_on(alert::open(config, &logs))?;
+    let own = alerts.map(|alerts| alerts.outbox().open_findings()).transpose()?.unwrap_or_default();
+    Ok(Status { logs: logs.iter().map(|log| LogStatus::of(log, None)).collect(), own })
 }
 
 /// The text or JSON, and the exit code of the worst that is open.
-pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
-    let open = || statuses.iter().flat_map(|log| &log.open);
+pub(super) fn report(status: &Status, json: bool) -> (String, u8) {
+    let open = || status.logs.iter().flat_map(|log| &log.open).chain(&status.own);
     // Of a log that never showed a head nothing can be said; that nothing is open does not mean that all is well.
-    let unread = statuses.iter().any(|log| log.head_size.is_none()).then_some(Class::Degraded);
+    let unread = status.logs.iter().any(|log| log.head_size.is_none()).then_some(Class::Degraded);
     let code = open().map(|open| open.finding.class).chain(unread).min().map_or(0, |class| class.exit_code());
     if json {
-        return (format!("{:#}\n", serde_json::json!({ "logs": statuses })), code);
+        return (format!("{:#}\n", serde_json::json!(status)), code);
     }
     let mut out = String::new();
-    for log in statuses {
+    for log in &status.logs {
         // Writing to a string cannot fail.
         let _ = write!(out, "{}: {} entries, {} checked by the rules", log.origin, log.size, log.checked);
         if let Some(time) = log.head_time {
@@ -163,17 +174,7 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
         for id in &log.cosigned_despite {
             let _ = writeln!(out, "  the operator lets it be cosigned despite the evidence {id}");
         }
-        for open in &log.open {
-            let (finding, since) = (&open.finding, open.since.to_rfc3339());
-            let class = finding.class.name().to_uppercase();
-            let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
-            for id in &finding.evidence {
-                let _ = writeln!(out, "    evidence {id}");
-            }
-            if let Some(why) = &finding.unproven {
-                let _ = writeln!(out, "    no file proves it to others: {why}");
-            }
-        }
+        log.open.iter().for_each(|open| write_open(&mut out, open));
         if let Some(gossip) = &log.gossip {
             gossip.write(&mut out);
         }
@@ -181,5 +182,42 @@ pub(super) fn report(statuses: &[LogStatus], json: bool) -> (String, u8) {
             out.push_str("  nothing is open\n");
         }
     }
+    if !status.own.is_empty() {
+        out.push_str("this monitor itself:\n");
+        status.own.iter().for_each(|open| write_open(&mut out, open));
+    }
     (out, code)
+}
+
+/// A finding that is open, for people.
+fn write_open(out: &mut String, open: &Open) {
+    let (finding, since) = (&open.finding, open.since.to_rfc3339());
+    let class = finding.class.name().to_uppercase();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
+    for id in &finding.evidence {
+        let _ = writeln!(out, "    evidence {id}");
+    }
+    if let Some(why) = &finding.unproven {
+        let _ = writeln!(out, "    no file proves it to others: {why}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{Class, Finding, code};
+
+    #[test]
+    fn what_is_wrong_with_the_monitor_itself_is_told_and_counts() {
+        let finding = Finding::new(Class::Degraded, code::STUCK, "the channel mail takes nothing").named("mail");
+        let status = Status { logs: Vec::new(), own: vec![Open { since: Millis(0), finding }] };
+        let (text, code) = report(&status, false);
+        assert_eq!(code, Class::Degraded.exit_code());
+        assert!(text.contains("this monitor itself:\n  DEGRADED alert.stuck"), "{text}");
+        let (json, _) = report(&status, true);
+        let read: Status = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.own, status.own);
+        assert_eq!(report(&Status::default(), false), (String::new(), 0));
+    }
 }

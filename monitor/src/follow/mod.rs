@@ -12,12 +12,13 @@
 mod ahead;
 mod backlog;
 mod branch;
+mod cosigners;
 mod judge;
 mod round;
 mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -27,6 +28,7 @@ use client::follow::ListPlace;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::hash::Hash;
+use proto::note::Verifier;
 use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{Checked, WitnessState};
 use tokio::runtime::Handle;
@@ -37,6 +39,7 @@ use crate::config::{LogToFollow, Poll};
 use crate::finding::{Class, Finding, Open, code};
 use crate::store::{Findings, LogStore};
 
+pub use cosigners::cosigners;
 pub use judge::Verdict;
 pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
@@ -60,6 +63,8 @@ pub struct FollowedLog {
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
+    /// The keys whose cosignatures are kept.
+    cosigners: OnceLock<Vec<Verifier>>,
     /// Told whenever what is known has changed; gossip waits for it.
     pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either; histories without room.
@@ -134,6 +139,7 @@ impl FollowedLog {
             seen,
             backlog,
             witnesses,
+            cosigners: OnceLock::new(),
             changed,
             given_up,
             timeless: Mutex::default(),

@@ -9,6 +9,7 @@ use client::follow::{BUNDLE, Cursor, Follow, HEADS_PAGE, ListPlace, each_behind}
 use client::tiles::{HttpTree, proof_error, tree_error};
 use proto::hash::Hash;
 use proto::merkle::{consistency_proof, root_at};
+use proto::note::Note;
 use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{CheckError, Checked};
 
@@ -110,6 +111,9 @@ impl FollowedLog {
     fn learn(&self, round: &mut Round<'_>, findings: &mut Findings) -> Result<(), Ended> {
         let note = self.tiles.wait(self.api.checkpoint())?;
         let head = self.verified(&note)?;
+        if let Ok(note) = Note::parse(&note) {
+            self.keep_cosigned(&note, &head)?;
+        }
         self.judge_age(&head, round.now, findings);
         super::ahead::judge(&head, round.now).into_iter().for_each(|finding| findings.push(finding));
         self.judge_freshness(&head, round.now, findings)?;

@@ -45,6 +45,9 @@ pub struct GossipConfig {
     pub name: Option<String>,
     /// Seconds between two looks: at what a peer has, and at a log by the next way out.
     pub every_seconds: NonZeroU64,
+    /// How many peers may be bad: lie, or not know of this witness's last cosignature. A witness that does not know itself what
+    /// it cosigned last goes on when more peers than these have answered. Half of those with a `vkey` if absent, at least one.
+    pub bad_peers: Option<usize>,
     /// Seconds in which a peer's answer must have come in full.
     pub answer_seconds: NonZeroU64,
     /// The ways out to logs: `direct`, or `socks5://host:port`. Logs are followed by the first; in turn each of them is used to
@@ -57,6 +60,7 @@ impl Default for GossipConfig {
         GossipConfig {
             name: None,
             every_seconds: DEFAULT_EVERY,
+            bad_peers: None,
             answer_seconds: DEFAULT_ANSWER,
             egress: vec![Egress::Direct],
         }
@@ -67,6 +71,11 @@ impl GossipConfig {
     /// The way out by which logs are followed.
     pub fn first_way(&self) -> Egress {
         self.egress.first().cloned().unwrap_or_default()
+    }
+
+    /// How many of so many peers may be bad.
+    pub fn bad_of(&self, peers: usize) -> usize {
+        self.bad_peers.unwrap_or((peers / 2).max(1))
     }
 
     /// Between two looks.

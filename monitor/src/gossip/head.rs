@@ -43,12 +43,12 @@ pub fn check(policy: &Policy, origin: &str, note: Note) -> Result<Checked, NotTa
     if lines > MAX_LINES {
         return Err(NotTaken::Lines(lines));
     }
-    let note = stripped(policy, origin, note).ok_or(NotTaken::NotSigned)?;
+    let note = only_of_log(policy, origin, note).ok_or(NotTaken::NotSigned)?;
     policy.check_note(note).map_err(NotTaken::Check)
 }
 
-/// The lines of the log's key and of its time key.
-fn stripped(policy: &Policy, origin: &str, note: Note) -> Option<Note> {
+/// The note with the lines of the log's key and of its time key; nothing when it has none of the former. Nothing is verified.
+pub fn only_of_log(policy: &Policy, origin: &str, note: Note) -> Option<Note> {
     let is_of = |line: &NoteSignature, vkey: &Vkey| line.name() == vkey.name() && line.key_hash() == vkey.key_hash();
     let time_keys = policy.witnesses().iter().filter(|witness| witness.time_key_of() == Some(origin));
     let times: Vec<NoteSignature> =

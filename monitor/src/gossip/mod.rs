@@ -16,15 +16,24 @@
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
 //! | `branch` | proofs of a history that contradicts the followed one |
+//! | `once` | one round of that, for a monitor that looks once |
+//! | `ways` | how a log is reached |
+//! | `cosigned` | own cosignatures shown to the peers |
+//! | [`last_cosigned`] | peers asked for this witness's own last cosignature |
+//! | `look_after` | the witness looked after: does it know what it cosigned last? |
 //! | [`config`] | peers and ways out |
 
 mod act;
 mod branch;
 pub mod config;
 pub mod core;
+mod cosigned;
 mod evidence;
 pub mod head;
+pub mod last_cosigned;
 pub mod log;
+mod look_after;
+mod once;
 mod own;
 pub mod peer;
 mod pull;
@@ -32,9 +41,11 @@ pub mod run;
 mod silence;
 mod statement;
 mod tell;
+mod ways;
 
 pub use act::{Act, Became};
 pub use branch::branch_proof;
+pub use cosigned::NotCosigned;
 pub use log::LogGossip;
 pub use own::own_proof;
 pub use run::Gossip;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use client::Error;
 use client::http::{Answer, Http, encode_segment};
 use proto::hash::Hash;
+use proto::last_cosigned::Question;
 use proto::merkle::MAX_PROOF_HASHES;
 use proto::misbehaviour::MAX_FILE_BYTES;
 use proto::note::{Note, Verifier, Vkey};
@@ -75,6 +76,15 @@ pub struct StatementMessage {
     pub statement: String,
     /// The head, as the log signed it.
     pub checkpoint: String,
+}
+
+/// A monitor's answer to a witness that asks for its own last cosignature, as it travels.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CosignedAnswer {
+    /// The highest head that is known to be cosigned under the key, with the log's lines and that key's alone.
+    pub checkpoint: Option<String>,
+    /// The same signed by the monitor, or that it knows of none; nothing when the monitor has no key.
+    pub statement: Option<String>,
 }
 
 /// A page of a peer's list of heads.
@@ -260,6 +270,23 @@ impl Peer {
         let cursor = place.map(|place| format!("&cursor={}", encode_segment(place))).unwrap_or_default();
         let path = format!("/v1/statements?origin={}{cursor}", encode_segment(origin));
         self.json(&path, MAX_PAGE_BYTES).await
+    }
+
+    /// Shows a head that this witness cosigned.
+    pub(super) async fn send_cosigned(&self, note: Vec<u8>) -> Result<(), Error> {
+        let path = format!("/v1/cosigned?from={}", encode_segment(&self.me));
+        self.note(self.http.post(&path, TEXT_TYPE, note.into(), MAX_GOSSIP_BYTES).await).map(drop)
+    }
+
+    /// Asks what it knows of a witness's cosignatures.
+    pub(super) async fn cosigned(&self, asked: &Question) -> Result<CosignedAnswer, Error> {
+        let path = format!(
+            "/v1/cosigned?origin={}&key={}&nonce={}",
+            encode_segment(&asked.origin),
+            encode_segment(&asked.vkey.to_string()),
+            asked.nonce
+        );
+        self.json(&path, MAX_GOSSIP_BYTES).await
     }
 
     fn nonsense(&self, error: &dyn std::fmt::Display) -> Error {

@@ -19,7 +19,7 @@ const MAX_CURSOR_BYTES: usize = 1024;
 
 /// How far a peer's list of heads was read.
 #[derive(Debug)]
-struct Listed {
+pub(super) struct Listed {
     /// The list was read to its end, and its newest head was of this time.
     after: u64,
     /// The newest time since then.
@@ -29,7 +29,7 @@ struct Listed {
 }
 
 impl Listed {
-    fn from_now() -> Listed {
+    pub(super) fn from_now() -> Listed {
         let after = now().seconds().0.saturating_sub(OVERLAP_SECONDS);
         Listed { after, latest: after, cursor: None }
     }
@@ -51,7 +51,7 @@ impl Gossip {
     pub(super) async fn pull(self: Arc<Self>, peer: Arc<Peer>) {
         let mut seen: BTreeMap<usize, (Listed, u64)> = BTreeMap::new();
         let mut places: BTreeMap<usize, String> = BTreeMap::new();
-        while !self.sleeps_to_the_end(self.every).await {
+        while !self.sleeps_to_the_end(self.config.every()).await {
             for (at, log) in self.logs.iter().enumerate() {
                 let (mut listed, mut number) = seen.remove(&at).unwrap_or_else(|| (Listed::from_now(), 0));
                 self.pull_heads(log, &peer, &mut listed).await;
@@ -65,7 +65,7 @@ impl Gossip {
         }
     }
 
-    async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, listed: &mut Listed) {
+    pub(super) async fn pull_heads(self: &Arc<Self>, log: &Arc<LogGossip>, peer: &Arc<Peer>, listed: &mut Listed) {
         let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
         for _ in 0..PAGES_AT_ONCE {
             let after = listed.after.saturating_sub(OVERLAP_SECONDS);

@@ -6,10 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::Error;
-use client::api::Api;
-use client::http::Http;
-use client::tiles::{HttpTiles, HttpTree, proof_error, tree_error};
-use proto::merkle::{consistency_proof, root_at};
 use proto::note::Note;
 use proto::num::TreeSize;
 use proto::policy::Checked;
@@ -19,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::act::Act;
+use super::config::GossipConfig;
 use super::core::{Head, Input, PeerId, Proof, Source, Whom};
 use super::log::{LogGossip, now};
 use super::peer::{Peer, StatementMessage};
+use super::ways::{Way, proof_by, ways};
 use crate::config::Config;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
@@ -32,19 +30,16 @@ const MOST_ACTS: usize = 1024;
 const MOST_AT_ONCE: usize = 32;
 /// Deadlines are whole seconds.
 const TICK: Duration = Duration::from_secs(1);
-/// The ways out to one log.
-struct Way {
-    api: Api,
-    tiles: HttpTiles,
-}
 
 /// The gossip of a monitor: its logs, its peers, and what runs.
 pub struct Gossip {
     pub(super) logs: Vec<Arc<LogGossip>>,
-    ways: Vec<Vec<Way>>,
-    peers: Vec<Arc<Peer>>,
-    pub(super) every: Duration,
-    tasks: TaskTracker,
+    pub(super) ways: Vec<Vec<Way>>,
+    pub(super) peers: Vec<Arc<Peer>>,
+    pub(super) witness: Option<Arc<Witness>>,
+    /// How peers are asked.
+    pub(super) config: GossipConfig,
+    pub(super) tasks: TaskTracker,
     waiting: Arc<Semaphore>,
     running: Semaphore,
     stop: CancellationToken,
@@ -68,10 +63,14 @@ impl Gossip {
             .name
             .clone()
             .or_else(|| witness.and_then(|witness| witness.keys().name()))
+            .or_else(|| super::once::name_of_key(config))
             .unwrap_or_default();
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
+        if let Some(witness) = witness.filter(|_| peers.iter().any(|peer| peer.verifier.is_some())) {
+            logs.iter().for_each(|log| witness.wait_for_peers(log.origin()));
+        }
         let silent_after = Duration::from_secs(config.poll.silent_after_seconds.get());
         let open = |log: &Arc<FollowedLog>| {
             LogGossip::open(log.clone(), names.clone(), witness.cloned(), silent_after).map(Arc::new)
@@ -80,7 +79,8 @@ impl Gossip {
             logs: logs.iter().map(open).collect::<Result<_, _>>()?,
             ways: logs.iter().map(|log| ways(config, log, runtime)).collect::<Result<_, _>>()?,
             peers,
-            every: config.gossip.every(),
+            witness: witness.cloned(),
+            config: config.gossip.clone(),
             tasks: TaskTracker::new(),
             waiting: Arc::new(Semaphore::new(MOST_ACTS)),
             running: Semaphore::new(MOST_AT_ONCE),
@@ -118,9 +118,11 @@ impl Gossip {
         for (at, log) in self.logs.iter().enumerate() {
             self.tasks.spawn(self.clone().keep_up(log.clone()));
             self.tasks.spawn(self.clone().look_around(at));
+            self.tasks.spawn(self.clone().look_after(at));
         }
         for peer in &self.peers {
             self.tasks.spawn(self.clone().pull(peer.clone()));
+            self.tasks.spawn(self.clone().tell_cosigned(peer.clone()));
         }
         self.stop.cancelled().await;
         self.tasks.close();
@@ -274,7 +276,7 @@ impl Gossip {
     async fn look_around(self: Arc<Self>, at: usize) {
         let (log, ways) = (self.logs[at].clone(), &self.ways[at]);
         for turn in 1.. {
-            if ways.len() < 2 || self.sleeps_to_the_end(self.every).await {
+            if ways.len() < 2 || self.sleeps_to_the_end(self.config.every()).await {
                 return;
             }
             // The first way out is the one by which the log is followed.
@@ -296,6 +298,11 @@ impl Gossip {
         .await;
     }
 
+    /// Whether everything stops.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Waits; `true` when everything stops.
     pub(super) async fn sleeps_to_the_end(&self, wait: Duration) -> bool {
         tokio::select! {
@@ -305,10 +312,14 @@ impl Gossip {
     }
 }
 
-/// A note that the log signed, of this log.
+/// A note that the log signed, of this log. What known witnesses cosigned of it is kept.
 fn checked(log: &LogGossip, note: &[u8]) -> Option<Checked> {
     let note = Note::parse(note).ok().filter(|note| note.claimed_origin() == log.log().origin())?;
-    log.check(note).ok()
+    let head = log.check(note.clone()).ok()?;
+    if let Err(error) = log.log().keep_cosigned(&note, &head) {
+        tracing::error!(origin = log.log().origin(), error = error.message, "a cosigned head is not kept");
+    }
+    Some(head)
 }
 
 /// What is posted: as a witness takes it, with the proof if the own tree has it.
@@ -319,24 +330,6 @@ fn body_of(log: &LogGossip, head: Head, note: &[u8], old: TreeSize) -> Vec<u8> {
     hashes.iter().for_each(|hash| body.push_str(&format!("{}\n", hash.to_base64())));
     body.push('\n');
     [body.as_bytes(), note].concat()
-}
-
-fn ways(config: &Config, log: &FollowedLog, runtime: &Handle) -> Result<Vec<Way>, Error> {
-    let way = |egress: &client::egress::Egress| {
-        let http = Http::via(&log.config.url, egress)?
-            .with_deadline(config.gossip.answer())
-            .with_whole_timeout(config.gossip.answer());
-        Ok(Way { api: Api::new(http.clone()), tiles: HttpTiles::new(http, runtime.clone()) })
-    };
-    config.gossip.egress.iter().map(way).collect()
-}
-
-/// The proof out of tiles that one way out shows.
-fn proof_by(way: &Way, head: Head, from: TreeSize) -> Result<Proof, Error> {
-    let tree = HttpTree::open(way.tiles.clone(), head.size, &head.root).map_err(tree_error)?;
-    let root = root_at(&tree, from).map_err(proof_error)?;
-    let hashes = consistency_proof(&tree, from, head.size).map_err(proof_error)?;
-    Ok(Proof { from, root: Some(root), hashes })
 }
 
 impl std::fmt::Debug for Gossip {

@@ -5,6 +5,7 @@
 //! | `POST /v1/gossip?from=` | that of add-checkpoint, at most 64 KiB | 200: the own newest head; 204: none yet |
 //! | `POST /v1/report` | the same | 200: JSON, what became of the head |
 //! | `GET /v1/proof?origin=&from=&to=&root=` | | 200: JSON, the proof from own leaf hashes |
+//! | `GET`, `POST /v1/cosigned` | a cosigned head | what witnesses cosigned last (`cosigned.rs`) |
 //! | `POST /v1/evidence?from=` | a misbehaviour file | 200 or 201: JSON, what became of it |
 //! | `GET`, `POST /v1/statements` | a statement with its head | signed statements that heads stay unavailable |
 //!
@@ -34,7 +35,7 @@ use service::problem::Problem;
 
 use super::evidence::{TakenAnswer, refused};
 use super::rates::{FILE, HEAD, Rates};
-use super::{Shared, evidence};
+use super::{Shared, cosigned, evidence};
 use crate::evidence::{Source as EvidenceSource, Stored};
 use crate::follow::FollowedLog;
 use crate::gossip::core::{Head, Input, Proof, Source};
@@ -49,9 +50,9 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// What the handlers here share beside what all do.
 #[derive(Clone)]
-struct Sharing {
-    shared: Shared,
-    gossip: Arc<Gossip>,
+pub(super) struct Sharing {
+    pub(super) shared: Shared,
+    pub(super) gossip: Arc<Gossip>,
     rates: Arc<Rates>,
 }
 
@@ -100,11 +101,11 @@ struct Statements {
     next_cursor: Option<String>,
 }
 
-fn invalid(detail: impl Into<String>) -> Problem {
+pub(super) fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(Code::RequestInvalid, detail)
 }
 
-fn unknown_log() -> Problem {
+pub(super) fn unknown_log() -> Problem {
     Problem::new(Code::RequestNotFound, "This monitor does not follow the log of that origin.")
 }
 
@@ -114,6 +115,7 @@ pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
         .route("/v1/gossip", post(push))
         .route("/v1/report", post(report))
         .route("/v1/proof", get(proof))
+        .route("/v1/cosigned", get(cosigned::last).post(cosigned::take))
         .route("/v1/evidence", post(take_evidence))
         .route("/v1/statements", get(statements).post(take_statement))
         .with_state(Sharing { shared, gossip, rates: Arc::new(Rates::new()) })
@@ -121,13 +123,19 @@ pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
 
 impl Sharing {
     /// Charges a request, and says which peer it names.
-    fn charge(&self, uri: &Uri, address: IpAddr, cost: NonZeroU32) -> Result<Option<Arc<Peer>>, Problem> {
+    pub(super) fn charge(&self, uri: &Uri, address: IpAddr, cost: NonZeroU32) -> Result<Option<Arc<Peer>>, Problem> {
         let Query(sender) = Query::<Sender>::try_from_uri(uri)
             .map_err(|_| invalid("The only parameter is `from`, the sender's name."))?;
         let name = sender.from.as_deref().unwrap_or_default();
         let at_its_place = self.gossip.peer_at(name, address);
         self.rates.charge(at_its_place.map(|peer| peer.config.name.as_str()), address, cost)?;
         Ok(self.gossip.peer(name).cloned())
+    }
+
+    /// Charges whoever asks for something; a peer by where it sends from.
+    pub(super) fn charge_reader(&self, address: IpAddr) -> Result<(), Problem> {
+        let peer = self.gossip.peers().iter().find(|peer| peer.config.sends_from(address));
+        self.rates.charge(peer.map(|peer| peer.config.name.as_str()), address, HEAD)
     }
 
     /// Takes a pushed head: what became of it, and the log.
@@ -220,8 +228,7 @@ async fn proof(State(state): State<Sharing>, ClientAddr(address): ClientAddr, ur
     let Query(asked) = Query::<AskedProof>::try_from_uri(&uri).map_err(|_| {
         invalid("The parameters are `origin`, `from` and `to` (sizes) and `root` (that of the larger, in base64), each once.")
     })?;
-    let peer = state.gossip.peers().iter().find(|peer| peer.config.sends_from(address));
-    state.rates.charge(peer.map(|peer| peer.config.name.as_str()), address, HEAD)?;
+    state.charge_reader(address)?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let root = Hash::from_base64(&asked.root).map_err(|_| invalid("`root` is 32 bytes in canonical base64."))?;
     if asked.from == 0 || asked.from >= asked.to {

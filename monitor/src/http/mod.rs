@@ -7,11 +7,13 @@
 //! | `GET /{hash}/tile/…` | the mirror: tiles and entry bundles of that log (C2SP tlog-tiles) |
 //! | `GET /v1/heads` | every signed head of a log that was seen |
 //! | `POST /v1/gossip`, `POST /v1/report`, `GET /v1/proof`, `/v1/statements` | heads that others were shown (`gossip.rs`) |
+//! | `GET`, `POST /v1/cosigned` | what witnesses that are known here cosigned last |
 //! | `POST /v1/evidence` | a misbehaviour file of a peer or of anybody |
 //! | `GET /v1/evidence`, `GET /v1/evidence/{id}` | the misbehaviour files that are kept, and each of them byte for byte |
 //! | `GET /`, `GET /log/{hash}` | the same for people: how every log is, and what was found |
 //! | `GET /v1/alerts.atom` | the newest alerts as a feed, if one is configured |
 
+mod cosigned;
 mod evidence;
 mod feed;
 mod gossip;

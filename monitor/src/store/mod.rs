@@ -12,6 +12,7 @@
 //! | `events` | their beginnings and ends, and what watch lists matched, numbered |
 //! | `watched` | payloads of claims that a watch is about |
 //! | `gossip-…` | heads that wait, statements, what peers have |
+//! | `cosigned-by` | the highest cosigned head of each witness that is known here |
 //! | `evidence` | misbehaviour files, numbered, each once |
 //! | `branches` | leaf hashes of histories that contradict this one |
 //!
@@ -19,6 +20,7 @@
 //! past would be gone without a word.
 
 mod branches;
+mod cosigned;
 mod evidence;
 pub(crate) mod findings;
 mod gossip;
@@ -36,7 +38,7 @@ use client::database::Reopening;
 use client::follow::{Cursor, Judged, Kv, Reading, Remark, Step, Stopped, decode_range, encode_range, encode_times};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
-use redb::{Database, ReadableDatabase as _, TableDefinition, WriteTransaction};
+use redb::{Database, TableDefinition, WriteTransaction};
 use service::thinning::thin_before;
 
 use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
@@ -127,6 +129,7 @@ impl LogStore {
                 gossip::make(&transaction)?;
                 evidence::make(&transaction)?;
                 branches::make(&transaction)?;
+                cosigned::make(&transaction)?;
             }
             Ok(transaction.commit()?)
         };
@@ -154,6 +157,7 @@ impl LogStore {
             database.write(|transaction| {
                 evidence::make(transaction)?;
                 branches::make(transaction)?;
+                cosigned::make(transaction)?;
                 gossip::make(transaction)
             })?;
             let transaction = database.begin_read()?;

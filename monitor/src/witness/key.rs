@@ -12,6 +12,7 @@ use client::files::{self, Access, Existing};
 use proto::checkpoint::CheckpointText;
 use proto::cosignature::Cosigner;
 use proto::ed25519::SecretKey;
+use proto::last_cosigned::LastCosigned;
 use proto::note::{KeyName, NoteSignature, PrivateKey, Vkey};
 use proto::num::Seconds;
 use proto::unavailable::Unavailable;
@@ -90,6 +91,11 @@ impl WitnessKeys {
     /// A statement that a head stays unavailable, by the first key. It cosigns nothing.
     pub fn state(&self, statement: &Unavailable) -> Option<String> {
         self.keys.first().and_then(|WitnessKey::Ed25519(cosigner)| statement.sign(cosigner).ok())
+    }
+
+    /// What is known of another witness's last cosignature, stated by the first key. It cosigns nothing.
+    pub fn state_last(&self, answer: &LastCosigned) -> Option<String> {
+        self.keys.first().and_then(|WitnessKey::Ed25519(cosigner)| answer.sign(cosigner).ok())
     }
 
     /// A line of each key. Whether to sign at all is for [`super::Witness`], which calls this after everything is durable.

@@ -5,37 +5,53 @@
 //! leave a head stored that nobody has a cosignature of, never the reverse.
 //!
 //! The record lies outside the database ([`service::record`]). After a database was restored from an old copy the record is
-//! newer than it, and the witness does not cosign for that log until its operator acts: `claimtrail-monitor resume-origin`.
+//! newer than it, and the witness does not cosign for that log until it knows from its peers what it cosigned last
+//! (`restore.rs`, `doubt.rs`), or its operator acts: `claimtrail-monitor resume-origin`.
 
 mod decide;
+mod doubt;
 mod key;
 mod open;
 mod request;
+mod restore;
 mod table;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use client::trust::Trust;
 use proto::checkpoint::{CheckpointText, VerifiedCheckpoint};
 use proto::hash::Hash;
 use proto::note::NoteSignature;
 use proto::num::{Seconds, TreeSize};
 use service::record::{SignedRecord, SignerRecord};
+use tokio::sync::watch;
 
 use crate::evidence::Stop;
+use doubt::Doubted;
 
 pub use decide::{Asked, STEPS, Step, decide, higher, may_begin, newer};
+pub use doubt::Known;
 pub use key::WitnessKeys;
 pub use open::{Resume, Resumed, stop_path};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
+pub use restore::{Left, PeerAnswer, Restored, restored};
 pub use table::{Cosigned, Table};
+
+/// What is said until the peers were asked.
+const WAITS: &str = "the peers are being asked what this witness cosigned last; that takes seconds after a start";
 
 /// Cosigns for the logs that the operator configured.
 #[derive(Debug)]
 pub struct Witness {
     keys: WitnessKeys,
     table: Table,
+    /// The folder of the records.
+    records: PathBuf,
     logs: BTreeMap<String, Mutex<Slot>>,
+    /// Changes with every cosignature: whoever sends them to the peers waits for it.
+    cosigned: watch::Sender<u64>,
 }
 
 /// What guards one log.
@@ -51,6 +67,12 @@ struct Slot {
     record: Option<SignerRecord>,
     /// Why nothing is cosigned.
     stopped: Option<String>,
+    /// Whether that is because what was cosigned last is not known, so that what peers know of it may end it.
+    doubt: Option<Doubted>,
+    /// Whether the peers are to be asked first.
+    waits: bool,
+    /// Whose signatures are believed.
+    trust: Trust,
     /// Evidence that ends cosigning; it comes while the witness runs.
     evidence: Option<Arc<Stop>>,
 }
@@ -84,6 +106,11 @@ impl Witness {
     /// Whether it cosigns for this log.
     pub fn knows(&self, origin: &str) -> bool {
         self.logs.contains_key(origin)
+    }
+
+    /// Changes with every cosignature.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.cosigned.subscribe()
     }
 
     /// Its keys.
@@ -188,13 +215,15 @@ impl Witness {
         slot.last = Some(last);
         slot.made = Some(Made { text: head.text().clone(), time, lines: lines.clone() });
         slot.shown = Some(with_lines(head, &lines));
+        self.cosigned.send_modify(|count| *count = count.wrapping_add(1));
         Ok(lines)
     }
 }
 
 impl Slot {
     fn why_stopped(&self) -> Option<String> {
-        self.stopped.clone().or_else(|| self.evidence.as_ref()?.why())
+        let waits = || self.waits.then(|| WAITS.to_owned());
+        self.doubted().or_else(|| self.evidence.as_ref()?.why()).or_else(waits)
     }
 
     fn size(&self) -> TreeSize {

@@ -8,14 +8,16 @@ use client::Error;
 use client::trust::Trust;
 use proto::hash::Hash;
 use service::record::{RecordError, SignerRecord};
+use tokio::sync::watch;
 
 use crate::evidence::Stop;
 
 use super::decide::{higher, may_begin, newer};
+use super::doubt::Doubted;
 use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lines};
 
 /// Where the record of a log is.
-fn record_path(folder: &Path, origin: &str) -> PathBuf {
+pub(super) fn record_path(folder: &Path, origin: &str) -> PathBuf {
     folder.join(&Hash::of(origin.as_bytes()).to_string()[..32])
 }
 
@@ -53,7 +55,8 @@ impl Witness {
             }
             slots.insert(origin.clone(), Mutex::new(slot));
         }
-        Ok(Witness { keys, table, logs: slots })
+        let (records, cosigned) = (records.to_owned(), watch::Sender::new(0));
+        Ok(Witness { keys, table, records, logs: slots, cosigned })
     }
 
     /// Whether a log without a record may be taken for one that was never cosigned. Where the database knows a cosigned head,
@@ -116,7 +119,12 @@ impl Witness {
 
 /// A new record in the place of one that is missing or damaged; a damaged one is kept beside it. It comes to its place with what
 /// the database says: an empty one, left by a crash, would not tell if that database is put back to an older state.
-fn anew(path: &Path, origin: &str, stored: Option<&Cosigned>, error: &RecordError) -> Result<SignerRecord, Error> {
+pub(super) fn anew(
+    path: &Path,
+    origin: &str,
+    stored: Option<&Cosigned>,
+    error: &RecordError,
+) -> Result<SignerRecord, Error> {
     let io = |file: &Path, e: std::io::Error| Error::local(format!("{} cannot be made or moved: {e}", file.display()));
     match error {
         RecordError::Damaged { .. } => {
@@ -144,18 +152,29 @@ fn anew(path: &Path, origin: &str, stored: Option<&Cosigned>, error: &RecordErro
 
 fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, trust: &Trust) -> Result<Slot, Error> {
     let last = table.get(origin)?;
-    let stopped = |why: String, record| {
+    let stopped = |why: String, doubt: Option<Doubted>| {
         let why = format!(
             "{origin} is not cosigned: {why}. Run `claimtrail-monitor resume-origin {origin}` when you know why"
         );
-        Ok(Slot { last: last.clone(), shown: None, made: None, record, stopped: Some(why), evidence: None })
+        let (last, trust) = (last.clone(), trust.clone());
+        Ok(Slot {
+            last,
+            shown: None,
+            made: None,
+            record: None,
+            stopped: Some(why),
+            doubt,
+            waits: false,
+            trust,
+            evidence: None,
+        })
     };
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
-        Err(error) => return stopped(error.to_string(), None),
+        Err(error) => return stopped(error.to_string(), is_lost(&error).then(Doubted::default)),
     };
     if let Some(why) = newer(record.last(), last.as_ref()) {
-        return stopped(why, None);
+        return stopped(why, Some(Doubted::default()));
     }
     let mut shown = None;
     if let Some(last) = &last {
@@ -166,11 +185,21 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         }
         shown = cosigned_again(keys, trust, last);
     }
-    Ok(Slot { last, shown, made: None, record: Some(record), stopped: None, evidence: None })
+    let (record, trust) = (Some(record), trust.clone());
+    Ok(Slot { last, shown, made: None, record, stopped: None, doubt: None, waits: false, trust, evidence: None })
+}
+
+/// Whether the record is gone or damaged: what it said may be known elsewhere.
+pub(super) fn is_lost(error: &RecordError) -> bool {
+    match error {
+        RecordError::Damaged { .. } => true,
+        RecordError::Io { error, .. } => error.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
 }
 
 /// The last head with cosignatures at its own time, which are the same bytes as before.
-fn cosigned_again(keys: &WitnessKeys, trust: &Trust, last: &Cosigned) -> Option<Vec<u8>> {
+pub(super) fn cosigned_again(keys: &WitnessKeys, trust: &Trust, last: &Cosigned) -> Option<Vec<u8>> {
     let head = trust.policy().check(&last.note).ok()?.checkpoint;
     debug_assert_eq!(signed_by_log(&head).as_bytes(), last.note);
     let lines = keys.sign(head.text(), last.time).ok()?;

@@ -36,6 +36,24 @@ impl Cosigned {
     pub fn record(&self) -> SignedRecord {
         SignedRecord { size: self.size, root: self.root, time: self.time }
     }
+
+    /// As it is kept.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [self.size.0.to_be_bytes().as_slice(), &self.time.0.to_be_bytes(), &self.root.0, &self.note].concat()
+    }
+
+    /// Reads what [`Cosigned::to_bytes`] wrote.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Cosigned> {
+        let (size, rest) = bytes.split_first_chunk::<8>()?;
+        let (time, rest) = rest.split_first_chunk::<8>()?;
+        let (root, note) = rest.split_at_checked(HASH_BYTES)?;
+        Some(Cosigned {
+            size: TreeSize(u64::from_be_bytes(*size)),
+            time: Seconds(u64::from_be_bytes(*time)),
+            root: Hash::from_slice(root)?,
+            note: note.to_vec(),
+        })
+    }
 }
 
 /// The database.
@@ -68,16 +86,16 @@ impl Table {
         };
         match read().map_err(|e| self.broken(&e))? {
             None => Ok(None),
-            Some(bytes) => decode(&bytes).map(Some).ok_or_else(|| self.broken(&format!("{origin} is damaged"))),
+            Some(bytes) => {
+                Cosigned::from_bytes(&bytes).map(Some).ok_or_else(|| self.broken(&format!("{origin} is damaged")))
+            }
         }
     }
 
     /// Makes it durable.
     pub fn put(&self, origin: &str, last: &Cosigned) -> Result<(), Error> {
-        let bytes =
-            [last.size.0.to_be_bytes().as_slice(), &last.time.0.to_be_bytes(), &last.root.0, &last.note].concat();
         self.write(|table| {
-            table.insert(origin, bytes.as_slice())?;
+            table.insert(origin, last.to_bytes().as_slice())?;
             Ok(())
         })
     }
@@ -97,18 +115,6 @@ impl Table {
     fn broken(&self, error: &dyn std::fmt::Display) -> Error {
         Error::local(format!("what was cosigned ({}) cannot be read or written: {error}", self.path.display()))
     }
-}
-
-fn decode(bytes: &[u8]) -> Option<Cosigned> {
-    let (size, rest) = bytes.split_first_chunk::<8>()?;
-    let (time, rest) = rest.split_first_chunk::<8>()?;
-    let (root, note) = rest.split_at_checked(HASH_BYTES)?;
-    Some(Cosigned {
-        size: TreeSize(u64::from_be_bytes(*size)),
-        time: Seconds(u64::from_be_bytes(*time)),
-        root: Hash::from_slice(root)?,
-        note: note.to_vec(),
-    })
 }
 
 impl std::fmt::Debug for Table {

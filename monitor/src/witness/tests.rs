@@ -13,7 +13,7 @@ use proto::note::{KeyName, Note, NoteSigner, Verifier};
 
 use super::*;
 
-const ORIGIN: &str = "log.example/test";
+pub(super) const ORIGIN: &str = "log.example/test";
 
 /// Entries of the trees: the first ones are the same in both, the rest differ.
 const COMMON: u8 = 4;
@@ -23,7 +23,7 @@ fn log_key() -> NoteSigner {
     NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), SecretKey::from_seed(&[1; 32])) // a test key
 }
 
-fn witness_key() -> Cosigner {
+pub(super) fn witness_key() -> Cosigner {
     // A test key.
     Cosigner::new(KeyName::parse("witness.example").unwrap(), SecretKey::from_seed(&[2; 32])).unwrap()
 }
@@ -33,7 +33,7 @@ fn trust() -> Trust {
 }
 
 /// Two trees of one log's key: an honest one and a fork.
-fn trees() -> [MemoryTree; 2] {
+pub(super) fn trees() -> [MemoryTree; 2] {
     let mut trees = [MemoryTree::new(), MemoryTree::new()];
     for i in 0..ALL {
         trees[0].append(Hash::leaf(&[i]));
@@ -42,7 +42,7 @@ fn trees() -> [MemoryTree; 2] {
     trees
 }
 
-fn head(tree: &MemoryTree, size: u64) -> VerifiedCheckpoint {
+pub(super) fn head(tree: &MemoryTree, size: u64) -> VerifiedCheckpoint {
     let root = root_at(tree, TreeSize(size)).unwrap();
     let text = CheckpointText::new(ORIGIN, TreeSize(size), root).unwrap();
     let note = Note::parse(text.sign(&[&log_key()], &[]).unwrap().as_bytes()).unwrap();
@@ -53,26 +53,26 @@ fn proof(tree: &MemoryTree, old: u64, new: u64) -> Vec<Hash> {
     if old == 0 || old > new { Vec::new() } else { consistency_proof(tree, TreeSize(old), TreeSize(new)).unwrap() }
 }
 
-fn open(folder: &Path) -> Witness {
+pub(super) fn open(folder: &Path) -> Witness {
     let keys = WitnessKeys::ed25519(witness_key());
     Witness::open(keys, &folder.join("state"), &folder.join("record"), &[(ORIGIN.to_owned(), trust())]).unwrap()
 }
 
-fn begun(folder: &Path) -> Witness {
+pub(super) fn begun(folder: &Path) -> Witness {
     Witness::create_record(&folder.join("record"), ORIGIN).unwrap();
     open(folder)
 }
 
-fn ask(witness: &Witness, tree: &MemoryTree, old: u64, new: u64, now: u64) -> Answer {
+pub(super) fn ask(witness: &Witness, tree: &MemoryTree, old: u64, new: u64, now: u64) -> Answer {
     witness.cosign(TreeSize(old), &proof(tree, old, new), &head(tree, new), Seconds(now))
 }
 
-fn is_cosigned(answer: &Answer) -> bool {
+pub(super) fn is_cosigned(answer: &Answer) -> bool {
     matches!(answer, Answer::Cosigned(_))
 }
 
 /// The last cosigned note's size and the time of the witness's line; the line must verify.
-fn shown(witness: &Witness) -> Option<(u64, u64)> {
+pub(super) fn shown(witness: &Witness) -> Option<(u64, u64)> {
     let note = Note::parse(&witness.checkpoint(ORIGIN)?).unwrap();
     let keys = [Verifier::new(log_key().vkey()).unwrap()];
     let others = [Verifier::new(witness_key().vkey()).unwrap()];

@@ -98,3 +98,22 @@ fn an_honest_log_is_clean_everywhere() {
         assert_eq!((open(&status), evidence(monitor)), (vec![], vec![]), "{status:#}");
     }
 }
+
+#[test]
+fn who_looks_once_talks_with_its_peers_before_it_ends() {
+    let (one, other) = (log_of(&["CAM-1", "CAM-2"]), log_of(&["CAM-1", "CAM-X", "CAM-Y"]));
+    let (first, second) = (Served::new(router(&one)), Served::new(router(&other)));
+    let mut watchers = Watchers::new(&[&first.url, &second.url]);
+    let (code, said) = watchers.monitors[0].run(&["serve", "--once"]);
+    assert!(code == 0 && said.contains("a peer does not answer"), "that says nothing of the log: {said}");
+    watchers.serve(1);
+    watchers.monitors[1].until_checked(5);
+    let (code, status) = watchers.monitors[0].once();
+    assert_eq!(code, 10, "{status:#}");
+    assert!(open(&status).iter().any(|code| code == "head.fork"), "{status:#}");
+    assert!(status["evidence"]["inconsistent"].as_u64() >= Some(1), "{status:#}");
+    // The other one was shown the head, and sent the file, before the first one ended.
+    verifies(&watchers.monitors[1], &until_evidence(&watchers.monitors[1])[0]);
+    assert!(open(&watchers.monitors[1].status()).iter().any(|code| code == "head.fork" || code == "evidence.proven"));
+    watchers.monitors[1].stop();
+}

@@ -14,6 +14,7 @@ mod branches;
 mod forks;
 mod junk;
 mod report;
+mod restored;
 #[path = "../monitor/served.rs"]
 #[allow(dead_code, reason = "other stories use more of it")]
 mod served;

@@ -12,7 +12,7 @@ const TIMES: [u8; 2] = [1, 2];
 
 /// Names and the monitor's own types.
 impl WitnessModel {
-    fn record_of(&self, signed: Signed) -> SignedRecord {
+    pub(super) fn record_of(&self, signed: Signed) -> SignedRecord {
         let (size, root) = (TreeSize(signed.head.size.into()), self.histories.root(signed.head));
         SignedRecord { size, root, time: Seconds(signed.time.into()) }
     }
@@ -22,7 +22,7 @@ impl WitnessModel {
         Cosigned { size, root, time, note: if stored.note { b"note".to_vec() } else { Vec::new() } }
     }
 
-    fn signed(&self, record: SignedRecord) -> Signed {
+    pub(super) fn signed(&self, record: SignedRecord) -> Signed {
         let head = self.histories.head(record.size, record.root);
         Signed { head, time: u8::try_from(record.time.0).unwrap() }
     }
@@ -56,7 +56,10 @@ impl WitnessModel {
                     }
                 }
             }
-            Process::Up { stopped, .. } => {
+            Process::Up { stopped, doubt, .. } => {
+                if doubt && left.talks > 0 {
+                    self.talks(state, actions);
+                }
                 if left.crashes > 0 {
                     actions.push(Action::Crash);
                 }
@@ -123,7 +126,7 @@ impl WitnessModel {
                 if self.is(Mutant::FailureIgnored) {
                     Self::step_done(state, work);
                 } else if let Process::Up { stopped, .. } = &mut state.process {
-                    *stopped = true;
+                    *stopped = true; // until a restart, whatever peers say
                     state.work.clear();
                 }
             }
@@ -147,6 +150,7 @@ impl WitnessModel {
             }
             Action::Resume { nothing_newer, finished } => return self.resume(state, nothing_newer, finished),
             Action::Follow => return self.follow(state),
+            Action::AskPeers { honest, bad, finished } => return self.ask_peers(state, honest, bad, finished),
         }
         true
     }
@@ -160,7 +164,7 @@ impl WitnessModel {
         };
         let is_newer = |record| newer(record, stored.as_ref()).is_some() && !self.is(Mutant::RecordNotCompared);
         let stopped = record.is_none_or(is_newer);
-        state.process = Process::Up { last: state.table, stopped };
+        state.process = Process::Up { last: state.table, stopped, doubt: stopped };
         if let Some(last) = state.table.filter(|_| !stopped) {
             state.record = Record::Holds(Some(last.signed));
             if last.note {
@@ -253,7 +257,7 @@ impl WitnessModel {
 }
 
 /// A cosignature is made. The same one again is no other one.
-fn cosign(state: &mut State, signed: Signed) {
+pub(super) fn cosign(state: &mut State, signed: Signed) {
     if state.cosigned.last() != Some(&signed) {
         state.cosigned.push(signed);
     }

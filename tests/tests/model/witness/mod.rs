@@ -1,10 +1,11 @@
 //! The witness: requests by anybody, crashes between any two of its steps, writes that fail, databases restored from old copies,
-//! a lost record, and the operator's acts.
+//! a lost record, the operator's acts, and peers that are asked what was cosigned last.
 //!
 //! What is decided and in which order things are done comes from the monitor (`monitor::witness`: `decide`, `STEPS`, `newer`,
-//! `higher`); the model has the disk, the process and the world.
+//! `higher`, `restored`); the model has the disk, the process and the world.
 
 mod acts;
+mod peers;
 mod tests;
 
 use monitor::witness::Step;
@@ -40,7 +41,12 @@ pub(crate) enum Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Process {
     Down,
-    Up { last: Option<Stored>, stopped: bool },
+    /// In doubt, what peers say may end that it is stopped.
+    Up {
+        last: Option<Stored>,
+        stopped: bool,
+        doubt: bool,
+    },
 }
 
 /// A request that may be cosigned, on its way through the steps.
@@ -68,6 +74,8 @@ pub(crate) struct Left {
     pub(crate) copies: u8,
     pub(crate) losses: u8,
     pub(crate) acts: u8,
+    /// How often peers may be asked.
+    pub(crate) talks: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,6 +109,10 @@ pub(crate) enum Mutant {
     RecordBegunEmpty,
     /// The operator, not the witness: says that nothing newer was cosigned without knowing it.
     CarelessOperator,
+    /// As many answers as peers may be bad are enough.
+    FewAnswersAreEnough,
+    /// The world, not the witness: the last cosignature did not come to any honest peer.
+    PeersMissedTheLast,
 }
 
 /// The model with its bounds.
@@ -110,6 +122,17 @@ pub(crate) struct WitnessModel {
     /// With clients that keep to the protocol nobody else asks.
     pub(crate) clients: Vec<u8>,
     pub(crate) mutant: Option<Mutant>,
+}
+
+/// What a bad peer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// It does not answer.
+    Nothing,
+    /// That it knows of no cosignature.
+    None,
+    /// The cosignature of this number, as if it were the last one.
+    Number(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +165,12 @@ pub(crate) enum Action {
     },
     /// `follow`, for a log whose state is to be made anew.
     Follow,
+    /// So many honest peers answer, and perhaps the bad one; the process may end between the two writes.
+    AskPeers {
+        honest: u8,
+        bad: Says,
+        finished: bool,
+    },
 }
 
 impl WitnessModel {
@@ -207,6 +236,15 @@ impl Model for WitnessModel {
                 let largest = model.clients.iter().max();
                 state.cosigned.last().map(|signed| &signed.head.size) == largest && state.clients.iter().all(|c| c.done)
             }));
+        }
+        if self.left.talks > 0 {
+            properties.push(Property::sometimes(
+                "cosigns again after its peers were asked",
+                |model: &WitnessModel, state: &State| {
+                    let talked = state.left.talks < model.left.talks;
+                    talked && !state.work.is_empty() && state.work[0].done == 2
+                },
+            ));
         }
         if self.left.acts > 0 {
             properties.push(Property::sometimes(

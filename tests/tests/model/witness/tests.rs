@@ -8,7 +8,7 @@ use crate::history::Histories;
 fn hostile(mutant: Option<Mutant>, more: u8) -> WitnessModel {
     WitnessModel {
         histories: Histories::new(1, 3),
-        left: Left { asks: 2 + more, crashes: 2 + more, failures: 1, copies: 1, losses: 1, acts: 1 + more },
+        left: Left { asks: 2 + more, crashes: 2 + more, failures: 1, copies: 1, losses: 1, acts: 1 + more, talks: 0 },
         clients: Vec::new(),
         mutant,
     }
@@ -19,9 +19,28 @@ fn it_signs_one_history_and_lowers_nothing_whatever_happens() {
     holds("witness", hostile(None, 1 + deeper()), TO_THE_END);
 }
 
+/// Nobody acts, and peers are asked instead: one of three is bad.
+fn with_peers(mutant: Option<Mutant>, more: u8) -> WitnessModel {
+    let left = Left { asks: 3 + more, crashes: 2 + more, failures: 1, copies: 1, losses: 1, acts: 0, talks: 2 + more };
+    WitnessModel { histories: Histories::new(1, 3), left, clients: Vec::new(), mutant }
+}
+
+#[test]
+fn by_what_its_peers_say_it_signs_one_history_though_one_lies() {
+    holds("witness that asks its peers", with_peers(None, deeper()), TO_THE_END);
+}
+
+#[test]
+fn too_few_answers_and_peers_that_saw_nothing_have_counterexamples() {
+    for mutant in [Mutant::FewAnswersAreEnough, Mutant::PeersMissedTheLast] {
+        let name = format!("witness that asks its peers, {mutant:?}");
+        assert!(!counterexample(&name, ONE_HISTORY, with_peers(Some(mutant), 0)).is_empty());
+    }
+}
+
 #[test]
 fn three_clients_at_once_are_answered_though_it_crashes() {
-    let left = Left { asks: 0, crashes: 2 + deeper(), failures: 0, copies: 0, losses: 0, acts: 0 };
+    let left = Left { asks: 0, crashes: 2 + deeper(), failures: 0, copies: 0, losses: 0, acts: 0, talks: 0 };
     let model = WitnessModel { histories: Histories::new(1, 3), left, clients: vec![1, 2, 3], mutant: None };
     holds("witness with honest clients", model, TO_THE_END);
 }
@@ -48,7 +67,7 @@ fn every_broken_rule_has_a_counterexample() {
 #[test]
 fn a_client_is_left_waiting_if_it_is_never_started_again() {
     // The checker sees an end without an answer: the last crash has no start behind it when nobody may start it.
-    let left = Left { asks: 0, crashes: 1, failures: 1, copies: 0, losses: 0, acts: 0 };
+    let left = Left { asks: 0, crashes: 1, failures: 1, copies: 0, losses: 0, acts: 0, talks: 0 };
     let model = WitnessModel { histories: Histories::new(1, 3), left, clients: vec![1, 2, 3], mutant: None };
     // A write fails, it stops, and the one crash that would start it again was before.
     assert!(!counterexample("witness that stays stopped", ALL_COSIGNED, model).is_empty());

@@ -1,0 +1,82 @@
+//! `resume-origin --ask-peers`: what a running monitor does when it does not know what it cosigned last, done once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::api::Api;
+use client::http::Http;
+use tokio::runtime::Runtime;
+
+use crate::cli::{Exit, Failure, records_folder, say};
+use crate::config::{Config, LogToFollow};
+use crate::gossip::last_cosigned::{Asked, Asking, counted, words};
+use crate::gossip::peer::Peer;
+use crate::store::LogStore;
+use crate::witness::{Restored, Witness, WitnessKeys};
+
+pub(super) fn run(config: &Config, log: &LogToFollow, store: &LogStore) -> Result<(), Failure> {
+    let witness = config.witness.as_ref().ok_or_else(|| Failure::new(Exit::Config, "this monitor is no witness"))?;
+    let keys = WitnessKeys::load(&witness.keys)?;
+    let asking = Arc::new(Asking::new(&log.origin, &log.trust, &keys.vkeys())?);
+    let me = config.gossip.name.clone().or_else(|| keys.name()).unwrap_or_default();
+    let logs = [(log.origin.clone(), log.trust.clone())];
+    let witness = Witness::open(keys, &config.state, &records_folder(config), &logs)?;
+    let peer =
+        |one: &crate::gossip::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
+    let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
+    let whom = counted(&peers, &asking.own);
+    let runtime = Runtime::new().map_err(Failure::internal)?;
+    let asked = runtime.block_on(asking.ask(&whom));
+    // What the log and this monitor's own state show of it can raise it, too.
+    let of_log = runtime.block_on(head_of(log, config.gossip.answer()));
+    for own in &asking.own {
+        let kept = store.cosigned_by(&own.vkey().to_string())?.map(|kept| kept.note);
+        for note in kept.iter().chain(&of_log) {
+            asking.own_line(own, note).iter().for_each(|seen| _ = witness.saw_own(&log.origin, seen));
+        }
+    }
+    if witness.doubt(&log.origin).is_none() {
+        asked.known.iter().for_each(|known| _ = witness.saw_own(&log.origin, known));
+    }
+    if witness.doubt(&log.origin).is_none() {
+        return match witness.stopped(&log.origin) {
+            Some(why) => Err(Failure::new(Exit::Io, format!("the peers can say nothing about this: {why}"))),
+            None => say(&format!(
+                "{}: database and record agree, and nobody knows of a later cosignature. Nothing is changed.\n",
+                log.origin
+            )),
+        };
+    }
+    let outcome = witness.restore(&log.origin, &asked.answers, &asked.known, config.gossip.bad_of(whom.len()))?;
+    finish(log, store, outcome, &asked, whom.len())
+}
+
+fn finish(
+    log: &LogToFollow,
+    store: &LogStore,
+    outcome: Option<Restored>,
+    asked: &Asked,
+    peers: usize,
+) -> Result<(), Failure> {
+    let Some(outcome) = outcome else { return Err(Failure::new(Exit::Internal, "the doubt is over")) };
+    let said = words(&outcome, asked, peers);
+    match (&outcome, store.stop().why()) {
+        (Restored::From(_), None) => say(&format!("{} is cosigned again: {said}.\n", log.origin)),
+        (Restored::From(_), Some(why)) => {
+            say(&format!("{} would be cosigned ({said}), but {why}. See --despite-evidence.\n", log.origin))
+        }
+        (Restored::TooFew { .. }, _) => Err(Failure::new(
+            Exit::Unavailable,
+            format!("{} is still not cosigned: {said}. Start the peers and ask again, or see --help", log.origin),
+        )),
+        (Restored::Nothing | Restored::TwoRoots(_), _) => {
+            Err(Failure::new(Exit::Io, format!("{} is still not cosigned: {said}", log.origin)))
+        }
+    }
+}
+
+/// The head that the log shows, if it answers.
+async fn head_of(log: &LogToFollow, answer: Duration) -> Option<Vec<u8>> {
+    let http = Http::via(&log.url, &log.egress).ok()?.with_deadline(Duration::ZERO).with_whole_timeout(answer);
+    Api::new(http).checkpoint().await.ok()
+}

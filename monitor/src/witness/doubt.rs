@@ -1,0 +1,316 @@
+//! A witness that does not know what it cosigned last: its record is lost, or newer than its database, or a cosignature of its
+//! own is known that neither of the two has. Nothing is cosigned then, until enough peers have said what they know of it.
+
+use client::Error;
+use proto::num::Seconds;
+use service::record::{SignedRecord, SignerRecord};
+
+use super::open::{anew, cosigned_again, is_lost, record_path};
+use super::restore::{Left, PeerAnswer, Restored, restored};
+use super::{Cosigned, Slot, Witness};
+
+/// Heads that are remembered as seen: the highest one counts, and others only if they contradict it.
+const MOST_SEEN: usize = 16;
+
+/// What is kept in memory of a doubt.
+#[derive(Debug, Default)]
+pub(super) struct Doubted {
+    /// The highest own cosignatures that were seen elsewhere than in database and record, each head once.
+    seen: Vec<Known>,
+    /// What came of the last time that peers were asked.
+    asked: Option<String>,
+}
+
+/// A cosignature of the witness's own that was seen somewhere, verified under its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The head and the time.
+    pub record: SignedRecord,
+    /// The note with the lines of the log alone.
+    pub note: Vec<u8>,
+}
+
+impl Slot {
+    /// Everything that is stopped, with what came of asking.
+    pub(super) fn doubted(&self) -> Option<String> {
+        let why = self.stopped.as_ref()?;
+        match self.doubt.as_ref().and_then(|doubt| doubt.asked.as_ref()) {
+            Some(asked) => Some(format!("{why}. The peers were asked: {asked}")),
+            None => Some(why.clone()),
+        }
+    }
+}
+
+impl Witness {
+    /// Why nothing is cosigned for a log, if that is because it is not known what was cosigned last.
+    pub fn doubt(&self, origin: &str) -> Option<String> {
+        self.with(origin, |slot| slot.stopped.clone().filter(|_| slot.doubt.is_some()))?
+    }
+
+    /// Nothing is cosigned for a log until the peers were asked what they know: database and record may both have been put back.
+    pub fn wait_for_peers(&self, origin: &str) {
+        self.with(origin, |slot| slot.waits = true);
+    }
+
+    /// They were, whether or not they answered.
+    pub fn peers_were_asked(&self, origin: &str) {
+        self.with(origin, |slot| slot.waits = false);
+    }
+
+    /// Notes what came of asking the peers, for whoever looks why nothing is cosigned.
+    pub fn asked(&self, origin: &str, outcome: &str) {
+        let note = |slot: &mut Slot| {
+            if let Some(doubt) = &mut slot.doubt {
+                doubt.asked = Some(outcome.to_owned());
+            }
+        };
+        self.with(origin, note);
+    }
+
+    /// A cosignature of this witness was seen somewhere. One that is above what database and record say shows that both were
+    /// put back to an older state, or that the key is used elsewhere: nothing is cosigned from now on. Gives whether it is so.
+    pub fn saw_own(&self, origin: &str, seen: &Known) -> bool {
+        let looked = self.with(origin, |slot| {
+            if !is_above(&seen.record, slot.last.as_ref()) {
+                return false;
+            }
+            if slot.stopped.is_none() {
+                let SignedRecord { size, time, .. } = seen.record;
+                let why = format!(
+                    "{origin} is not cosigned: a cosignature of this witness's own key over {size} entries at {time} is known, \
+                     and neither its database nor its record has it: both were put back to an older state, or the key is used \
+                     elsewhere. Run `claimtrail-monitor resume-origin {origin} --ask-peers` when you know why"
+                );
+                tracing::error!(origin, "{why}");
+                slot.stopped = Some(why);
+                slot.doubt = Some(Doubted::default());
+            }
+            if let Some(doubt) = &mut slot.doubt {
+                doubt.see(seen);
+            }
+            true
+        });
+        looked.unwrap_or(false)
+    }
+
+    /// Lets a log be cosigned again, if what is left here and what the peers say is enough for it; gives what was decided, or
+    /// nothing when there is no doubt. `known` are the peers' notes.
+    ///
+    /// Waits for the disk: call it off the async threads.
+    ///
+    /// # Errors
+    /// When the outcome cannot be made durable. Then nothing is cosigned.
+    pub fn restore(
+        &self,
+        origin: &str,
+        answers: &[PeerAnswer],
+        known: &[Known],
+        bad: usize,
+    ) -> Result<Option<Restored>, Error> {
+        let restore = |slot: &mut Slot| self.restore_in(slot, origin, answers, known, bad);
+        self.with(origin, restore).unwrap_or(Ok(None))
+    }
+
+    fn restore_in(
+        &self,
+        slot: &mut Slot,
+        origin: &str,
+        answers: &[PeerAnswer],
+        known: &[Known],
+        bad: usize,
+    ) -> Result<Option<Restored>, Error> {
+        let Some(doubt) = slot.doubt.as_mut() else { return Ok(None) };
+        // What a peer said once is known from then on, also when it is silent the next time.
+        known.iter().for_each(|known| doubt.see(known));
+        let seen: Vec<Known> = doubt.seen.iter().chain(known).cloned().collect();
+        let path = record_path(&self.records, origin);
+        let opened = SignerRecord::open(&path, origin);
+        let recorded = match &opened {
+            Ok(record) => record.last(),
+            Err(error) if is_lost(error) => None,
+            Err(error) => return Err(Error::local(error.to_string())),
+        };
+        let left = Left {
+            own: slot.last.as_ref().map(Cosigned::record).into_iter().chain(recorded).collect(),
+            seen: seen.iter().map(|known| known.record).collect(),
+        };
+        let outcome = restored(&left, answers, bad);
+        let Restored::From(from) = outcome else { return Ok(Some(outcome)) };
+        let last = with_note(slot, from, &seen);
+        // As before a signature: the database first, the record behind it, and only then anything may be signed.
+        self.table.put(origin, &last)?;
+        let mut record = match opened {
+            Ok(record) => record,
+            Err(error) => anew(&path, origin, Some(&last), &error)?,
+        };
+        record.write(&from).map_err(|e| Error::local(e.to_string()))?;
+        slot.shown = cosigned_again(&self.keys, &slot.trust, &last);
+        slot.last = Some(last);
+        slot.record = Some(record);
+        (slot.stopped, slot.doubt) = (None, None);
+        self.cosigned.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(Some(outcome))
+    }
+}
+
+/// The head with its note, wherever that is known from; without one it is not shown until the next is cosigned.
+fn with_note(slot: &Slot, from: SignedRecord, seen: &[Known]) -> Cosigned {
+    let SignedRecord { size, root, time } = from;
+    let of_seen = seen.iter().filter(|known| (known.record.size, known.record.root) == (size, root));
+    let of_last = slot.last.as_ref().filter(|last| (last.size, last.root) == (size, root));
+    let mut notes = of_last.map(|last| &last.note).into_iter().chain(of_seen.map(|known| &known.note));
+    let note = notes.find(|note| !note.is_empty()).cloned().unwrap_or_default();
+    Cosigned { size, root, time, note }
+}
+
+impl Doubted {
+    fn see(&mut self, new: &Known) {
+        let head = (new.record.size, new.record.root);
+        match self.seen.iter_mut().find(|old| (old.record.size, old.record.root) == head) {
+            Some(old) => old.record.time = old.record.time.max(new.record.time),
+            None => self.seen.push(new.clone()),
+        }
+        self.seen.sort_by_key(|known| std::cmp::Reverse(known.record.size));
+        self.seen.truncate(MOST_SEEN);
+    }
+}
+
+/// Whether this was cosigned after `last`, or beside it.
+fn is_above(record: &SignedRecord, last: Option<&Cosigned>) -> bool {
+    let Some(last) = last else { return record.time > Seconds(0) };
+    record.size > last.size || record.time > last.time || (record.size == last.size && record.root != last.root)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proto::hash::Hash;
+    use proto::num::TreeSize;
+
+    use super::super::tests::{ORIGIN, ask, begun, head, is_cosigned, open, shown, trees};
+    use super::super::{Answer, Resume, signed_by_log};
+    use super::*;
+
+    /// What a peer knows after a head was cosigned.
+    fn known(size: u64, time: u64) -> Known {
+        let head = head(&trees()[0], size);
+        let record = SignedRecord { size: head.size(), root: head.root(), time: Seconds(time) };
+        Known { record, note: signed_by_log(&head).into_bytes() }
+    }
+
+    fn says(peer: &str, known: Option<&Known>) -> PeerAnswer {
+        PeerAnswer { peer: peer.to_owned(), last: known.map(|known| known.record) }
+    }
+
+    /// A witness that cosigned 5 entries at 100 and 8 at 200, and whose database is then put back to what it was before the
+    /// second; with its record, or without.
+    fn put_back(folder: &Path, with_record: bool) -> Witness {
+        let [tree, _] = trees();
+        let witness = begun(folder);
+        assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
+        drop(witness);
+        let database = folder.join("state/witness.redb");
+        let old = std::fs::read(&database).unwrap();
+        let witness = open(folder);
+        assert!(is_cosigned(&ask(&witness, &tree, 5, 8, 200)));
+        drop(witness);
+        std::fs::write(&database, old).unwrap();
+        if !with_record {
+            std::fs::remove_dir_all(folder.join("record")).unwrap();
+        }
+        open(folder)
+    }
+
+    #[test]
+    fn with_the_record_gone_it_goes_on_from_what_enough_peers_know() {
+        let folder = tempfile::tempdir().unwrap();
+        let [tree, fork] = trees();
+        let witness = put_back(folder.path(), false);
+        assert!(witness.doubt(ORIGIN).is_some());
+        let (five, eight) = (known(5, 100), known(8, 200));
+        let one = [says("a", Some(&eight))];
+        let few = Restored::TooFew { counted: 1, needed: 2, below: vec![] };
+        assert_eq!(witness.restore(ORIGIN, &one, std::slice::from_ref(&eight), 1).unwrap(), Some(few));
+        witness.asked(ORIGIN, "one answered");
+        assert!(witness.stopped(ORIGIN).unwrap().ends_with("one answered"));
+        assert!(matches!(ask(&witness, &tree, 5, 9, 300), Answer::Stopped(_)));
+
+        // What one of them showed before is known from then on: who knows less of it is not enough without it.
+        let old = [says("b", Some(&five)), says("c", Some(&five))];
+        let below = vec!["b".to_owned(), "c".to_owned()];
+        let few = Restored::TooFew { counted: 0, needed: 2, below };
+        assert_eq!(witness.restore(ORIGIN, &old, &[five.clone(), five.clone()], 1).unwrap(), Some(few));
+
+        let both = [says("b", Some(&five)), says("a", Some(&eight))];
+        let from = witness.restore(ORIGIN, &both, &[five, eight.clone()], 1).unwrap();
+        assert_eq!(from, Some(Restored::From(eight.record)));
+        assert_eq!((witness.stopped(ORIGIN), witness.doubt(ORIGIN)), (None, None));
+        assert_eq!(shown(&witness), Some((8, 200)), "the same cosignature again");
+        assert_eq!(witness.restore(ORIGIN, &both, &[], 1).unwrap(), None, "nothing is in doubt any more");
+        drop(witness);
+        let witness = open(folder.path());
+        assert_eq!(ask(&witness, &fork, 5, 9, 300), Answer::Conflict(TreeSize(8)), "it is durable");
+        assert!(is_cosigned(&ask(&witness, &tree, 8, 9, 150)));
+        assert_eq!(shown(&witness), Some((9, 200)), "no time is lowered");
+    }
+
+    #[test]
+    fn a_record_that_is_newer_counts_whatever_peers_know() {
+        let folder = tempfile::tempdir().unwrap();
+        let witness = put_back(folder.path(), true);
+        assert!(witness.doubt(ORIGIN).is_some());
+        let blind = [says("a", None), says("b", Some(&known(5, 100)))];
+        let below = vec!["a".to_owned(), "b".to_owned()];
+        let few = Some(Restored::TooFew { counted: 0, needed: 2, below });
+        assert_eq!(witness.restore(ORIGIN, &blind, &[], 1).unwrap(), few);
+        // They saw the size, but not the last time of it.
+        let seven = known(8, 170);
+        let enough = [says("a", Some(&seven)), says("b", Some(&seven))];
+        let from = witness.restore(ORIGIN, &enough, std::slice::from_ref(&seven), 1).unwrap();
+        assert_eq!(from, Some(Restored::From(known(8, 200).record)));
+        assert_eq!(shown(&witness), Some((8, 200)));
+    }
+
+    #[test]
+    fn an_own_cosignature_that_neither_has_stops_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [tree, fork] = trees();
+        let witness = begun(folder.path());
+        assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
+        witness.wait_for_peers(ORIGIN);
+        assert!(matches!(ask(&witness, &tree, 5, 6, 120), Answer::Stopped(_)), "not before the peers were asked");
+        assert_eq!(witness.doubt(ORIGIN), None);
+        witness.peers_were_asked(ORIGIN);
+        for old in [known(5, 100), known(5, 90), known(4, 80)] {
+            assert!(!witness.saw_own(ORIGIN, &old), "that is no news");
+        }
+        assert!(!witness.saw_own("other.example", &known(9, 900)));
+        assert_eq!(witness.stopped(ORIGIN), None);
+        assert!(witness.saw_own(ORIGIN, &known(8, 200)));
+        assert!(matches!(ask(&witness, &fork, 5, 6, 300), Answer::Stopped(_)));
+        assert!(witness.stopped(ORIGIN).unwrap().contains("resume-origin"));
+        let eight = [says("a", Some(&known(8, 200)))];
+        assert_eq!(witness.restore(ORIGIN, &eight, &[], 0).unwrap(), Some(Restored::From(known(8, 200).record)));
+        assert!(is_cosigned(&ask(&witness, &tree, 8, 9, 300)));
+    }
+
+    #[test]
+    fn two_roots_stay_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let witness = put_back(folder.path(), true);
+        let other = Known { record: SignedRecord { root: Hash::of(b"other"), ..known(8, 1).record }, note: vec![] };
+        let said = [says("a", Some(&other)), says("b", Some(&other))];
+        let ended = Some(Restored::TwoRoots(TreeSize(8)));
+        assert_eq!(witness.restore(ORIGIN, &said, &[other], 1).unwrap(), ended);
+        let good = [says("a", Some(&known(8, 200))), says("b", Some(&known(8, 200)))];
+        assert_eq!(witness.restore(ORIGIN, &good, &[], 1).unwrap(), ended, "it is not forgotten");
+        drop(witness);
+        // A restart forgets it; what peers know of it does not.
+        let witness = open(folder.path());
+        assert!(witness.doubt(ORIGIN).is_some());
+        drop(witness);
+        let (state, records) = (folder.path().join("state"), folder.path().join("record"));
+        assert!(Witness::resume(&state, &records, ORIGIN, Resume::FromRecord).is_ok(), "the operator's act is his own");
+    }
+}
