@@ -96,6 +96,8 @@ pub mod code {
     pub const EVIDENCE: &str = "evidence.proven";
     /// This monitor itself failed.
     pub const OWN: &str = "monitor.failed";
+    /// This machine's clock stepped and is not believed yet.
+    pub const CLOCK: &str = "clock.jump";
     /// The log grows faster than it can be followed.
     pub const BACKLOG: &str = "log.backlog";
     /// A witness that cosigned the log's heads does so no more.

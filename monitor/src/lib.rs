@@ -11,12 +11,14 @@
 //! | [`alert`] | alerts: an outbox, and the channels that it goes out by |
 //! | [`watch`] | watch lists: which claims and findings are told |
 //! | [`http`] | the public address: witness, mirror, heads |
+//! | [`clock`] | the machine's clock, held against the time that passed |
 //! | [`config`], [`cli`] | the operator's side: configuration and the command |
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests damage files of their own"))]
 
 pub mod alert;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod evidence;
 pub mod finding;

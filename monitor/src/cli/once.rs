@@ -3,13 +3,13 @@
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use client::clock;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::status::{LogStatus, Status, report};
 use super::{Exit, Failure, say};
 use crate::alert::Alerts;
+use crate::clock;
 use crate::follow::{FollowedLog, Goes, Round};
 use crate::gossip::Gossip;
 

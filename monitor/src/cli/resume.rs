@@ -3,10 +3,10 @@
 mod ask;
 
 use clap::Args;
-use client::clock;
 
 use super::beside::in_use;
 use super::{Exit, Failure, Place, follow, logs_folder, records_folder, say};
+use crate::clock;
 use crate::evidence::EvidenceId;
 use crate::store::LogStore;
 use crate::witness::{Resume, Witness, stop_path};

@@ -146,7 +146,7 @@ impl FollowedLog {
         };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
-            log.saw_witnesses(&newest, client::clock::now());
+            log.saw_witnesses(&newest, crate::clock::now());
         }
         log.look(None)?;
         Ok(Arc::new(log))

@@ -15,12 +15,13 @@ use proto::policy::{CheckError, Checked};
 
 use super::judge::{fork, key_of};
 use super::{FollowedLog, ListLeft, Verdict};
+use crate::clock;
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
 use crate::store::{Batch, Findings, KeptHead};
 
 /// Findings of the last round that this one has to make again, or they are over.
-const OF_A_ROUND: [&str; 8] = [
+const OF_A_ROUND: [&str; 9] = [
     code::UNREACHABLE,
     code::SIGNATURE,
     code::SERVED,
@@ -29,6 +30,7 @@ const OF_A_ROUND: [&str; 8] = [
     code::UNRESOLVED,
     code::OWN,
     code::BACKLOG,
+    code::CLOCK,
 ];
 
 /// Whether a round goes on.
@@ -99,6 +101,13 @@ impl FollowedLog {
                 findings.push(Finding::new(Class::Degraded, code::OWN, error.message.clone()));
                 tracing::error!(origin = self.origin(), error = error.message, "this monitor failed");
             }
+        }
+        if let Some(jump) = clock::jump() {
+            let message = format!(
+                "this machine's clock stepped {jump}; until it says the same for ten minutes time goes on here as if it had not. \
+                 Set it right"
+            );
+            findings.push(Finding::new(Class::Degraded, code::CLOCK, message));
         }
         again.iter().for_each(|name| findings.over(name));
         self.prove_open(&mut findings)?;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client::clock;
 use tokio_util::sync::CancellationToken;
 
 use super::{FollowedLog, Goes, Round};
 use crate::alert::Outbox;
+use crate::clock;
 use crate::finding::{Class, Finding, code};
 use crate::store::Findings;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use client::{Error, clock};
+use client::Error;
 use proto::note::Note;
 use proto::num::Millis;
 use proto::policy::Checked;
@@ -19,6 +19,7 @@ use super::head;
 use super::own::Own;
 use super::tell;
 use crate::alert::last_seen::LastSeen;
+use crate::clock;
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Finding, code};
 use crate::follow::{FollowedLog, Verdict, fork, key_of};

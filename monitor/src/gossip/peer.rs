@@ -183,7 +183,7 @@ impl Peer {
         let silent = done.as_ref().err().filter(|error| error.code().is_none());
         if let Ok(mut seen) = self.seen.lock() {
             match silent {
-                None => *seen = PeerSeen { last_seen: Some(client::clock::now()), ..PeerSeen::default() },
+                None => *seen = PeerSeen { last_seen: Some(crate::clock::now()), ..PeerSeen::default() },
                 Some(error) => {
                     seen.failures = seen.failures.saturating_add(1);
                     seen.last_error = Some(error.message.clone());

@@ -11,7 +11,6 @@
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use client::clock;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode, Uri};
 use proto::code::Code;
@@ -25,6 +24,7 @@ use service::problem::Problem;
 
 use super::gossip::{Sharing, invalid, unknown_log};
 use super::rates::HEAD;
+use crate::clock;
 use crate::gossip::NotCosigned;
 use crate::gossip::core::{Input, Source};
 use crate::gossip::head::MAX_GOSSIP_BYTES;

@@ -4,7 +4,6 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use client::clock;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode, Uri};
 use proto::code::Code;
@@ -14,6 +13,7 @@ use service::body::read_all;
 use service::problem::Problem;
 
 use super::Shared;
+use crate::clock;
 use crate::evidence::{EvidenceId, Kept, Refused, Source, Stored, take_evidence};
 use crate::store::Branch;
 

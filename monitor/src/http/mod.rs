@@ -66,6 +66,7 @@ struct Inner {
     decisions: Semaphore,
     rates: Rates,
     feed: OnceLock<Arc<Alerts>>,
+    gossip: OnceLock<Arc<Gossip>>,
 }
 
 impl Shared {
@@ -85,6 +86,7 @@ impl Shared {
             decisions: Semaphore::new(PARALLEL_DECISIONS),
             rates: Rates::new(),
             feed: OnceLock::new(),
+            gossip: OnceLock::new(),
         }))
     }
 
@@ -125,6 +127,7 @@ impl Shared {
 
 /// Everything that the public may ask. Already wrapped at the edge (panics, request ids, problems, metrics, CORS).
 pub fn public_router(shared: Shared, gossip: Arc<Gossip>, metrics: Option<Metrics>) -> Router {
+    let _first = shared.0.gossip.set(gossip.clone()); // one that was set before stays
     let of_gossip = gossip::router(shared.clone(), gossip);
     let feed = match shared.0.feed.get() {
         Some(_) => Router::new().route("/v1/alerts.atom", get(feed::atom)),

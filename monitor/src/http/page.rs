@@ -3,6 +3,8 @@
 //! Plain HTML that was put together here: no script, nothing loaded from elsewhere, so that it shows the same in every browser
 //! and the strictest content policy holds. Everything that came from a log is escaped by the templates.
 
+mod parts;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -33,7 +35,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// `GET /`
 pub(super) async fn overview(State(shared): State<Shared>) -> Response {
-    let now = client::clock::now();
+    let now = crate::clock::now();
     let logs = &shared.0.logs;
     let body = html! {
         h1 { "Claimtrail monitor" }
@@ -57,6 +59,7 @@ pub(super) async fn overview(State(shared): State<Shared>) -> Response {
                 @for log in logs { (row(&shared, log, now)) }
             }
         }
+        @if let Some(gossip) = shared.0.gossip.get() { (parts::peers(gossip)) }
     };
     page("Claimtrail monitor", &body)
 }
@@ -137,15 +140,16 @@ fn moment(time: Millis) -> Markup {
 pub(super) async fn one(State(shared): State<Shared>, Path(hex): Path<String>) -> Result<Response, Problem> {
     let log = shared.by_hash(&hex)?.clone();
     let read = log.clone();
-    let (heads, events) = shared
+    let (heads, events, evidence) = shared
         .blocking(move || {
             let heads = read.store.heads_before(None, HEADS)?;
             let last = read.store.last_event()?;
-            Ok::<_, client::Error>((heads, read.store.events_after(last.saturating_sub(EVENTS.into()), EVENTS.into())?))
+            let events = read.store.events_after(last.saturating_sub(EVENTS.into()), EVENTS.into())?;
+            Ok::<_, client::Error>((heads, events, read.store.evidence_from(1, parts::EVIDENCE)?))
         })
         .await?
         .map_err(Problem::internal)?;
-    let now = client::clock::now();
+    let now = crate::clock::now();
     let seen = log.seen();
     let body = html! {
         p { a href="/" { "all logs" } }
@@ -161,6 +165,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path(hex): Path<String>) -
             dt { "cosigned" } dd { (cosigned(&shared, &log)) }
         }
         (open(&seen.open))
+        (parts::evidence(&evidence, log.origin()))
         (happened(&events))
         (seen_heads(&heads, log.origin()))
     };

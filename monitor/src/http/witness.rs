@@ -19,7 +19,6 @@ use std::net::IpAddr;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use client::clock;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -34,6 +33,7 @@ use service::client_addr::ClientAddr;
 use service::problem::Problem;
 
 use super::Shared;
+use crate::clock;
 use crate::follow::{FollowedLog, Verdict};
 use crate::witness::{Answer, BadRequest, MAX_BODY_BYTES, Request};
 

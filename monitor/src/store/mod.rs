@@ -356,7 +356,7 @@ impl Kv for LogStore {
             }
             tiles::insert(transaction, step.nodes)?;
             tiles::insert_bundles(transaction, &encoded)?;
-            let now = client::clock::now();
+            let now = crate::clock::now();
             let matches = watched::insert(transaction, noted)?;
             findings::matched(transaction, &self.origin, matches, now)?;
             findings::apply(transaction, &self.origin, &findings, now)

@@ -128,7 +128,7 @@ pub(super) fn anew(
     let io = |file: &Path, e: std::io::Error| Error::local(format!("{} cannot be made or moved: {e}", file.display()));
     match error {
         RecordError::Damaged { .. } => {
-            let aside = path.with_extension(format!("damaged-{}", client::clock::now()));
+            let aside = path.with_extension(format!("damaged-{}", crate::clock::now()));
             std::fs::rename(path, &aside).map_err(|e| io(path, e))?;
         }
         RecordError::Io { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use client::clock;
 use client::http::Http;
 use proto::misbehaviour::MAX_FILE_BYTES;
 use tokio::runtime::Runtime;
 
 use super::super::beside::stopped_or_running;
 use super::super::{Exit, Failure, follow, logs_folder, open_stop_files};
+use crate::clock;
 use crate::config::Config;
 use crate::evidence::{EvidenceId, Kept, Refused, Source, take_evidence};
 use crate::follow::FollowedLog;

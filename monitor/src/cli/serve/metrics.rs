@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use client::clock;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::clock;
 use crate::finding::Class;
 use crate::follow::{FollowedLog, Seen};
 use crate::witness::Witness;
