@@ -110,7 +110,7 @@ async fn who_waits_gets_cosignatures_or_202_and_nobody_else_waits() {
     let site = &witnessed.site;
     let none = site.get("/checkpoint").await;
     assert_eq!(none.problem(), (503, "mode.unwitnessed".into()));
-    assert_eq!(none.header("retry-after"), "10");
+    assert_eq!(none.header("retry-after"), "1");
     conforms(&document, "get", "/checkpoint", &none);
     site.accept(&testing::acme()).await;
 

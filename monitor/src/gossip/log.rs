@@ -17,6 +17,7 @@ use super::act::{Act, Became};
 use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting};
 use super::head;
 use super::own::Own;
+use super::step::Step;
 use super::tell;
 use crate::alert::last_seen::LastSeen;
 use crate::clock;
@@ -339,28 +340,6 @@ impl LogGossip {
             Shown::SameSize | Shown::OwnTree => None,
         };
         Ok(Some(fork(&smaller, &larger, alternative)))
-    }
-}
-
-/// What one input changes.
-#[derive(Default)]
-struct Step {
-    findings: Findings,
-    forks: Vec<Fork>,
-    gossip: GossipStep,
-    acts: Vec<Act>,
-}
-
-impl Step {
-    /// The head waits no more.
-    fn over(&mut self, head: Head) {
-        self.gossip.waits.retain(|(waits, _)| *waits != head);
-        self.gossip.over.push(head);
-        self.findings.over(&tell::waits_name(head));
-    }
-
-    fn contradicts(&self, head: Head) -> bool {
-        self.forks.iter().any(|fork| fork.smaller == head || fork.larger == head)
     }
 }
 

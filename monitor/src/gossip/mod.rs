@@ -40,6 +40,7 @@ mod pull;
 pub mod run;
 mod silence;
 mod statement;
+mod step;
 mod tell;
 mod ways;
 

@@ -1,0 +1,28 @@
+//! What one input to the machine changes, before it is made durable.
+
+use super::act::Act;
+use super::core::{Fork, Head};
+use super::tell;
+use crate::store::{Findings, GossipStep};
+
+/// What one input changes.
+#[derive(Default)]
+pub(super) struct Step {
+    pub(super) findings: Findings,
+    pub(super) forks: Vec<Fork>,
+    pub(super) gossip: GossipStep,
+    pub(super) acts: Vec<Act>,
+}
+
+impl Step {
+    /// The head waits no more.
+    pub(super) fn over(&mut self, head: Head) {
+        self.gossip.waits.retain(|(waits, _)| *waits != head);
+        self.gossip.over.push(head);
+        self.findings.over(&tell::waits_name(head));
+    }
+
+    pub(super) fn contradicts(&self, head: Head) -> bool {
+        self.forks.iter().any(|fork| fork.smaller == head || fork.larger == head)
+    }
+}
