@@ -159,17 +159,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "claimtrail-monitor", &mut script);
-    std::io::stdout().write_all(&script).map_err(output)
+    printed(std::io::stdout().write_all(&script))
 }
 
 /// Prints to standard output.
 fn say(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(output)
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-fn output(error: std::io::Error) -> Failure {
-    Failure::new(Exit::Io, format!("standard output cannot be written: {error}"))
+/// Whoever closed the pipe has seen enough: the exit code is still that of what was found.
+fn printed(done: std::io::Result<()>) -> Result<(), Failure> {
+    match done {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Io, format!("standard output cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A path for messages.
@@ -184,5 +190,11 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_no_failure() {
+        assert!(printed(Err(std::io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert_eq!(printed(Err(std::io::ErrorKind::StorageFull.into())).unwrap_err().exit, Exit::Io);
     }
 }

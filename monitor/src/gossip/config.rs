@@ -136,6 +136,7 @@ pub fn check(peers: &[PeerConfig]) -> Result<(), Error> {
         if peer.name.is_empty() || peers[..number].iter().any(|other| other.name == peer.name) {
             return Err(Error::malformed(format!("[[peer]] number {}: its name is empty or another's", number + 1)));
         }
+        peer.key()?;
     }
     Ok(())
 }

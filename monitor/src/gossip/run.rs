@@ -65,6 +65,10 @@ impl Gossip {
             .or_else(|| witness.and_then(|witness| witness.keys().name()))
             .or_else(|| super::once::name_of_key(config))
             .unwrap_or_default();
+        if config.peers.iter().any(|peer| peer.name == me) {
+            let message = format!("the [[peer]] {me} is this monitor itself; name the others");
+            return Err(Error::malformed(message));
+        }
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();

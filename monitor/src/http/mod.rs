@@ -26,9 +26,13 @@ mod witness;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::routing::{get, post};
 use proto::code::Code;
 use proto::hash::Hash;
+use service::client_addr::ClientAddr;
 use service::detached::Detached;
 use service::metrics::Metrics;
 use service::problem::Problem;
@@ -133,20 +137,35 @@ pub fn public_router(shared: Shared, gossip: Arc<Gossip>, metrics: Option<Metric
         Some(_) => Router::new().route("/v1/alerts.atom", get(feed::atom)),
         None => Router::new(),
     };
-    let router = Router::new()
+    // What is made anew for each request. Tiles are not: they are many, small, and kept by caches for ever.
+    let charged = Router::new()
         .merge(feed)
-        .route("/add-checkpoint", post(witness::add_checkpoint))
-        .route("/{hash}/checkpoint", get(witness::checkpoint))
-        .route("/{hash}/tile/{*path}", get(mirror::tile))
         .route("/v1/heads", get(heads::list))
         .route("/", get(page::overview))
         .route("/log/{hash}", get(page::one))
-        .route("/page.css", get(page::style))
         .route("/v1/evidence", get(evidence::list))
         .route("/v1/evidence/{id}", get(evidence::one))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), charge_reader));
+    let router = Router::new()
+        .merge(charged)
+        .route("/add-checkpoint", post(witness::add_checkpoint))
+        .route("/{hash}/checkpoint", get(witness::checkpoint))
+        .route("/{hash}/tile/{*path}", get(mirror::tile))
+        .route("/page.css", get(page::style))
         .with_state(shared)
         .merge(of_gossip);
     edge::wrap(cors::public_reads(router), metrics)
+}
+
+/// Charges a read to its address.
+async fn charge_reader(
+    State(shared): State<Shared>,
+    ClientAddr(address): ClientAddr,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    shared.0.rates.charge_reader(address)?;
+    Ok(next.run(request).await)
 }
 
 /// What the operator's commands ask a running monitor, for the admin address: evidence read, and handed in.

@@ -25,6 +25,9 @@ const ANONYMOUS_BURST: NonZeroU32 = NonZeroU32::new(1000).expect("not zero");
 /// Heads to cosign that an address may send a second: a machine with some logs, each asking some times a second.
 const ASKER_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 const ASKER_BURST: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
+/// Pages and lists that an address may read a second: a person reads one, a peer some, many people behind one address dozens.
+const READER_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
+const READER_BURST: NonZeroU32 = NonZeroU32::new(1000).expect("not zero");
 /// Addresses that are remembered at most, about 100 bytes each; all others share one rate.
 const ADDRESSES: usize = 16_384;
 
@@ -45,6 +48,7 @@ pub(super) struct Rates {
     addresses: DefaultKeyedRateLimiter<Payer>,
     anonymous: DefaultDirectRateLimiter,
     askers: DefaultKeyedRateLimiter<Payer>,
+    readers: DefaultKeyedRateLimiter<Payer>,
 }
 
 impl Rates {
@@ -54,6 +58,7 @@ impl Rates {
             addresses: RateLimiter::keyed(Quota::per_second(ADDRESS_PER_SECOND).allow_burst(ADDRESS_BURST)),
             anonymous: RateLimiter::direct(Quota::per_second(ANONYMOUS_PER_SECOND).allow_burst(ANONYMOUS_BURST)),
             askers: RateLimiter::keyed(Quota::per_second(ASKER_PER_SECOND).allow_burst(ASKER_BURST)),
+            readers: RateLimiter::keyed(Quota::per_second(READER_PER_SECOND).allow_burst(READER_BURST)),
         }
     }
 
@@ -69,6 +74,11 @@ impl Rates {
     /// Charges a head that is to be cosigned to its address alone: what others send does not hold up a log.
     pub(super) fn charge_asker(&self, address: IpAddr) -> Result<(), Problem> {
         judged(self.askers.check_key_n(&payer(&self.askers, address), HEAD), Code::LimitAddress)
+    }
+
+    /// Charges a page or a list to its address.
+    pub(super) fn charge_reader(&self, address: IpAddr) -> Result<(), Problem> {
+        judged(self.readers.check_key_n(&payer(&self.readers, address), HEAD), Code::LimitAddress)
     }
 }
 
