@@ -74,7 +74,7 @@ pub(super) fn run(args: &InitArgs) -> Result<(), Failure> {
     let _ = writeln!(
         text,
         "\nNext:\n  - start it:          claimtrail-monitor serve --dir {dir}\n  - tell the logs' operators the key, so that they \
-         ask for cosignatures\n  - back up {dir}/keys and {dir}/state; never restore {dir}/record"
+         ask for cosignatures, and your peers, so that they know what was cosigned last\n  - back up {dir}/keys and {dir}/state; never restore {dir}/record"
     );
     say(&text)
 }

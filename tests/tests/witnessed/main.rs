@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise, and reads and writes files of its own"
 )]
 
+mod known;
 mod policy;
 mod quorum;
 mod strangers;
