@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use monitor::finding::Event;
 use monitor::store::LogStore;
@@ -72,10 +73,14 @@ impl MonitorUnderTest {
         std::fs::write(&file, format!("{before}\n{text}")).expect("a configuration");
     }
 
+    /// The process id of the running monitor.
+    pub fn id(&self) -> u32 {
+        self.server.as_ref().expect("it runs").id()
+    }
+
     /// Bytes that it has in memory.
     pub fn resident_bytes(&self) -> u64 {
-        let server = self.server.as_ref().expect("it runs");
-        crate::process::resident_bytes(server.id()).expect("it runs")
+        crate::process::resident_bytes(self.id()).expect("it runs")
     }
 
     /// What the running monitor has said on standard error.
@@ -108,9 +113,19 @@ impl MonitorUnderTest {
         self.serve_on(&address);
     }
 
+    /// Starts it with another time between two looks.
+    pub fn serve_every(&mut self, poll: Duration) {
+        self.serve_with("127.0.0.1:0", poll);
+    }
+
     fn serve_on(&mut self, address: &str) {
+        self.serve_with(address, Duration::from_secs(1));
+    }
+
+    fn serve_with(&mut self, address: &str, poll: Duration) {
         let mut command = Command::new(&self.programs.monitor);
-        command.args(["serve", "--dir", "m", "--listen", address, "--admin", "127.0.0.1:0", "--poll", "1"]);
+        command.args(["serve", "--dir", "m", "--listen", address, "--admin", "127.0.0.1:0"]);
+        command.args(["--poll", &poll.as_secs().to_string()]);
         command.current_dir(self.folder.path());
         let (server, line) = Background::start(command);
         let words: Vec<&str> = line.split_whitespace().collect();
