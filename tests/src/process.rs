@@ -37,9 +37,29 @@ pub fn until_free(address: impl ToSocketAddrs + std::fmt::Debug) {
 
 /// Main memory that a process holds, in bytes; `None` where the system does not say it.
 pub fn resident_bytes(process: u32) -> Option<u64> {
+    memory(process, "VmRSS:")
+}
+
+/// The most that it ever held.
+pub fn peak_bytes(process: u32) -> Option<u64> {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: u32, line: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?;
+    let kib = status.lines().find_map(|text| text.strip_prefix(line))?.trim().strip_suffix("kB")?;
     kib.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Processor time of all threads of a process since its start, those that ended included; in steps of 10 ms.
+pub fn processor_time(process: u32) -> Option<Duration> {
+    // Linux tells these times to every program in hundredths of a second.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name of the program may hold anything; behind it the times of user and system are the 12th and 13th.
+    let behind = stat.rsplit_once(") ")?.1;
+    let ticks = behind.split(' ').skip(11).take(2).map(|number| number.parse::<u32>().ok()).sum::<Option<u32>>()?;
+    Some(TICK * ticks)
 }
 
 /// The thin programs that this crate builds, so that a story never runs a stale one.

@@ -79,10 +79,14 @@ impl MonitorUnderTest {
         std::fs::write(&file, format!("{before}\n{text}")).expect("a configuration");
     }
 
+    /// The process id of the running monitor.
+    pub fn id(&self) -> u32 {
+        self.server.as_ref().expect("it runs").id()
+    }
+
     /// Bytes that it has in memory.
     pub fn resident_bytes(&self) -> u64 {
-        let server = self.server.as_ref().expect("it runs");
-        crate::process::resident_bytes(server.id()).expect("it runs")
+        crate::process::resident_bytes(self.id()).expect("it runs")
     }
 
     /// What the running monitor has said on standard error.

@@ -1,15 +1,16 @@
 //! Following a log: every entry read through its tiles, hashed again to the signed root, and the log's rules run again.
 //!
 //! ```text
-//!  worker threads, one bundle at a time                       this thread, entry by entry
+//!  worker threads, one bundle at a time                       this thread, entry by entry           a thread, step by step
 //!  tile (tied to the signed root) ─┐
-//!  bundle ─ leaf hashes compared ──┴─ decode ─ signatures ──▶ fold::step ─ anchors ─ compact range ─ Kv::commit
+//!  bundle ─ leaf hashes compared ──┴─ decode ─ signatures ──▶ fold::step ─ anchors ─ compact range ──▶ Kv::commit
 //! ```
 //!
 //! An audit and a monitor do the same here and differ in what they keep: that is behind [`Kv`]. The tree and the rules have
 //! cursors of their own. A broken rule ends the run of the rules, since nobody can say what a log's state is after an entry
 //! that should not be there; the entries behind it are still hashed if the caller wishes so.
 
+mod commit;
 mod cursor;
 mod hashes;
 mod heads;
@@ -37,16 +38,19 @@ pub use judged::{Judged, Remark};
 pub use table::Reading;
 pub use times::{check_time, decode_times, encode_times, time_of};
 
+use commit::{Commits, Sealed};
 use state::{Keys, Overlay};
 use worker::{Read, Ready, Unchecked, Workers};
 
 /// Entries in a bundle.
 pub const BUNDLE: u64 = proto::tile::TILE_WIDTH as u64;
 
-/// Bundles after which what was followed is made durable: 8,192 entries.
-const BUNDLES_PER_COMMIT: u64 = 32;
+/// Bundles after which what was followed is made durable: 32,768 entries. The keys of the state are hashes, so a step writes nearly
+/// every page of a small state and a page for each key of a large one: the larger the step, the less is written for an entry. What is
+/// not durable yet takes some 40 MB in memory, and as much while it is written.
+const BUNDLES_PER_COMMIT: u64 = 128;
 /// Or after so many bytes of entries that are kept: with them, what is not durable yet stays small in memory.
-const BYTES_PER_COMMIT: usize = 16 << 20;
+const BYTES_PER_COMMIT: usize = 32 << 20;
 
 /// An entry or head that breaks the rules.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -72,7 +76,8 @@ pub trait Kv: Send + Sync {
         Ok(None)
     }
 
-    /// Makes a step durable, all of it or nothing of it.
+    /// Makes a step durable, all of it or nothing of it. Called on a thread of its own, one step after the other, while later entries
+    /// are judged already.
     fn commit(&self, step: &Step<'_>) -> Result<(), Error>;
 }
 
@@ -122,8 +127,9 @@ pub struct Follow<'a, K> {
     pub progress: &'a mut dyn FnMut(u64, u64) -> bool,
 }
 
-/// What is not durable yet.
+/// What is not on its way to the store yet.
 struct Pending<'a, K> {
+    commits: Commits,
     overlay: Overlay<'a, K>,
     bundles: Vec<Taken>,
     nodes: Vec<(u8, u64, Hash)>,
@@ -153,16 +159,19 @@ impl<K: Kv> Follow<'_, K> {
             bundles,
             keep_entries: self.keep_entries,
         };
-        let mut pending = Pending::new(self.kv);
-        workers.run(self.threads, |read: Read| {
-            let number = read.bundle;
-            let mut goes_on = self.bundle(read, cursor, &mut pending, &keys)?;
-            goes_on &= (self.progress)(cursor.range.size().0, size.0);
-            let many = (number + 1 - first).is_multiple_of(BUNDLES_PER_COMMIT) || pending.bytes >= BYTES_PER_COMMIT;
-            if !goes_on || number + 1 == bundles || many {
-                pending.commit(self.kv, cursor)?;
-            }
-            Ok(goes_on)
+        std::thread::scope(|scope| {
+            let mut pending = Pending::new(self.kv, Commits::begin(scope, self.kv));
+            workers.run(self.threads, |read: Read| {
+                let number = read.bundle;
+                let mut goes_on = self.bundle(read, cursor, &mut pending, &keys)?;
+                goes_on &= (self.progress)(cursor.range.size().0, size.0);
+                let many = (number + 1 - first).is_multiple_of(BUNDLES_PER_COMMIT) || pending.bytes >= BYTES_PER_COMMIT;
+                if !goes_on || number + 1 == bundles || many {
+                    pending.commit(cursor)?;
+                }
+                Ok(goes_on)
+            })?;
+            pending.settle()
         })
     }
 
@@ -252,20 +261,29 @@ impl<K: Kv> Follow<'_, K> {
 type Taking = (fold::Changes, Option<Remark>);
 
 impl<'a, K: Kv> Pending<'a, K> {
-    fn new(kv: &'a K) -> Pending<'a, K> {
+    fn new(kv: &'a K, commits: Commits) -> Pending<'a, K> {
         let overlay = Overlay::new(kv);
-        Pending { overlay, bundles: Vec::new(), nodes: Vec::new(), remarks: Vec::new(), bytes: 0 }
+        Pending { commits, overlay, bundles: Vec::new(), nodes: Vec::new(), remarks: Vec::new(), bytes: 0 }
     }
 
-    /// Makes everything so far durable, in one step.
-    fn commit(&mut self, kv: &K, cursor: &Cursor) -> Result<(), Error> {
-        let (state, bundles, nodes, remarks) = (self.overlay.changes(), &self.bundles, &self.nodes, &self.remarks);
-        kv.commit(&Step { cursor, state, bundles, nodes, remarks })?;
-        self.overlay.committed();
-        self.bundles.clear();
-        self.nodes.clear();
-        self.remarks.clear();
+    /// Sends everything so far to the store as one step, once the step before is durable.
+    fn commit(&mut self, cursor: &Cursor) -> Result<(), Error> {
+        self.settle()?;
         self.bytes = 0;
+        self.commits.send(Sealed {
+            cursor: cursor.clone(),
+            state: self.overlay.seal(),
+            bundles: std::mem::take(&mut self.bundles),
+            nodes: std::mem::take(&mut self.nodes),
+            remarks: std::mem::take(&mut self.remarks),
+        })
+    }
+
+    /// Waits until everything that was sent is durable.
+    fn settle(&mut self) -> Result<(), Error> {
+        if self.commits.settle()? {
+            self.overlay.committed();
+        }
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The fold's state as a follower reads it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,41 +10,57 @@ use proto::fold::{KeyCache, KnownKey, State, Stop};
 use super::Kv;
 use crate::error::Error;
 
-/// Values that the fold keeps from one commit to the next.
+/// Values that the fold keeps from one commit to the next, of those that it read and of those that it wrote; some 30 MB each. A larger
+/// step is kept as a whole.
 const KEPT_VALUES: usize = 200_000;
+
+/// Changes of the fold's state by key; shared while they are written.
+pub(super) type Changed = Arc<HashMap<Vec<u8>, Vec<u8>>>;
 
 /// The state of the fold as the next entry sees it.
 pub(super) struct Overlay<'a, K> {
     kv: &'a K,
-    /// On disk as well.
+    /// Read from disk since the values below began: an entry reads its issuer's records again and again.
+    read: RefCell<HashMap<Vec<u8>, Vec<u8>>>,
+    /// Written, and on disk.
     values: HashMap<Vec<u8>, Vec<u8>>,
-    /// Not on disk yet.
+    /// On their way to the disk.
+    sealed: Changed,
+    /// Not even on their way.
     dirty: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'a, K: Kv> Overlay<'a, K> {
     pub(super) fn new(kv: &'a K) -> Overlay<'a, K> {
-        Overlay { kv, values: HashMap::new(), dirty: HashMap::new() }
+        let (read, values) = (RefCell::default(), HashMap::new());
+        Overlay { kv, read, values, sealed: Changed::default(), dirty: HashMap::new() }
     }
 
     pub(super) fn apply(&mut self, state: Vec<(Vec<u8>, Vec<u8>)>) {
         self.dirty.extend(state);
     }
 
-    /// What is not on disk yet, ascending.
-    pub(super) fn changes(&self) -> Vec<(&[u8], &[u8])> {
-        let mut changes: Vec<_> = self.dirty.iter().map(|(key, value)| (key.as_slice(), value.as_slice())).collect();
-        changes.sort_unstable();
-        changes
+    /// What is to be written next. What was sealed before must be on disk.
+    pub(super) fn seal(&mut self) -> Changed {
+        self.sealed = Arc::new(std::mem::take(&mut self.dirty));
+        Arc::clone(&self.sealed)
     }
 
-    /// It is on disk now.
+    /// What was sealed is on disk now.
     pub(super) fn committed(&mut self) {
-        let dirty = std::mem::take(&mut self.dirty);
-        if self.values.len() + dirty.len() > KEPT_VALUES {
-            self.values.clear();
+        let sealed = std::mem::take(&mut self.sealed);
+        let sealed = Arc::try_unwrap(sealed).unwrap_or_else(|shared| (*shared).clone());
+        if self.values.len() + sealed.len() > KEPT_VALUES {
+            // Together: what was read may be older than what was written.
+            self.values = sealed;
+            self.read.get_mut().clear();
+        } else {
+            self.values.extend(sealed);
         }
-        self.values.extend(dirty);
+    }
+
+    fn written(&self, key: &[u8]) -> Option<&Vec<u8>> {
+        self.dirty.get(key).or_else(|| self.sealed.get(key)).or_else(|| self.values.get(key))
     }
 }
 
@@ -51,10 +68,21 @@ impl<K: Kv> State for Overlay<'_, K> {
     type Error = Error;
 
     fn read(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        match self.dirty.get(key).or_else(|| self.values.get(key)) {
-            Some(value) => Ok(Some(value.clone())),
-            None => self.kv.state(key),
+        if let Some(value) = self.written(key) {
+            return Ok(Some(value.clone()));
         }
+        if let Some(value) = self.read.borrow().get(key) {
+            return Ok(Some(value.clone()));
+        }
+        let value = self.kv.state(key)?;
+        if let Some(value) = &value {
+            let mut read = self.read.borrow_mut();
+            if read.len() >= KEPT_VALUES {
+                read.clear();
+            }
+            read.insert(key.to_vec(), value.clone());
+        }
+        Ok(value)
     }
 }
 

@@ -326,6 +326,7 @@ impl Kv for LogStore {
             (None, _) => Findings::default(),
         };
         let noted = watched::read(step.remarks).map_err(|e| broken(&self.path, &e))?;
+        let kept: Vec<String> = noted.iter().map(|one| one.id.clone()).collect();
         let bundles = step.bundles.iter().filter(|taken| self.mirror && !taken.entries.is_empty());
         let encoded: Vec<(u64, Vec<u8>)> = bundles
             .map(|taken| Ok((taken.bundle, tiles::kept_bundle(&taken.entries).map_err(|e| broken(&self.path, &e))?)))
@@ -361,7 +362,7 @@ impl Kv for LogStore {
             findings::matched(transaction, &self.origin, matches, now)?;
             findings::apply(transaction, &self.origin, &findings, now)
         })?;
-        self.watching.committed();
+        self.watching.committed(&kept);
         self.state.renew().map_err(|e| broken(&self.path, &e))
     }
 }

@@ -31,9 +31,10 @@ impl Watching {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All that was judged is on disk.
-    pub(super) fn committed(&self) {
-        self.begun().clear();
+    /// These are on disk now; others were judged meanwhile.
+    pub(super) fn committed(&self, ids: &[String]) {
+        let mut begun = self.begun();
+        ids.iter().for_each(|id| _ = begun.remove(id));
     }
 }
 

@@ -3,11 +3,14 @@
 //! `make bench` runs it. Loads: one claim at a time on an idle log, one claim a request over many connections, a bulk
 //! stream, and readers of full tiles, all made by the library of `claimtrail hammer`. Nothing is verified there; the command
 //! does that. At last the log is audited. `ARGS="NAME [FACTOR]"` is one load alone (tool, idle, busy, stream, tiles, audit),
-//! with so many times its claims.
+//! with so many times its claims. `monitor`, which only runs alone, is what a monitor of the log costs.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::io::Write as _;
 use std::num::NonZeroU32;
+use std::ops::Range;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use client::http::Http;
 use client::tiles::HttpTiles;
 use client::trust::{Trust, log_file};
 use harness::audit_load::{Measured, Subject, strict_checks};
+use harness::monitor_load::Watched;
 use proto::claim::Role;
 use service::listen::{ServeOptions, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -55,6 +59,11 @@ const FILLER: u64 = 1 << 40;
 /// Entries that are audited at least; claims that fill the log up to there have numbers from here on.
 const AUDITED: u64 = 100_000;
 const AUDIT_FILLER: u64 = 1 << 41;
+/// Claims that are signed before they are sent, where a log is only filled.
+const FILLED_AT_ONCE: usize = 100_000;
+/// The load that is a monitor, and the name under which this program is the monitor's.
+const MONITOR: &str = "monitor";
+const MONITOR_PROGRAM: &str = "claimtrail-monitor";
 /// Requests to a server that only answers.
 const TOOL_REQUESTS: u64 = 200_000;
 /// Bytes of a payload.
@@ -93,7 +102,7 @@ impl Asked {
     fn read() -> Result<Asked> {
         let mut arguments = std::env::args().skip(1);
         let (load, factor) = (arguments.next(), arguments.next().map_or(Ok(1), |text| text.parse::<u64>())?);
-        let names = ["tool", "idle", "busy", "stream", "tiles", "audit"];
+        let names = ["tool", "idle", "busy", "stream", "tiles", "audit", MONITOR];
         match load.as_deref() {
             Some(load) if !names.contains(&load) => Err(format!("there is no load {load}; there are {names:?}").into()),
             _ => Ok(Asked { load, factor: factor.max(1) }),
@@ -101,7 +110,11 @@ impl Asked {
     }
 
     fn has(&self, short: &str) -> bool {
-        self.load.as_deref().is_none_or(|load| load == short)
+        self.load.as_deref().is_none_or(|load| load == short && load != MONITOR)
+    }
+
+    fn is_monitor(&self) -> bool {
+        self.load.as_deref() == Some(MONITOR)
     }
 }
 
@@ -141,14 +154,39 @@ fn load(maker: &Maker, target: &Target, asked: &Asked) -> Result<()> {
     Ok(())
 }
 
+/// Adds the claims of these numbers.
+fn fill(maker: &Maker, target: &Target, numbers: Range<u64>) -> Result<()> {
+    for first in numbers.clone().step_by(FILLED_AT_ONCE) {
+        let some = first..(first + FILLED_AT_ONCE as u64).min(numbers.end);
+        let claims = Arc::new(Claims::sign(maker, some, &Form::Lines, &|_| {}));
+        run(Options { work: Work::Streams(claims), connections: 1, ..Options::new(target.clone()) }, None)?;
+    }
+    Ok(())
+}
+
+/// What a monitor costs that follows a log of so many entries.
+fn watch(maker: &Maker, target: &Target, log: &Log, folder: &std::path::Path, asked: &Asked) -> Result<()> {
+    let missing = (AUDITED * asked.factor).saturating_sub(log.published().head.size.0);
+    fill(maker, target, AUDIT_FILLER..AUDIT_FILLER + missing)?;
+    let next = Cell::new(AUDIT_FILLER + missing);
+    let grow = |more| {
+        let first = next.replace(next.get() + more);
+        fill(maker, target, first..first + more)
+    };
+    // A monitor is a process of its own; under that name this program is one.
+    let program = folder.join(MONITOR_PROGRAM);
+    std::os::unix::fs::symlink(std::env::current_exe()?, &program)?;
+    let (log_vkey, time_vkey) = log.vkeys();
+    let trust = log_file(&log_vkey, &time_vkey, &target.base())?;
+    let base = target.base();
+    let address = base.trim_start_matches("http://").trim_end_matches('/');
+    Watched { log, address, trust: &trust, program: &program, grow: &grow }.measure(&say)
+}
+
 /// Audits what the loads before left, filled up where that is too little: over HTTP, and a copy in a folder.
 fn audit(maker: &Maker, target: &Target, log: &Log, folder: &std::path::Path, asked: &Asked) -> Result<()> {
     let missing = (AUDITED * asked.factor).saturating_sub(log.published().head.size.0);
-    if missing > 0 {
-        let filler = AUDIT_FILLER..AUDIT_FILLER + missing;
-        let claims = Arc::new(Claims::sign(maker, filler, &Form::Lines, &|_| {}));
-        run(Options { work: Work::Streams(claims), connections: 1, ..Options::new(target.clone()) }, None)?;
-    }
+    fill(maker, target, AUDIT_FILLER..AUDIT_FILLER + missing)?;
     let published = log.published();
     let key = HeadKey { time: published.head.time, size: published.head.size };
     let copy = folder.join("copy");
@@ -219,8 +257,23 @@ fn open(folder: &std::path::Path) -> Result<Arc<Log>> {
     })?)
 }
 
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let is_monitor = arguments.next().is_some_and(|name| std::path::Path::new(&name).ends_with(MONITOR_PROGRAM));
+    if is_monitor {
+        return monitor::run(std::env::args_os());
+    }
+    match bench() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("failed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn bench() -> Result<()> {
     let asked = Asked::read()?;
     if asked.has("tool") {
         tool_alone().await?;
@@ -242,6 +295,9 @@ async fn main() -> Result<()> {
         load(&maker, &target, &asked)?;
         if asked.has("tiles") {
             read_tiles(&maker, &target)?;
+        }
+        if asked.is_monitor() {
+            return watch(&maker, &target, &loaded, &files, &asked);
         }
         if asked.has("audit") { audit(&maker, &target, &loaded, &files, &asked) } else { Ok(()) }
     };
