@@ -8,6 +8,7 @@ use proto::import::csaf::CsafImport;
 use proto::import::firmware::FirmwareImport;
 use proto::import::{Draft, Frame, Makers, Report};
 use proto::json::{self, Limits, Value};
+use proto::last_cosigned::LastCosigned;
 use proto::misbehaviour::{MAX_FILE_BYTES, Misbehaviour};
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
@@ -96,6 +97,9 @@ pub(crate) fn statement(data: &[u8]) {
     let signer = seeds::log_signer();
     if let Ok(refusal) = Refusal::verify(data, &seeds::verifier(&signer)) {
         assert!(data.starts_with(refusal.text().as_bytes()), "what is read is what was signed");
+    }
+    if let Ok(answer) = LastCosigned::verify(data, &seeds::witness_verifier(), &seeds::question()) {
+        assert!(data.starts_with(answer.text().as_bytes()), "what is read is what was signed");
     }
     // Any text under the log's true signature: the words must not be readable in two ways.
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -15,6 +15,7 @@ use proto::ed25519::SecretKey;
 use proto::entry::{Entry, EntryExtra, Links};
 use proto::hash::Hash;
 use proto::import::Makers;
+use proto::last_cosigned::{CosignedHead, LastCosigned, Question};
 use proto::merkle::{MemoryTree, inclusion_proof, root_at};
 use proto::misbehaviour::{Misbehaviour, ShownEntry};
 use proto::note::{KeyName, Note, NoteSigner, PrivateKey, Verifier};
@@ -58,6 +59,22 @@ pub fn verifier(signer: &NoteSigner) -> Verifier {
 
 fn witness() -> Cosigner {
     Cosigner::new(name("witness.example"), key("witness")).expect("a witness")
+}
+
+/// What checks the witness's signatures.
+pub fn witness_verifier() -> Verifier {
+    Verifier::new(witness().vkey()).expect("a test key is a good key")
+}
+
+/// What a witness that lost its state asks; the seeds answer it under the witness's own test key.
+pub fn question() -> Question {
+    Question { origin: ORIGIN.to_owned(), vkey: witness().vkey().clone(), nonce: Hash::of(b"chance") }
+}
+
+/// Answers to it: a head, and none.
+fn answers() -> [LastCosigned; 2] {
+    let head = CosignedHead { size: TreeSize(7), root: Hash::of(b"root"), time: Seconds(1_800_000_000) };
+    [Some(head), None].map(|last| LastCosigned { question: question(), last, at: Seconds(1_800_000_100) })
 }
 
 /// A reader's policy: the log, and one witness that it must have.
@@ -220,6 +237,8 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("receipt", log.receipt.clone().into()),
         ("statement", refusal.sign(&log_signer()).unwrap_or_default().into()),
         ("statement", refusal.text().into()),
+        ("statement", answers()[0].sign(&witness()).unwrap_or_default().into()),
+        ("statement", answers()[1].sign(&witness()).unwrap_or_default().into()),
         ("tile_path", b"tile/0/x001/x234/067".to_vec()),
         ("tile_path", b"tile/entries/x001/000.p/7".to_vec()),
         ("tlog_proof", log.proof.clone().into()),
