@@ -165,7 +165,7 @@ pub struct Poll {
     pub seconds: NonZeroU64,
     /// Seconds for which a failing request is tried again.
     pub retry_seconds: NonZeroU64,
-    /// Seconds in which an answer must have come in full.
+    /// Seconds in which an answer must have come in full; a head, or a page of heads, in 15 at most.
     pub answer_seconds: NonZeroU64,
     /// Seconds after which a log that does not answer is an outage; a single run says it at once.
     pub outage_after_seconds: u64,

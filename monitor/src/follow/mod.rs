@@ -45,6 +45,9 @@ pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
 pub use run::follow_until;
 
+/// How long a head or a page of heads may take in all: a few kilobytes, or a megabyte over a slow line. A log that takes longer
+/// is not there, whatever drips from it.
+const SMALL_ANSWER: Duration = Duration::from_secs(15);
 /// Names of findings that are remembered as ones of which no file can be made: more than are open at most.
 const MOST_GIVEN_UP: usize = 4096;
 
@@ -118,10 +121,10 @@ impl FollowedLog {
     ) -> Result<Arc<FollowedLog>, Error> {
         let mut store = LogStore::open(folder, &config.origin, config.mirror)?;
         store.watch(config.watches.clone())?;
-        let http = Http::via(&config.url, &config.egress)?
-            .with_deadline(Duration::from_secs(poll.retry_seconds.get()))
-            .with_whole_timeout(Duration::from_secs(poll.answer_seconds.get()));
-        let (api, tiles) = (Api::new(http.clone()), HttpTiles::new(http, runtime));
+        let answer = Duration::from_secs(poll.answer_seconds.get());
+        let http = Http::via(&config.url, &config.egress)?.with_deadline(Duration::from_secs(poll.retry_seconds.get()));
+        let api = Api::new(http.clone().with_whole_timeout(answer.min(SMALL_ANSWER)));
+        let tiles = HttpTiles::new(http.with_whole_timeout(answer), runtime);
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
         let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
         let named = config.trust.policy().witnesses().iter().map(|witness| witness.vkey().name().as_str().to_owned());
