@@ -64,11 +64,11 @@ fn a_log_that_dates_everything_ahead_is_told_by_the_clock_alone() {
     let mut script = Script::begun(ahead);
     let served = Served::new(Show::of(&script));
     let monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
-    for size in [3, 4] {
+    for size in [3u64, 4] {
         let (code, status) = monitor.once();
         assert_eq!((code, open(&status), &status["checked"]), (13, vec!["head.ahead"], &size.into()), "{status:#}");
         assert_eq!(status["evidence"], serde_json::json!({}), "this machine's clock may be the wrong one");
-        script.promise("CAM-2");
+        script.promise(&format!("CAM-2{size}"));
         script.publish();
         served.show(Show::of(&script));
     }
