@@ -19,6 +19,9 @@ use crate::watch::{Hit, WatchList};
 /// then, and a hanging one costs its own channel only.
 const DEFAULT_TIMEOUT: NonZeroU64 = NonZeroU64::new(30).expect("not zero");
 
+/// The longest time that can be configured: a channel whose tries take longer could not be told to be stuck in time.
+const MOST_TIMEOUT_SECONDS: u64 = 600;
+
 /// What all channels share: the section `alerts`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -83,7 +86,7 @@ pub struct AlertConfig {
     /// Hours between canaries; none unless set.
     #[serde(default)]
     pub canary_hours: Option<NonZeroU64>,
-    /// Seconds that a receiver may take for one alert.
+    /// Seconds that a receiver may take for one alert, all in all; 600 at most.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: NonZeroU64,
     /// Webhook: where to.
@@ -155,6 +158,9 @@ impl AlertConfig {
         if let Some(unknown) = self.watches.iter().flatten().find(|name| !list.has(name)) {
             return Err(Error::malformed(format!("`watches`: no [[watch]] is named {unknown:?}")));
         }
+        if self.timeout_seconds.get() > MOST_TIMEOUT_SECONDS {
+            return Err(Error::malformed(format!("`timeout_seconds` is {MOST_TIMEOUT_SECONDS} at most")));
+        }
         let timeout = Duration::from_secs(self.timeout_seconds.get());
         let way = match self.kind {
             Kind::Log => Way::Log,
@@ -165,7 +171,7 @@ impl AlertConfig {
         };
         let canary = self.canary_hours.map(|hours| Duration::from_secs(hours.get().saturating_mul(3600)));
         let filter = Filter::new(self.classes.clone(), self.watches.clone(), list.clone());
-        Ok(Channel { name, filter, canary, way })
+        Ok(Channel { name, filter, canary, timeout, way })
     }
 
     /// Refuses what belongs to another kind: it would be without effect, and the operator believes it has one.

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::channel::{Channel, NotTaken};
 use super::message::{Alert, Kind};
 use super::parcel::{Look, Next, Parcel};
-use super::{Outbox, Source};
+use super::refused::{Refusals, Refused};
+use super::{Mark, Outbox, Source};
 use crate::finding::{Class, Finding, Severity, code};
 use crate::store::Findings;
 
@@ -49,6 +50,7 @@ pub struct Delivery {
     monitor: String,
     state: Mutex<State>,
     pace: Mutex<Pace>,
+    refusals: Mutex<Refusals>,
 }
 
 /// How many alerts may be sent now: a bucket that fills with time.
@@ -75,10 +77,18 @@ impl Pace {
 }
 
 impl Delivery {
-    /// A channel that is told of these sources.
-    pub fn new(channel: Channel, sources: Vec<Arc<dyn Source>>, outbox: Arc<Outbox>, monitor: &str) -> Delivery {
+    /// A channel that is told of these sources, from where it was in each.
+    pub fn new(
+        channel: Channel,
+        sources: Vec<Arc<dyn Source>>,
+        outbox: Arc<Outbox>,
+        monitor: &str,
+    ) -> Result<Delivery, Error> {
+        // Once: as long as this process has the states open, nobody puts others in their place.
+        sources.iter().try_for_each(|source| outbox.resume(&channel.name, &**source))?;
         let pace = Mutex::new(Pace::new(channel.pace()));
-        Delivery { channel, sources, outbox, monitor: monitor.to_owned(), state: Mutex::default(), pace }
+        let (monitor, state, refusals) = (monitor.to_owned(), Mutex::default(), Mutex::default());
+        Ok(Delivery { channel, sources, outbox, monitor, state, pace, refusals })
     }
 
     /// Sends without end, until `stop`.
@@ -110,14 +120,10 @@ impl Delivery {
             while !stop.is_cancelled()
                 && let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await?
             {
-                self.clone().try_send(&parcel.alert, parcel.found).await?;
+                let through = self.clone().send(place, &parcel).await?;
                 self.pace(|pace| pace.left = pace.left.saturating_sub(1));
-                let through = parcel.through;
                 self.clone()
-                    .off_thread(move |this| {
-                        let source = this.sources[place].name();
-                        this.outbox.done(&this.channel.name, source, through)
-                    })
+                    .off_thread(move |this| this.outbox.done(&this.channel.name, &*this.sources[place], through))
                     .await?;
             }
         }
@@ -130,8 +136,8 @@ impl Delivery {
         match look.next(self.pace(Pace::room))? {
             Next::Nothing => Ok(None),
             Next::Send(parcel) => Ok(Some(*parcel)),
-            Next::Done(number) => {
-                self.outbox.done(&self.channel.name, look.source.name(), number)?;
+            Next::Done(through) => {
+                self.outbox.done(&self.channel.name, look.source, through)?;
                 Ok(None)
             }
         }
@@ -147,18 +153,47 @@ impl Delivery {
         }
     }
 
+    /// Sends what is next; says up to which event the channel has done then. What is not taken as it is, time after time, is
+    /// told in another form, so that it does not block what is behind it.
+    async fn send(self: Arc<Delivery>, place: usize, parcel: &Parcel) -> Result<Mark, NotTaken> {
+        let Err(no) = self.clone().try_send(&parcel.alert, parcel.found).await else { return Ok(parcel.through) };
+        let enough = {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            refusals.add(&parcel.alert.id, &no)
+        };
+        if !enough {
+            return Err(no);
+        }
+        let mut forms = vec![Parcel { alert: parcel.alert.bare(), ..parcel.clone() }];
+        if let Next::Send(count) = self.clone().off_thread(move |this| this.look(place).count()).await? {
+            forms.push(*count);
+        }
+        for form in forms {
+            if self.clone().try_send(&form.alert, form.found).await.is_ok() {
+                let (id, told_as) = (parcel.alert.id.clone(), form.alert.id);
+                let refused = Refused { id, told_as, at: clock::now(), why: no.message };
+                let channel = self.channel.name.as_str();
+                tracing::warn!(channel, id = refused.id, why = refused.why, "an alert was told without its text");
+                let keep = move |this: &Delivery| this.outbox.add_refused(&this.channel.name, &refused);
+                self.off_thread(keep).await?;
+                return Ok(form.through);
+            }
+        }
+        Err(no)
+    }
+
     /// One try.
     async fn try_send(self: Arc<Delivery>, alert: &Alert, found: Millis) -> Result<(), NotTaken> {
         let now = clock::now();
         let sent = self.channel.send(&alert.clone().sent_at(found, now), &self.outbox, now).await;
         let noted = sent.clone();
-        self.off_thread(move |this| this.note(&noted, clock::now())).await?;
+        self.off_thread(move |this| this.note(&noted, now, clock::now())).await?;
         sent
     }
 
     /// Keeps how it went. A channel that is stuck, and the end of that, is a finding of the monitor's own: the other channels
     /// tell it.
-    fn note(&self, sent: &Result<(), NotTaken>, now: Millis) -> Result<(), Error> {
+    fn note(&self, sent: &Result<(), NotTaken>, begun: Millis, now: Millis) -> Result<(), Error> {
         let name = &self.channel.name;
         let finding = Finding::new(Class::Degraded, code::STUCK, "").named(name);
         let (was, state) = {
@@ -167,7 +202,7 @@ impl Delivery {
             match sent {
                 Ok(()) => *state = State { last_taken: Some(now), ..State::default() },
                 Err(no) => {
-                    state.failing_since.get_or_insert(now);
+                    state.failing_since.get_or_insert(begun);
                     state.tries += 1;
                     state.error = Some(no.message.clone());
                 }
@@ -238,7 +273,7 @@ impl Delivery {
             let (cursor, waiting) = (look.cursor()?, look.waiting(COUNTED_UP_TO)?);
             places.push(Place {
                 source: look.source.name().to_owned(),
-                cursor,
+                cursor: cursor.number,
                 newest: look.source.last_event()?,
                 waiting,
             });
@@ -246,7 +281,8 @@ impl Delivery {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (channel, way) = (self.channel.name.clone(), self.channel.way.name().to_owned());
         let last_canary = self.outbox.last_canary(&self.channel.name)?;
-        Ok(Shown { channel, way, state, last_canary, places })
+        let refused = self.outbox.refused(&channel)?;
+        Ok(Shown { channel, way, state, last_canary, places, refused })
     }
 
     fn pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
@@ -280,6 +316,9 @@ pub struct Shown {
     pub last_canary: Option<Millis>,
     /// Where it is in every source.
     pub places: Vec<Place>,
+    /// Alerts that it did not take as they are, and that were told in another form; the newest ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
 }
 
 /// Where a channel is in a source.

@@ -90,6 +90,9 @@ pub struct Alert {
     /// What ties heads of different sizes together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alternative: Option<Alternative>,
+    /// The id of the alert that was not taken as it is: this one is it without text, heads and claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// What a summary sums up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
@@ -172,6 +175,7 @@ impl Alert {
             heads: Vec::new(),
             heads_left_out: None,
             alternative: None,
+            instead_of: None,
             summary: None,
             queued_seconds: None,
         }
@@ -284,6 +288,9 @@ impl Alert {
         }
         line("monitor", &self.monitor);
         line("id", &self.id);
+        if let Some(whole) = &self.instead_of {
+            line("instead", &format_args!("of {whole}, which was not taken as it is"));
+        }
         if let Some(summary) = &self.summary {
             summary.write(&mut out);
         }
@@ -310,6 +317,9 @@ impl Summary {
         }
         if self.others > 0 {
             let _ = writeln!(out, "{:>9} of further kinds", self.others);
+        }
+        if self.worst.is_empty() {
+            return;
         }
         let _ = writeln!(out, "\nThe worst of them:");
         for line in &self.worst {

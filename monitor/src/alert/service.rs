@@ -60,9 +60,9 @@ impl Alerts {
             if !matches!(channel.way, Way::Atom) {
                 sources.push(outbox.clone());
             }
-            Arc::new(Delivery::new(channel, sources, outbox.clone(), monitor))
+            Ok::<_, Error>(Arc::new(Delivery::new(channel, sources, outbox.clone(), monitor)?))
         };
-        let deliveries = channels.into_iter().map(delivery).collect();
+        let deliveries = channels.into_iter().map(delivery).collect::<Result<_, _>>()?;
         Ok(Alerts { deliveries, outbox, testing: Mutex::new(()) })
     }
 

@@ -200,6 +200,8 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
             serde_json::from_slice(&answer.body).map_err(|e| nonsense(&http, &e))?
         }
     };
+    // A try whose time was over may still hang; nobody waits for it.
+    runtime.shutdown_background();
     if tested.is_empty() {
         let message = format!("there is no channel {}", args.channel.as_deref().unwrap_or_default());
         return Err(Failure::new(Exit::Usage, message));
@@ -243,6 +245,10 @@ fn text(shown: &Shown) -> String {
     if let Some(since) = shown.state.failing_since {
         let (tries, error) = (shown.state.tries, shown.state.error.as_deref().unwrap_or_default());
         let _ = writeln!(out, "  TAKES NOTHING since {}, {tries} tries: {error}", since.to_rfc3339());
+    }
+    for refused in &shown.refused {
+        let (id, at) = (&refused.id, refused.at.to_rfc3339());
+        let _ = writeln!(out, "  told without its text at {at}: {id}: {}", refused.why);
     }
     for place in &shown.places {
         let _ = writeln!(

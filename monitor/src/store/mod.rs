@@ -2,7 +2,7 @@
 //!
 //! | table | what it holds |
 //! |---|---|
-//! | `meta` | the origin, the cursor, the newest head that was taken |
+//! | `meta` | the origin, a name that no other state has, the cursor, the newest head that was taken |
 //! | `state` | the fold's state |
 //! | `times` | the times of entries, a bundle each |
 //! | `tiles` | leaf hashes and what tiles hold above them |
@@ -23,6 +23,7 @@ mod evidence;
 pub(crate) mod findings;
 mod gossip;
 mod heads;
+mod life;
 mod tiles;
 mod watched;
 
@@ -68,6 +69,7 @@ pub struct LogStore {
     database: Arc<Database>,
     path: PathBuf,
     origin: String,
+    life: String,
     mirror: bool,
     state: Reading,
     watching: watched::Watching,
@@ -111,12 +113,15 @@ impl LogStore {
         }
         // Made beside its place, so that a database under its name is always whole.
         let begun = path.with_extension("redb.new");
+        let life = life::new()?;
         let make = || -> Result<(), redb::Error> {
             let database = Database::create(&begun)?;
             let transaction = database.begin_write()?;
             {
                 let mut meta = transaction.open_table(META)?;
                 meta.insert(ORIGIN, origin.as_bytes())?;
+                drop(meta);
+                life::make(&transaction, &life)?;
                 transaction.open_table(STATE)?;
                 transaction.open_table(TIMES)?;
                 tiles::make(&transaction)?;
@@ -147,9 +152,11 @@ impl LogStore {
             return Err(Error::local(format!("there is no state of {origin}: {} is missing", path.display())));
         }
         let database = Arc::new(client::state::open_database(&path, LOCK_WAIT)?);
-        let check = || -> Result<(Vec<u8>, Reading, Stop), redb::Error> {
-            // One that was made before there was evidence or gossip has no tables for it.
+        let new_life = life::new()?;
+        let check = || -> Result<(Vec<u8>, String, Reading, Stop), redb::Error> {
+            // One that was made before there was evidence or gossip has no tables for it, and perhaps no name.
             let transaction = database.begin_write()?;
+            let life = life::make(&transaction, &new_life)?;
             evidence::make(&transaction)?;
             branches::make(&transaction)?;
             gossip::make(&transaction)?;
@@ -158,21 +165,26 @@ impl LogStore {
             let table = transaction.open_table(META)?;
             let found = table.get(ORIGIN)?.map(|value| value.value().to_vec()).unwrap_or_default();
             let stop = Stop::new(evidence::stops(&transaction)?);
-            Ok((found, Reading::open(Arc::clone(&database), STATE)?, stop))
+            Ok((found, life, Reading::open(Arc::clone(&database), STATE)?, stop))
         };
-        let (found, state, stop) = check().map_err(|e| broken(&path, &e))?;
+        let (found, life, state, stop) = check().map_err(|e| broken(&path, &e))?;
         if found != origin.as_bytes() {
             let found = String::from_utf8_lossy(&found).into_owned();
             return Err(Error::local(format!("{} is the state of {found:?}, not of {origin}", path.display())));
         }
         let watching = watched::Watching::default();
         let stop = Arc::new(stop);
-        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state, watching, stop })
+        Ok(LogStore { database, path, origin: origin.to_owned(), life, mirror, state, watching, stop })
     }
 
     /// The log.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What tells this state from one that was made anew.
+    pub fn life(&self) -> &str {
+        &self.life
     }
 
     /// Whether entries are kept and served.
