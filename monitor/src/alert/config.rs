@@ -80,7 +80,7 @@ pub struct AlertConfig {
     /// The classes that it is told; all of them unless set.
     #[serde(default = "all_classes")]
     pub classes: Vec<Class>,
-    /// The names of the watches that it is told; all of them unless set.
+    /// The names of the watches that it is told; all of them unless set, and none in a feed.
     #[serde(default)]
     pub watches: Option<Vec<String>>,
     /// Hours between canaries; none unless set.
@@ -118,20 +118,35 @@ pub struct Filter {
     /// Names of watches; nothing means all.
     watches: Option<Vec<String>>,
     list: Arc<WatchList>,
+    /// Whether anybody may read it.
+    public: bool,
 }
 
 impl Filter {
     /// These classes, and these watches of the list.
     pub fn new(classes: Vec<Class>, watches: Option<Vec<String>>, list: Arc<WatchList>) -> Filter {
-        Filter { classes, watches, list }
+        Filter { classes, watches, list, public: false }
+    }
+
+    /// For a channel that anybody may read.
+    #[must_use]
+    pub fn for_public(self) -> Filter {
+        Filter { public: true, ..self }
+    }
+
+    /// What is said of a finding.
+    pub fn says<'a>(&self, finding: &'a Finding) -> &'a str {
+        if self.public { finding.for_public() } else { &finding.message }
     }
 
     /// Whether the channel is told of this.
     pub fn wants(&self, event: &Event) -> bool {
         match &event.what {
             What::Matched(found) => found.watches.iter().any(|hit| self.tells(hit)),
-            What::Began(finding) | What::Ended(finding) => {
-                self.classes.contains(&finding.class) || !self.hits(&event.origin, finding).is_empty()
+            What::Began(finding) | What::Ended(finding) | What::Proven(finding) => {
+                self.classes.contains(&finding.class)
+                    || !self.hits(&event.origin, finding).is_empty()
+                    || (finding.ends_rules() && self.waits_for_claims(&event.origin))
             }
         }
     }
@@ -141,9 +156,18 @@ impl Filter {
         self.list.of_finding(origin, finding).into_iter().filter(|hit| self.tells(hit)).collect()
     }
 
+    /// Whether the channel is told of a watch for claims of this log: whoever waits for what will never come is told so.
+    fn waits_for_claims(&self, origin: &str) -> bool {
+        self.list.for_claims(origin).any(|name| self.tells_of(name))
+    }
+
     /// Whether the channel is told of this watch.
     pub fn tells(&self, hit: &Hit) -> bool {
-        self.watches.as_ref().is_none_or(|names| names.contains(&hit.watch))
+        self.tells_of(&hit.watch)
+    }
+
+    fn tells_of(&self, watch: &str) -> bool {
+        self.watches.as_ref().is_none_or(|names| names.iter().any(|name| name == watch))
     }
 }
 
@@ -170,7 +194,14 @@ impl AlertConfig {
             Kind::Atom => Way::Atom,
         };
         let canary = self.canary_hours.map(|hours| Duration::from_secs(hours.get().saturating_mul(3600)));
-        let filter = Filter::new(self.classes.clone(), self.watches.clone(), list.clone());
+        let filter = match self.kind {
+            // Whom the operator watches is told to the public by name only.
+            Kind::Atom => {
+                let named = self.watches.clone().unwrap_or_default();
+                Filter::new(self.classes.clone(), Some(named), list.clone()).for_public()
+            }
+            _ => Filter::new(self.classes.clone(), self.watches.clone(), list.clone()),
+        };
         Ok(Channel { name, filter, canary, timeout, way })
     }
 

@@ -1,7 +1,7 @@
 //! One channel's task: it sends what is new, waits when it is not taken, and says so when that lasts.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use client::http::Backoff;
 use client::{Error, clock};
@@ -9,8 +9,9 @@ use proto::num::Millis;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{Channel, NotTaken};
+use super::channel::{Channel, NotTaken, Way};
 use super::message::{Alert, Kind};
+use super::pace::Pace;
 use super::parcel::{Look, Next, Parcel};
 use super::refused::{Refusals, Refused};
 use super::{Mark, Outbox, Source};
@@ -25,6 +26,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The time after which a channel that takes nothing is told to the other channels.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+/// How often a channel that waits is looked at for that.
+const JUDGE_EVERY: Duration = Duration::from_secs(30);
 /// What a number of alerts that wait is counted up to.
 const COUNTED_UP_TO: u64 = 1000;
 
@@ -53,29 +56,6 @@ pub struct Delivery {
     refusals: Mutex<Refusals>,
 }
 
-/// How many alerts may be sent now: a bucket that fills with time.
-#[derive(Debug)]
-struct Pace {
-    most: u64,
-    every: Duration,
-    left: u64,
-    since: Instant,
-}
-
-impl Pace {
-    fn new((most, every): (u64, Duration)) -> Pace {
-        Pace { most, every, left: most, since: Instant::now() }
-    }
-
-    fn room(&mut self) -> u64 {
-        let more = self.since.elapsed().as_nanos() / self.every.as_nanos().max(1);
-        let more = u32::try_from(more).unwrap_or(u32::MAX);
-        self.since += self.every.saturating_mul(more).min(self.since.elapsed());
-        self.left = self.left.saturating_add(more.into()).min(self.most);
-        self.left
-    }
-}
-
 impl Delivery {
     /// A channel that is told of these sources, from where it was in each.
     pub fn new(
@@ -86,8 +66,10 @@ impl Delivery {
     ) -> Result<Delivery, Error> {
         // Once: as long as this process has the states open, nobody puts others in their place.
         sources.iter().try_for_each(|source| outbox.resume(&channel.name, &**source))?;
-        let pace = Mutex::new(Pace::new(channel.pace()));
-        let (monitor, state, refusals) = (monitor.to_owned(), Mutex::default(), Mutex::default());
+        let failing_since = outbox.failing_since(&channel.name)?;
+        let (pace, state) =
+            (Mutex::new(Pace::new(channel.pace())), Mutex::new(State { failing_since, ..State::default() }));
+        let (monitor, refusals) = (monitor.to_owned(), Mutex::default());
         Ok(Delivery { channel, sources, outbox, monitor, state, pace, refusals })
     }
 
@@ -107,9 +89,21 @@ impl Delivery {
                     backoff.next(no.wait)
                 }
             };
+            self.clone().rest(wait, &stop).await;
+        }
+    }
+
+    /// Waits, and says in the meantime when the channel has taken nothing for too long: the receiver may ask for a long wait.
+    async fn rest(self: Arc<Delivery>, mut wait: Duration, stop: &CancellationToken) {
+        while !wait.is_zero() && !stop.is_cancelled() {
+            let part = wait.min(JUDGE_EVERY);
+            wait -= part;
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(part) => {}
+            }
+            if let Err(no) = self.clone().off_thread(|this| this.judge(clock::now())).await {
+                tracing::error!(channel = self.channel.name, error = no.message, "the outbox cannot be used");
             }
         }
     }
@@ -121,7 +115,7 @@ impl Delivery {
                 && let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await?
             {
                 let through = self.clone().send(place, &parcel).await?;
-                self.pace(|pace| pace.left = pace.left.saturating_sub(1));
+                self.pace(Pace::sent);
                 self.clone()
                     .off_thread(move |this| this.outbox.done(&this.channel.name, &*this.sources[place], through))
                     .await?;
@@ -191,11 +185,9 @@ impl Delivery {
         sent
     }
 
-    /// Keeps how it went. A channel that is stuck, and the end of that, is a finding of the monitor's own: the other channels
-    /// tell it.
+    /// Keeps how it went.
     fn note(&self, sent: &Result<(), NotTaken>, begun: Millis, now: Millis) -> Result<(), Error> {
         let name = &self.channel.name;
-        let finding = Finding::new(Class::Degraded, code::STUCK, "").named(name);
         let (was, state) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let was = state.clone();
@@ -209,17 +201,29 @@ impl Delivery {
             }
             (was, state.clone())
         };
-        let Some(since) = state.failing_since else {
-            // The first one that is taken may end what an earlier run found.
-            let may_end = was.failing_since.is_some() || was.last_taken.is_none();
-            return if may_end { self.outbox.note(&Findings::end(&finding.id), now) } else { Ok(()) };
-        };
+        if was.failing_since != state.failing_since {
+            self.outbox.fails_since(name, state.failing_since)?;
+        }
+        // The first one that is taken may end what an earlier run found.
+        if sent.is_ok() && (was.failing_since.is_some() || was.last_taken.is_none()) {
+            let stuck = Finding::new(Class::Degraded, code::STUCK, "").named(name);
+            return self.outbox.note(&Findings::end(&stuck.id), now);
+        }
+        self.judge(now)
+    }
+
+    /// A channel that is stuck is a finding of the monitor's own: the other channels tell it.
+    fn judge(&self, now: Millis) -> Result<(), Error> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(since) = state.failing_since else { return Ok(()) };
         if u128::from(now.0.saturating_sub(since.0)) < STUCK_AFTER.as_millis() {
             return Ok(());
         }
-        let why = state.error.unwrap_or_default();
+        let name = &self.channel.name;
+        let why = state.error.unwrap_or_else(|| "it was so when this monitor started".to_owned());
         let message = format!("the channel {name} has taken no alert since {}: {why}", since.to_rfc3339());
-        self.outbox.note(&Findings::begin(vec![Finding { message, ..finding }]), now)
+        let stuck = Finding::new(Class::Degraded, code::STUCK, message).named(name);
+        self.outbox.note(&Findings::begin(vec![stuck]), now)
     }
 
     /// Sends a canary if one is due.
@@ -257,12 +261,16 @@ impl Delivery {
         Ok(alert)
     }
 
-    /// Sends a test alert now, beside everything that waits.
+    /// Sends a test alert now, beside everything that waits: that it is taken says nothing of what waits.
     pub async fn test(self: Arc<Delivery>) -> Result<(), NotTaken> {
         let now = clock::now();
+        if matches!(self.channel.way, Way::Atom) {
+            // It has no receiver but the public, which is not told of tests.
+            return self.off_thread(|this| this.outbox.feed(&this.channel.name).map(drop)).await;
+        }
         let message = "This is a test that the operator asked for. Nothing was found.".to_owned();
         let alert = self.clone().off_thread(move |this| this.of_own(Kind::Test, message, now)).await?;
-        self.try_send(&alert, now).await
+        self.channel.send(&alert, &self.outbox, now).await
     }
 
     /// How it is, and how many alerts wait.

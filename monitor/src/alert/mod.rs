@@ -34,6 +34,7 @@ pub mod last_seen;
 pub mod mark;
 pub mod message;
 pub mod outbox;
+mod pace;
 pub mod parcel;
 pub mod refused;
 mod service;

@@ -13,7 +13,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
 
 use super::refused::Refused;
 use super::{Mark, Source, mark, refused};
-use crate::finding::{Event, Open};
+use crate::finding::{Event, Open, code};
 use crate::store::{Findings, findings};
 
 /// channel, log → the number of the last event of the summary that is under way
@@ -22,6 +22,9 @@ const PLANNED: TableDefinition<(&str, &str), u64> = TableDefinition::new("planne
 const FEED: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("feed");
 /// channel → when its last canary was taken, in milliseconds since 1970
 const CANARIES: TableDefinition<&str, u64> = TableDefinition::new("canaries");
+
+/// channel → since when it takes nothing, in milliseconds since 1970
+const FAILING: TableDefinition<&str, u64> = TableDefinition::new("failing");
 
 /// The name of the file in the state folder.
 const FILE: &str = "alerts.redb";
@@ -48,6 +51,7 @@ impl Outbox {
             transaction.open_table(PLANNED)?; // opening a table for writing makes it
             transaction.open_table(CANARIES)?;
             transaction.open_table(FEED)?;
+            transaction.open_table(FAILING)?;
             refused::make(transaction)?;
             findings::make(transaction)
         })?;
@@ -121,6 +125,38 @@ impl Outbox {
             transaction.open_table(CANARIES)?.insert(channel, at.0)?;
             Ok(())
         })
+    }
+
+    /// Since when a channel takes nothing, also before this monitor was started.
+    pub fn failing_since(&self, channel: &str) -> Result<Option<Millis>, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(FAILING)?;
+            Ok(table.get(channel)?.map(|since| Millis(since.value())))
+        })
+    }
+
+    /// A channel takes nothing since then, or takes alerts again.
+    pub fn fails_since(&self, channel: &str, since: Option<Millis>) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(FAILING)?;
+            match since {
+                Some(since) => _ = table.insert(channel, since.0)?,
+                None => _ = table.remove(channel)?,
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends what was found of channels that are not configured any more.
+    pub fn forget_others(&self, channels: &[&str], now: Millis) -> Result<(), Error> {
+        let mut over = Findings::default();
+        for Open { finding, .. } in Source::open(self)? {
+            let channel = finding.id.strip_prefix(code::STUCK).and_then(|rest| rest.strip_prefix(':'));
+            if channel.is_some_and(|name| !channels.contains(&name)) {
+                over.over(&finding.id);
+            }
+        }
+        self.note(&over, now)
     }
 
     /// Keeps an alert that a channel did not take as it is.
@@ -238,7 +274,7 @@ impl std::fmt::Debug for Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Class, Finding, code};
+    use crate::finding::{Class, Finding};
 
     #[test]
     fn cursors_go_forward_only_and_stay() {
@@ -268,7 +304,12 @@ mod tests {
         outbox.note(&Findings::begin(vec![stuck.clone()]), Millis(1)).unwrap();
         outbox.note(&Findings::begin(vec![stuck.clone()]), Millis(2)).unwrap();
         outbox.note(&Findings::end(&stuck.id), Millis(3)).unwrap();
-        let kinds: Vec<_> = outbox.events_after(0, 9).unwrap().iter().map(|event| event.what.kind()).collect();
-        assert_eq!((kinds, outbox.last_event().unwrap()), (vec!["began", "ended"], 2));
+        outbox.note(&Findings::begin(vec![stuck]), Millis(4)).unwrap();
+        outbox.forget_others(&["a"], Millis(5)).unwrap();
+        assert_eq!(Source::open(&outbox).unwrap().len(), 1);
+        outbox.forget_others(&["b"], Millis(5)).unwrap();
+        assert!(Source::open(&outbox).unwrap().is_empty(), "nobody could end it");
+        let kinds: Vec<_> = outbox.events_after(0, 2).unwrap().iter().map(|event| event.what.kind()).collect();
+        assert_eq!((kinds, outbox.last_event().unwrap()), (vec!["began", "ended"], 4));
     }
 }

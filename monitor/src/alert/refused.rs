@@ -84,6 +84,7 @@ impl Alert {
                         open."
             .to_owned();
         (bare.class, bare.code, bare.index) = (self.class, self.code.clone(), self.index);
+        bare.evidence.clone_from(&self.evidence);
         bare.summary = self.summary.clone().map(|summary| Summary { worst: Vec::new(), ..summary });
         bare.instead_of = Some(self.id.clone());
         bare

@@ -51,6 +51,8 @@ impl Alerts {
             return Err(Error::malformed(message));
         }
         let outbox = Arc::new(Outbox::open(state, monitor)?);
+        let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+        outbox.forget_others(&names, client::clock::now())?;
         let delivery = |channel: Channel| {
             let mut sources: Vec<Arc<dyn Source>> = Vec::new();
             for log in logs {

@@ -1,6 +1,6 @@
 //! The outbox over made-up events: nothing lost, ids that stay, summaries that count.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use proto::num::Millis;
@@ -166,6 +166,82 @@ fn heads_that_are_too_large_are_counted_and_left_out() {
     let event = Event { number: 1, at: Millis(1), origin: "log".into(), what: What::Began(finding) };
     let alert = Alert::of(&event, &tamper_only(), &MadeUp::default(), "m");
     assert_eq!((alert.heads.len(), alert.heads_left_out), (1, Some(1)));
+}
+
+#[test]
+fn what_others_wrote_forges_no_line_and_no_character() {
+    let evil = "x\nseverity  info\nlink      https://evil.example/\u{202e}\u{1b}[2J";
+    let finding = Finding::new(Class::Tamper, "head.fork", evil)
+        .with_heads(&[b"log\n1\nroot\n\nlink      https://evil.example/\n"]);
+    let event = |what| Event { number: 1, at: Millis(1), origin: "log".into(), what };
+    let about = Alert::of(&event(What::Began(finding)), &tamper_only(), &MadeUp::default(), "m");
+    let found = crate::watch::Match {
+        watches: vec![crate::watch::Hit { watch: "w".into(), on: vec![crate::watch::On::new("model", evil)] }],
+        severity: Severity::Info,
+        id: "i".into(),
+        index: proto::num::LeafIndex(1),
+        time: Millis(1),
+        claim_type: evil.into(),
+        rel: "new".into(),
+        issuer: "i".into(),
+        role: "r".into(),
+        manufacturer: Some(evil.into()),
+        model: Some(evil.into()),
+        before: None,
+        changed: Vec::new(),
+        changed_left_out: 0,
+        findings: Vec::new(),
+    };
+    let matched = Alert::of(&event(What::Matched(Box::new(found))), &tamper_only(), &MadeUp::default(), "m");
+    for alert in [about, matched] {
+        let text = format!("{}\n{}", alert.subject, alert.to_text());
+        assert!(!text.lines().any(|line| line.starts_with("link      https://evil")), "{text}");
+        assert!(!text.lines().any(|line| line == "severity  info" && alert.severity != Severity::Info), "{text}");
+        assert!(!text.chars().any(|c| client::plain::is_obeyed(c) && c != '\n'), "{text}");
+    }
+}
+
+#[test]
+fn an_alert_names_its_evidence_or_why_there_is_none() {
+    let id = crate::evidence::EvidenceId(proto::hash::Hash::of(b"file"));
+    let of = |evidence, unproven: Option<&str>| {
+        let finding =
+            Finding { evidence, unproven: unproven.map(Into::into), ..Finding::new(Class::Tamper, "head.fork", "two") };
+        let event = Event { number: 1, at: Millis(1), origin: "log".into(), what: What::Proven(finding) };
+        Alert::of(&event, &tamper_only(), &MadeUp::default(), "m")
+    };
+    let proven = of(vec![id], None);
+    let json: serde_json::Value = serde_json::from_str(&proven.to_json()).unwrap();
+    assert_eq!((&json["evidence"][0], &json["kind"]), (&id.to_string().into(), &"proven".into()));
+    assert!(proven.to_text().contains(&format!("evidence export {id}")) && proven.subject.starts_with("proven: "));
+    assert!(of(vec![], Some("it is not signed")).to_text().contains("none: it is not signed"));
+    assert_eq!(proven.bare().evidence, [id]);
+}
+
+#[test]
+fn the_public_hears_neither_of_own_faults_nor_of_watches() {
+    let own = Finding::new(Class::Degraded, "monitor.failed", "/secret/place is full");
+    let event = Event { number: 1, at: Millis(1), origin: "log".into(), what: What::Began(own) };
+    let feed = Filter::new(Class::ALL.to_vec(), Some(Vec::new()), Default::default()).for_public();
+    let told = |filter| Alert::of(&event, filter, &MadeUp::default(), "m").to_json();
+    assert!(!told(&feed).contains("secret") && told(&tamper_only()).contains("secret"));
+}
+
+#[test]
+fn a_channel_that_waits_for_claims_is_told_that_none_will_match() {
+    let watch: crate::watch::config::WatchConfig =
+        serde_json::from_value(serde_json::json!({ "name": "w", "log": "log", "model": "CAM" })).unwrap();
+    let list = Arc::new(crate::watch::WatchList::new(crate::watch::config::watches(&[watch]).unwrap()));
+    let broken = Finding::new(Class::Claim, "key.unknown", "no").named(7).at(Some(proto::num::LeafIndex(7)));
+    let wants = |filter: Filter, origin: &str, finding: &Finding| {
+        filter.wants(&Event { number: 1, at: Millis(1), origin: origin.into(), what: What::Began(finding.clone()) })
+    };
+    let of =
+        |names: Option<&str>| Filter::new(vec![Class::Tamper], names.map(|name| vec![name.to_owned()]), list.clone());
+    assert!(wants(of(Some("w")), "log", &broken) && wants(of(None), "log", &broken));
+    assert!(!wants(of(Some("other")), "log", &broken) && !wants(of(None), "other", &broken));
+    assert!(wants(of(None), "log", &Finding::new(Class::Degraded, "rules.unknown", "too new")));
+    assert!(!wants(of(None), "log", &Finding::new(Class::Degraded, "head.old", "old")));
 }
 
 /// What happens to a channel.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clap::{Args, Subcommand};
 use client::http::{Http, encode_segment};
+use client::plain::plain;
 use client::{Error, ErrorKind, keyfile};
 use proto::code::Code;
 use serde::Deserialize;
@@ -208,7 +209,8 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
     }
     let mut out = String::new();
     for one in &tested {
-        let said = one.error.as_ref().map_or_else(|| "taken".to_owned(), |error| format!("NOT TAKEN: {error}"));
+        let said =
+            one.error.as_ref().map_or_else(|| "taken".to_owned(), |error| format!("NOT TAKEN: {}", plain(error)));
         let _ = writeln!(out, "{} ({}): {said}", one.channel, one.way); // writing to a string cannot fail
     }
     say(&out)?;
@@ -244,11 +246,11 @@ fn text(shown: &Shown) -> String {
     out.push('\n');
     if let Some(since) = shown.state.failing_since {
         let (tries, error) = (shown.state.tries, shown.state.error.as_deref().unwrap_or_default());
-        let _ = writeln!(out, "  TAKES NOTHING since {}, {tries} tries: {error}", since.to_rfc3339());
+        let _ = writeln!(out, "  TAKES NOTHING since {}, {tries} tries: {}", since.to_rfc3339(), plain(error));
     }
     for refused in &shown.refused {
         let (id, at) = (&refused.id, refused.at.to_rfc3339());
-        let _ = writeln!(out, "  told without its text at {at}: {id}: {}", refused.why);
+        let _ = writeln!(out, "  told without its text at {at}: {id}: {}", plain(&refused.why));
     }
     for place in &shown.places {
         let _ = writeln!(

@@ -12,6 +12,7 @@
 mod backlog;
 mod branch;
 mod judge;
+mod junk;
 mod round;
 mod run;
 

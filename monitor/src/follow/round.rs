@@ -13,6 +13,7 @@ use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{CheckError, Checked};
 
 use super::judge::{fork, key_of};
+use super::junk::Junk;
 use super::{FollowedLog, Verdict};
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
@@ -264,14 +265,12 @@ impl FollowedLog {
             listed.push((Seconds(head.time), head.size, head.checkpoint.clone()));
             Ok(ControlFlow::Continue(()))
         })?;
-        let (mut kept, mut findings) = (Vec::new(), Findings::default());
+        let (mut kept, mut findings, mut junk) = (Vec::new(), Findings::default(), Junk::default());
         for (time, size, note) in &listed {
             let head = match self.config.trust.policy().check(note.as_bytes()) {
                 Ok(head) if head.checkpoint.origin() == self.origin() => head,
                 _ => {
-                    let message = format!("the log lists a head of time {time} that its keys did not sign");
-                    let finding = Finding::new(Class::Tamper, code::SIGNATURE, message).named(time);
-                    findings.push(finding.with_heads(&[note.as_bytes()]));
+                    junk.add(*time, note.as_bytes());
                     continue;
                 }
             };
@@ -302,6 +301,7 @@ impl FollowedLog {
             }
             kept.push((key_of(&head, now), note));
         }
+        junk.tell(&mut findings);
         let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note: note.as_bytes() }).collect();
         // The second is begun anew, because the log may sign more heads in it.
         let heads_from = judged_until.or(listed.last().map(|(time, ..)| *time)).map(|time| time.0.max(from));

@@ -24,6 +24,8 @@ pub(crate) mod findings;
 mod gossip;
 mod heads;
 mod life;
+mod room;
+mod stopped;
 mod tiles;
 mod watched;
 
@@ -34,12 +36,11 @@ use std::time::Duration;
 use client::Error;
 use client::follow::{Cursor, Judged, Kv, Reading, Remark, Step, Stopped, decode_range, encode_range, encode_times};
 use proto::hash::Hash;
-use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
+use proto::num::{Millis, Seconds, TreeSize};
 use redb::{Database, ReadableDatabase as _, TableDefinition, WriteTransaction};
 use service::thinning::thin_before;
 
 use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
-use crate::finding::{Class, Finding, code};
 
 pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
@@ -333,9 +334,9 @@ impl Kv for LogStore {
     fn commit(&self, step: &Step<'_>) -> Result<(), Error> {
         let was = self.was_stopped()?;
         let findings = match (&step.cursor.stopped, &was) {
-            (Some(stopped), _) => Findings::begin(vec![of_stopped(stopped)]),
+            (Some(stopped), _) => Findings::begin(vec![stopped::finding(stopped)]),
             // A newer program came past the entry: what was found there is over.
-            (None, Some(was)) if was.index < step.cursor.folded.0 => Findings::end(&of_stopped(was).id),
+            (None, Some(was)) if was.index < step.cursor.folded.0 => Findings::end(&stopped::finding(was).id),
             (None, _) => Findings::default(),
         };
         let noted = watched::read(step.remarks).map_err(|e| broken(&self.path, &e))?;
@@ -376,18 +377,6 @@ impl Kv for LogStore {
         })?;
         self.watching.committed();
         self.state.renew().map_err(|e| broken(&self.path, &e))
-    }
-}
-
-/// Why the rules end: the log broke one, or this program is too old.
-fn of_stopped(stopped: &Stopped) -> Finding {
-    let index = Some(LeafIndex(stopped.index));
-    match &stopped.code {
-        Some(code) => {
-            let message = format!("entry {}: {}", stopped.index, stopped.message);
-            Finding::new(Class::of_entry(code), code, message).named(stopped.index).at(index)
-        }
-        None => Finding::new(Class::Degraded, code::RULES, stopped.message.clone()).at(index),
     }
 }
 

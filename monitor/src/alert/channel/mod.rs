@@ -162,12 +162,14 @@ impl Channel {
 fn log(alert: &Alert) {
     let (id, kind, severity) = (alert.id.as_str(), &alert.kind, alert.severity.name());
     let code = alert.code.as_deref().unwrap_or_default();
+    // One line: what others wrote has no line feeds, what is ours has.
+    let said = alert.message.lines().collect::<Vec<_>>().join("; ");
     match alert.severity {
         Severity::Alarm => {
-            tracing::error!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {}", alert.subject, alert.message);
+            tracing::error!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {said}", alert.subject);
         }
         _ => {
-            tracing::warn!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {}", alert.subject, alert.message);
+            tracing::warn!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {said}", alert.subject);
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -148,4 +147,20 @@ async fn a_mail_server_that_drips_holds_a_channel_for_its_time_only() {
     assert!(begun.elapsed() < Duration::from_secs(20));
     let since = delivery.shown().unwrap().state.failing_since.unwrap();
     assert!(since.0 < before.0 + 1000, "it takes nothing since the try began, not since that ended");
+}
+
+#[tokio::test]
+async fn a_channel_that_fails_is_so_over_a_restart_and_a_test_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let way = || program(folder.path(), "echo \"$alert\" | grep -q '\"kind\":\"began\"'");
+    let first = delivery(folder.path(), way(), 30, found(&[("a.b", "one")]));
+    assert!(first.clone().all_new(&CancellationToken::new()).await.is_err());
+    let since = first.shown().unwrap().state.failing_since;
+    assert!(since.is_some());
+    first.clone().test().await.unwrap();
+    assert_eq!(told(folder.path()).len(), 1);
+    assert_eq!(first.shown().unwrap().state.failing_since, since, "what waits still fails");
+    drop(first);
+    let again = delivery(folder.path(), way(), 30, found(&[("a.b", "one")]));
+    assert_eq!(again.shown().unwrap().state.failing_since, since);
 }
