@@ -15,6 +15,15 @@ pub fn plain(text: &str) -> String {
     out
 }
 
+/// The same for text of several lines and columns: line feeds and tabs stay.
+pub fn plain_lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) && !matches!(c, '\n' | '\t') { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
 /// JSON with such characters inside its texts written as `\u001b`; the line feeds between its members stay.
 pub fn plain_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -31,6 +40,7 @@ mod tests {
     #[test]
     fn a_terminal_obeys_nothing_that_a_log_says() {
         assert_eq!(plain("a\u{1b}[2Jb\nc\u{9b}d\u{202e}e"), "a\\u{1b}[2Jb\\u{a}c\\u{9b}d\\u{202e}e");
+        assert_eq!(plain_lines("a\u{1b}[2J\nb\tc\r\u{202e}"), "a\\u{1b}[2J\nb\tc\\u{d}\\u{202e}");
         assert_eq!(plain("Käse 🧀 \"x\\y\""), "Käse 🧀 \"x\\y\"");
         let value = serde_json::json!({ "a": "x\u{9b}y\u{202e}" });
         let text = plain_json(&format!("{value:#}"));

@@ -110,6 +110,43 @@ pub mod code {
     pub const PEER: &str = "peer.silent";
     /// A channel has not taken alerts for a while.
     pub const STUCK: &str = "alert.stuck";
+
+    /// All of them.
+    pub const ALL: [&str; 16] = [
+        FORK,
+        TIME,
+        SIGNATURE,
+        SERVED,
+        UNREACHABLE,
+        OLD,
+        RULES,
+        UNRESOLVED,
+        DISCARDED,
+        MANY,
+        EVIDENCE,
+        OWN,
+        BACKLOG,
+        WITNESS,
+        PEER,
+        STUCK,
+    ];
+
+    /// Those that are alarms.
+    const ALARMS: [&str; 6] = [FORK, TIME, SIGNATURE, SERVED, MANY, EVIDENCE];
+
+    /// How bad the worst finding of this code is; nothing for a code that no finding about a log has. A rule that an entry
+    /// breaks is one of them.
+    pub fn severity_of(code: &str) -> Option<super::Severity> {
+        // What a server says of a request, and never of an entry.
+        let of_requests = ["limit.", "queue.", "disk.", "request.", "server.", "checkpoint.", "witness."];
+        let is_rule =
+            proto::code::Code::parse(code).is_some() && !of_requests.iter().any(|start| code.starts_with(start));
+        match ALL.contains(&code) {
+            true if ALARMS.contains(&code) => Some(super::Severity::Alarm),
+            true => Some(super::Severity::Warning),
+            false => is_rule.then_some(super::Severity::Alarm),
+        }
+    }
 }
 
 /// Something that is wrong with a log.
@@ -175,6 +212,20 @@ impl Finding {
         }
     }
 
+    /// What it says to the public: what this monitor failed at may name files of its machine.
+    pub fn for_public(&self) -> &str {
+        match self.code == code::OWN {
+            true => "this monitor has a fault of its own; its operator sees which",
+            false => &self.message,
+        }
+    }
+
+    /// Whether the rules, and with them every watch for claims, end at its entry.
+    pub fn ends_rules(&self) -> bool {
+        let of_entry = |index: LeafIndex| self.id == format!("{}:{index}", self.code);
+        self.code == code::RULES || self.index.is_some_and(of_entry)
+    }
+
     /// With a name of its own beside its code.
     #[must_use]
     pub fn named(mut self, name: impl std::fmt::Display) -> Finding {
@@ -205,6 +256,8 @@ pub enum What {
     Began(Finding),
     /// It is over.
     Ended(Finding),
+    /// It was found before, and a misbehaviour file proves it now.
+    Proven(Finding),
     /// A claim that a watch list matched.
     Matched(Box<Match>),
 }
@@ -215,6 +268,7 @@ impl What {
         match self {
             What::Began(_) => "began",
             What::Ended(_) => "ended",
+            What::Proven(_) => "proven",
             What::Matched(_) => "matched",
         }
     }
@@ -254,6 +308,19 @@ mod tests {
         assert_eq!(Class::of_entry("entry.link"), Class::Tamper);
         assert_eq!(Class::of_entry("mode.frozen"), Class::Tamper);
         assert_eq!(Class::of_entry("key.unknown"), Class::Claim);
+    }
+
+    #[test]
+    fn every_code_is_listed() {
+        let constants = include_str!("finding.rs")
+            .lines()
+            .filter(|line| line.trim_start().starts_with("pub const") && line.contains(": &str = "));
+        assert_eq!(constants.count(), code::ALL.len());
+        assert_eq!(code::severity_of("entry.link"), Some(Severity::Alarm));
+        assert_eq!(code::severity_of("witness.silent"), Some(Severity::Warning));
+        for none in ["head.forks", "witness.silant", "queue.full", "S1"] {
+            assert_eq!(code::severity_of(none), None, "{none}");
+        }
     }
 
     #[test]

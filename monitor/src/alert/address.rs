@@ -5,21 +5,41 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// Which addresses a channel may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// Those of the public internet.
+    Public,
+    /// Everything, by the operator's word.
+    Any,
+    /// This machine and private networks: what is sent without TLS must not leave them.
+    Local,
+}
+
 /// The addresses of a host that may be connected to.
 ///
 /// # Errors
-/// When the host is not known, or has private addresses only and those are not allowed.
-pub async fn resolve(host: &str, port: u16, allow_private: bool) -> Result<Vec<SocketAddr>, String> {
+/// When the host is not known, or has no address that is allowed.
+pub async fn resolve(host: &str, port: u16, which: Allowed) -> Result<Vec<SocketAddr>, String> {
     let bare = host.trim_matches(['[', ']']);
     let found: Vec<SocketAddr> = match tokio::net::lookup_host((bare, port)).await {
         Ok(found) => found.collect(),
         Err(error) => return Err(format!("the host {host} is not found: {error}")),
     };
-    let allowed: Vec<SocketAddr> =
-        found.iter().copied().filter(|address| allow_private || is_public(address.ip())).collect();
+    let is_allowed = |address: &SocketAddr| match which {
+        Allowed::Public => is_public(address.ip()),
+        Allowed::Any => true,
+        Allowed::Local => is_local(address.ip()),
+    };
+    let allowed: Vec<SocketAddr> = found.iter().copied().filter(is_allowed).collect();
     match (allowed.is_empty(), found.first()) {
         (false, _) => Ok(allowed),
         (true, None) => Err(format!("the host {host} has no address")),
+        (true, Some(public)) if which == Allowed::Local => Err(format!(
+            "the host {host} is at {}, which is neither on this machine nor in a private network: without TLS nothing is sent \
+             there",
+            public.ip()
+        )),
         (true, Some(private)) => Err(format!(
             "the host {host} is at {}, which is no address of the public internet; set `allow_private = true` for this channel \
              if that is meant",
@@ -34,6 +54,19 @@ pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+/// Whether an address is on this machine, on a link of it or in a private network. This is less than not being public: what
+/// stands for another address, or is shared by carriers, is neither.
+pub fn is_local(address: IpAddr) -> bool {
+    let is_local_v4 = |a: Ipv4Addr| a.is_private() || a.is_loopback() || a.is_link_local();
+    match address {
+        IpAddr::V4(address) => is_local_v4(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(inner) => is_local_v4(inner),
+            None => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+        },
     }
 }
 
@@ -134,9 +167,30 @@ mod tests {
     #[tokio::test]
     async fn names_and_literals_of_this_machine_are_refused_unless_allowed() {
         for host in ["127.0.0.1", "[::1]", "localhost"] {
-            let refused = resolve(host, 80, false).await.unwrap_err();
+            let refused = resolve(host, 80, Allowed::Public).await.unwrap_err();
             assert!(refused.contains("allow_private"), "{refused}");
-            assert!(!resolve(host, 80, true).await.unwrap().is_empty());
+            assert!(!resolve(host, 80, Allowed::Any).await.unwrap().is_empty());
+            assert!(!resolve(host, 80, Allowed::Local).await.unwrap().is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_encrypted_stays_within() {
+        for host in ["1.1.1.1", "[2606:4700::1]", "100.64.0.1", "[2002:a00:1::]", "192.0.2.1"] {
+            let refused = resolve(host, 25, Allowed::Local).await.unwrap_err();
+            assert!(refused.contains("without TLS"), "{refused}");
+        }
+        for host in ["10.1.2.3", "192.168.1.1", "169.254.1.1", "[fd12::1]", "[fe80::1]", "[::ffff:10.0.0.1]"] {
+            assert!(!resolve(host, 25, Allowed::Local).await.unwrap().is_empty(), "{host}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_both_local_and_public() {
+        proptest!(|(bytes: [u8; 16], v4: [u8; 4])| {
+            for address in [IpAddr::V6(bytes.into()), IpAddr::V4(v4.into())] {
+                prop_assert!(!(is_local(address) && is_public(address)));
+            }
+        });
     }
 }

@@ -19,6 +19,9 @@ use crate::watch::{Hit, WatchList};
 /// then, and a hanging one costs its own channel only.
 const DEFAULT_TIMEOUT: NonZeroU64 = NonZeroU64::new(30).expect("not zero");
 
+/// The longest time that can be configured: a channel whose tries take longer could not be told to be stuck in time.
+const MOST_TIMEOUT_SECONDS: u64 = 600;
+
 /// What all channels share: the section `alerts`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,13 +80,13 @@ pub struct AlertConfig {
     /// The classes that it is told; all of them unless set.
     #[serde(default = "all_classes")]
     pub classes: Vec<Class>,
-    /// The names of the watches that it is told; all of them unless set.
+    /// The names of the watches that it is told; all of them unless set, and none in a feed.
     #[serde(default)]
     pub watches: Option<Vec<String>>,
     /// Hours between canaries; none unless set.
     #[serde(default)]
     pub canary_hours: Option<NonZeroU64>,
-    /// Seconds that a receiver may take for one alert.
+    /// Seconds that a receiver may take for one alert, all in all; 600 at most.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: NonZeroU64,
     /// Webhook: where to.
@@ -115,20 +118,35 @@ pub struct Filter {
     /// Names of watches; nothing means all.
     watches: Option<Vec<String>>,
     list: Arc<WatchList>,
+    /// Whether anybody may read it.
+    public: bool,
 }
 
 impl Filter {
     /// These classes, and these watches of the list.
     pub fn new(classes: Vec<Class>, watches: Option<Vec<String>>, list: Arc<WatchList>) -> Filter {
-        Filter { classes, watches, list }
+        Filter { classes, watches, list, public: false }
+    }
+
+    /// For a channel that anybody may read.
+    #[must_use]
+    pub fn for_public(self) -> Filter {
+        Filter { public: true, ..self }
+    }
+
+    /// What is said of a finding.
+    pub fn says<'a>(&self, finding: &'a Finding) -> &'a str {
+        if self.public { finding.for_public() } else { &finding.message }
     }
 
     /// Whether the channel is told of this.
     pub fn wants(&self, event: &Event) -> bool {
         match &event.what {
             What::Matched(found) => found.watches.iter().any(|hit| self.tells(hit)),
-            What::Began(finding) | What::Ended(finding) => {
-                self.classes.contains(&finding.class) || !self.hits(&event.origin, finding).is_empty()
+            What::Began(finding) | What::Ended(finding) | What::Proven(finding) => {
+                self.classes.contains(&finding.class)
+                    || !self.hits(&event.origin, finding).is_empty()
+                    || (finding.ends_rules() && self.waits_for_claims(&event.origin))
             }
         }
     }
@@ -138,9 +156,18 @@ impl Filter {
         self.list.of_finding(origin, finding).into_iter().filter(|hit| self.tells(hit)).collect()
     }
 
+    /// Whether the channel is told of a watch for claims of this log: whoever waits for what will never come is told so.
+    fn waits_for_claims(&self, origin: &str) -> bool {
+        self.list.for_claims(origin).any(|name| self.tells_of(name))
+    }
+
     /// Whether the channel is told of this watch.
     pub fn tells(&self, hit: &Hit) -> bool {
-        self.watches.as_ref().is_none_or(|names| names.contains(&hit.watch))
+        self.tells_of(&hit.watch)
+    }
+
+    fn tells_of(&self, watch: &str) -> bool {
+        self.watches.as_ref().is_none_or(|names| names.iter().any(|name| name == watch))
     }
 }
 
@@ -155,6 +182,9 @@ impl AlertConfig {
         if let Some(unknown) = self.watches.iter().flatten().find(|name| !list.has(name)) {
             return Err(Error::malformed(format!("`watches`: no [[watch]] is named {unknown:?}")));
         }
+        if self.timeout_seconds.get() > MOST_TIMEOUT_SECONDS {
+            return Err(Error::malformed(format!("`timeout_seconds` is {MOST_TIMEOUT_SECONDS} at most")));
+        }
         let timeout = Duration::from_secs(self.timeout_seconds.get());
         let way = match self.kind {
             Kind::Log => Way::Log,
@@ -164,8 +194,15 @@ impl AlertConfig {
             Kind::Atom => Way::Atom,
         };
         let canary = self.canary_hours.map(|hours| Duration::from_secs(hours.get().saturating_mul(3600)));
-        let filter = Filter::new(self.classes.clone(), self.watches.clone(), list.clone());
-        Ok(Channel { name, filter, canary, way })
+        let filter = match self.kind {
+            // Whom the operator watches is told to the public by name only.
+            Kind::Atom => {
+                let named = self.watches.clone().unwrap_or_default();
+                Filter::new(self.classes.clone(), Some(named), list.clone()).for_public()
+            }
+            _ => Filter::new(self.classes.clone(), self.watches.clone(), list.clone()),
+        };
+        Ok(Channel { name, filter, canary, timeout, way })
     }
 
     /// Refuses what belongs to another kind: it would be without effect, and the operator believes it has one.

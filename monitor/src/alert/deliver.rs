@@ -1,7 +1,7 @@
 //! One channel's task: it sends what is new, waits when it is not taken, and says so when that lasts.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use client::http::Backoff;
 use client::{Error, clock};
@@ -9,10 +9,12 @@ use proto::num::Millis;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::channel::{Channel, NotTaken};
+use super::channel::{Channel, NotTaken, Way};
 use super::message::{Alert, Kind};
+use super::pace::Pace;
 use super::parcel::{Look, Next, Parcel};
-use super::{Outbox, Source};
+use super::refused::{Refusals, Refused};
+use super::{Mark, Outbox, Source};
 use crate::finding::{Class, Finding, Severity, code};
 use crate::store::Findings;
 
@@ -24,6 +26,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The time after which a channel that takes nothing is told to the other channels.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+/// How often a channel that waits is looked at for that.
+const JUDGE_EVERY: Duration = Duration::from_secs(30);
 /// What a number of alerts that wait is counted up to.
 const COUNTED_UP_TO: u64 = 1000;
 
@@ -49,36 +53,24 @@ pub struct Delivery {
     monitor: String,
     state: Mutex<State>,
     pace: Mutex<Pace>,
-}
-
-/// How many alerts may be sent now: a bucket that fills with time.
-#[derive(Debug)]
-struct Pace {
-    most: u64,
-    every: Duration,
-    left: u64,
-    since: Instant,
-}
-
-impl Pace {
-    fn new((most, every): (u64, Duration)) -> Pace {
-        Pace { most, every, left: most, since: Instant::now() }
-    }
-
-    fn room(&mut self) -> u64 {
-        let more = self.since.elapsed().as_nanos() / self.every.as_nanos().max(1);
-        let more = u32::try_from(more).unwrap_or(u32::MAX);
-        self.since += self.every.saturating_mul(more).min(self.since.elapsed());
-        self.left = self.left.saturating_add(more.into()).min(self.most);
-        self.left
-    }
+    refusals: Mutex<Refusals>,
 }
 
 impl Delivery {
-    /// A channel that is told of these sources.
-    pub fn new(channel: Channel, sources: Vec<Arc<dyn Source>>, outbox: Arc<Outbox>, monitor: &str) -> Delivery {
-        let pace = Mutex::new(Pace::new(channel.pace()));
-        Delivery { channel, sources, outbox, monitor: monitor.to_owned(), state: Mutex::default(), pace }
+    /// A channel that is told of these sources, from where it was in each.
+    pub fn new(
+        channel: Channel,
+        sources: Vec<Arc<dyn Source>>,
+        outbox: Arc<Outbox>,
+        monitor: &str,
+    ) -> Result<Delivery, Error> {
+        // Once: as long as this process has the states open, nobody puts others in their place.
+        sources.iter().try_for_each(|source| outbox.resume(&channel.name, &**source))?;
+        let failing_since = outbox.failing_since(&channel.name)?;
+        let (pace, state) =
+            (Mutex::new(Pace::new(channel.pace())), Mutex::new(State { failing_since, ..State::default() }));
+        let (monitor, refusals) = (monitor.to_owned(), Mutex::default());
+        Ok(Delivery { channel, sources, outbox, monitor, state, pace, refusals })
     }
 
     /// Sends without end, until `stop`.
@@ -97,9 +89,21 @@ impl Delivery {
                     backoff.next(no.wait)
                 }
             };
+            self.clone().rest(wait, &stop).await;
+        }
+    }
+
+    /// Waits, and says in the meantime when the channel has taken nothing for too long: the receiver may ask for a long wait.
+    async fn rest(self: Arc<Delivery>, mut wait: Duration, stop: &CancellationToken) {
+        while !wait.is_zero() && !stop.is_cancelled() {
+            let part = wait.min(JUDGE_EVERY);
+            wait -= part;
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(part) => {}
+            }
+            if let Err(no) = self.clone().off_thread(|this| this.judge(clock::now())).await {
+                tracing::error!(channel = self.channel.name, error = no.message, "the outbox cannot be used");
             }
         }
     }
@@ -110,14 +114,10 @@ impl Delivery {
             while !stop.is_cancelled()
                 && let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await?
             {
-                self.clone().try_send(&parcel.alert, parcel.found).await?;
-                self.pace(|pace| pace.left = pace.left.saturating_sub(1));
-                let through = parcel.through;
+                let through = self.clone().send(place, &parcel).await?;
+                self.pace(Pace::sent);
                 self.clone()
-                    .off_thread(move |this| {
-                        let source = this.sources[place].name();
-                        this.outbox.done(&this.channel.name, source, through)
-                    })
+                    .off_thread(move |this| this.outbox.done(&this.channel.name, &*this.sources[place], through))
                     .await?;
             }
         }
@@ -130,8 +130,8 @@ impl Delivery {
         match look.next(self.pace(Pace::room))? {
             Next::Nothing => Ok(None),
             Next::Send(parcel) => Ok(Some(*parcel)),
-            Next::Done(number) => {
-                self.outbox.done(&self.channel.name, look.source.name(), number)?;
+            Next::Done(through) => {
+                self.outbox.done(&self.channel.name, look.source, through)?;
                 Ok(None)
             }
         }
@@ -147,44 +147,83 @@ impl Delivery {
         }
     }
 
+    /// Sends what is next; says up to which event the channel has done then. What is not taken as it is, time after time, is
+    /// told in another form, so that it does not block what is behind it.
+    async fn send(self: Arc<Delivery>, place: usize, parcel: &Parcel) -> Result<Mark, NotTaken> {
+        let Err(no) = self.clone().try_send(&parcel.alert, parcel.found).await else { return Ok(parcel.through) };
+        let enough = {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            refusals.add(&parcel.alert.id, &no)
+        };
+        if !enough {
+            return Err(no);
+        }
+        let mut forms = vec![Parcel { alert: parcel.alert.bare(), ..parcel.clone() }];
+        if let Next::Send(count) = self.clone().off_thread(move |this| this.look(place).count()).await? {
+            forms.push(*count);
+        }
+        for form in forms {
+            if self.clone().try_send(&form.alert, form.found).await.is_ok() {
+                let (id, told_as) = (parcel.alert.id.clone(), form.alert.id);
+                let refused = Refused { id, told_as, at: clock::now(), why: no.message };
+                let channel = self.channel.name.as_str();
+                tracing::warn!(channel, id = refused.id, why = refused.why, "an alert was told without its text");
+                let keep = move |this: &Delivery| this.outbox.add_refused(&this.channel.name, &refused);
+                self.off_thread(keep).await?;
+                return Ok(form.through);
+            }
+        }
+        Err(no)
+    }
+
     /// One try.
     async fn try_send(self: Arc<Delivery>, alert: &Alert, found: Millis) -> Result<(), NotTaken> {
         let now = clock::now();
         let sent = self.channel.send(&alert.clone().sent_at(found, now), &self.outbox, now).await;
         let noted = sent.clone();
-        self.off_thread(move |this| this.note(&noted, clock::now())).await?;
+        self.off_thread(move |this| this.note(&noted, now, clock::now())).await?;
         sent
     }
 
-    /// Keeps how it went. A channel that is stuck, and the end of that, is a finding of the monitor's own: the other channels
-    /// tell it.
-    fn note(&self, sent: &Result<(), NotTaken>, now: Millis) -> Result<(), Error> {
+    /// Keeps how it went.
+    fn note(&self, sent: &Result<(), NotTaken>, begun: Millis, now: Millis) -> Result<(), Error> {
         let name = &self.channel.name;
-        let finding = Finding::new(Class::Degraded, code::STUCK, "").named(name);
         let (was, state) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let was = state.clone();
             match sent {
                 Ok(()) => *state = State { last_taken: Some(now), ..State::default() },
                 Err(no) => {
-                    state.failing_since.get_or_insert(now);
+                    state.failing_since.get_or_insert(begun);
                     state.tries += 1;
                     state.error = Some(no.message.clone());
                 }
             }
             (was, state.clone())
         };
-        let Some(since) = state.failing_since else {
-            // The first one that is taken may end what an earlier run found.
-            let may_end = was.failing_since.is_some() || was.last_taken.is_none();
-            return if may_end { self.outbox.note(&Findings::end(&finding.id), now) } else { Ok(()) };
-        };
+        if was.failing_since != state.failing_since {
+            self.outbox.fails_since(name, state.failing_since)?;
+        }
+        // The first one that is taken may end what an earlier run found.
+        if sent.is_ok() && (was.failing_since.is_some() || was.last_taken.is_none()) {
+            let stuck = Finding::new(Class::Degraded, code::STUCK, "").named(name);
+            return self.outbox.note(&Findings::end(&stuck.id), now);
+        }
+        self.judge(now)
+    }
+
+    /// A channel that is stuck is a finding of the monitor's own: the other channels tell it.
+    fn judge(&self, now: Millis) -> Result<(), Error> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(since) = state.failing_since else { return Ok(()) };
         if u128::from(now.0.saturating_sub(since.0)) < STUCK_AFTER.as_millis() {
             return Ok(());
         }
-        let why = state.error.unwrap_or_default();
+        let name = &self.channel.name;
+        let why = state.error.unwrap_or_else(|| "it was so when this monitor started".to_owned());
         let message = format!("the channel {name} has taken no alert since {}: {why}", since.to_rfc3339());
-        self.outbox.note(&Findings::begin(vec![Finding { message, ..finding }]), now)
+        let stuck = Finding::new(Class::Degraded, code::STUCK, message).named(name);
+        self.outbox.note(&Findings::begin(vec![stuck]), now)
     }
 
     /// Sends a canary if one is due.
@@ -222,12 +261,16 @@ impl Delivery {
         Ok(alert)
     }
 
-    /// Sends a test alert now, beside everything that waits.
+    /// Sends a test alert now, beside everything that waits: that it is taken says nothing of what waits.
     pub async fn test(self: Arc<Delivery>) -> Result<(), NotTaken> {
         let now = clock::now();
+        if matches!(self.channel.way, Way::Atom) {
+            // It has no receiver but the public, which is not told of tests.
+            return self.off_thread(|this| this.outbox.feed(&this.channel.name).map(drop)).await;
+        }
         let message = "This is a test that the operator asked for. Nothing was found.".to_owned();
         let alert = self.clone().off_thread(move |this| this.of_own(Kind::Test, message, now)).await?;
-        self.try_send(&alert, now).await
+        self.channel.send(&alert, &self.outbox, now).await
     }
 
     /// How it is, and how many alerts wait.
@@ -238,7 +281,7 @@ impl Delivery {
             let (cursor, waiting) = (look.cursor()?, look.waiting(COUNTED_UP_TO)?);
             places.push(Place {
                 source: look.source.name().to_owned(),
-                cursor,
+                cursor: cursor.number,
                 newest: look.source.last_event()?,
                 waiting,
             });
@@ -246,7 +289,8 @@ impl Delivery {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (channel, way) = (self.channel.name.clone(), self.channel.way.name().to_owned());
         let last_canary = self.outbox.last_canary(&self.channel.name)?;
-        Ok(Shown { channel, way, state, last_canary, places })
+        let refused = self.outbox.refused(&channel)?;
+        Ok(Shown { channel, way, state, last_canary, places, refused })
     }
 
     fn pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
@@ -280,6 +324,9 @@ pub struct Shown {
     pub last_canary: Option<Millis>,
     /// Where it is in every source.
     pub places: Vec<Place>,
+    /// Alerts that it did not take as they are, and that were told in another form; the newest ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
 }
 
 /// Where a channel is in a source.

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use client::plain::plain;
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis};
 use serde::Serialize;
 
 use super::Source;
 use super::config::Filter;
+use crate::evidence::EvidenceId;
 use crate::finding::{Alternative, Class, Event, Finding, Severity, What};
 use crate::watch::{Hit, Match};
 
@@ -29,6 +31,8 @@ pub enum Kind {
     Began,
     /// Something is over.
     Ended,
+    /// What was told before is proven by a file now.
+    Proven,
     /// A claim matched a watch.
     Matched,
     /// There was too much to tell one by one.
@@ -90,6 +94,15 @@ pub struct Alert {
     /// What ties heads of different sizes together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alternative: Option<Alternative>,
+    /// The misbehaviour files that prove it, by their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceId>,
+    /// Why no file proves it, if one was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unproven: Option<String>,
+    /// The id of the alert that was not taken as it is: this one is it without text, heads and claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// What a summary sums up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
@@ -172,6 +185,9 @@ impl Alert {
             heads: Vec::new(),
             heads_left_out: None,
             alternative: None,
+            evidence: Vec::new(),
+            unproven: None,
+            instead_of: None,
             summary: None,
             queued_seconds: None,
         }
@@ -180,24 +196,29 @@ impl Alert {
     /// The alert for an event, as a channel with this filter is told it.
     pub fn of(event: &Event, filter: &Filter, source: &dyn Source, monitor: &str) -> Alert {
         let mut alert = match &event.what {
-            What::Began(finding) => Alert::of_finding(event, finding, Kind::Began, monitor),
-            What::Ended(finding) => Alert::of_finding(event, finding, Kind::Ended, monitor),
+            What::Began(finding) => Alert::of_finding(event, finding, Kind::Began, filter, monitor),
+            What::Ended(finding) => Alert::of_finding(event, finding, Kind::Ended, filter, monitor),
+            What::Proven(finding) => Alert::of_finding(event, finding, Kind::Proven, filter, monitor),
             What::Matched(found) => Alert::of_match(event, found, filter, monitor),
         };
-        if let What::Began(finding) | What::Ended(finding) = &event.what {
+        if let What::Began(finding) | What::Ended(finding) | What::Proven(finding) = &event.what {
             alert.watches = filter.hits(&event.origin, finding);
         }
         alert.link = alert.index.and_then(|index| source.link(index.0));
         alert
     }
 
-    fn of_finding(event: &Event, finding: &Finding, kind: Kind, monitor: &str) -> Alert {
+    fn of_finding(event: &Event, finding: &Finding, kind: Kind, filter: &Filter, monitor: &str) -> Alert {
         let over = kind == Kind::Ended;
         let severity = if over { Severity::Info } else { finding.class.severity() };
         let mut alert = Alert::new(id_of(event), monitor, kind, severity, &event.origin, event.at);
-        let word = if over { "over: " } else { "" };
-        alert.subject = format!("{word}{} {} at {}", finding.class.name(), finding.code, event.origin);
-        alert.message = finding.message.clone();
+        let word = match kind {
+            Kind::Ended => "over: ",
+            Kind::Proven => "proven: ",
+            _ => "",
+        };
+        alert.subject = plain(&format!("{word}{} {} at {}", finding.class.name(), finding.code, event.origin));
+        alert.message = plain(filter.says(finding));
         alert.class = Some(finding.class);
         alert.code = Some(finding.code.clone());
         alert.finding = Some(finding.id.clone());
@@ -216,6 +237,7 @@ impl Alert {
             }
         }
         alert.alternative = finding.alternative.clone();
+        (alert.evidence, alert.unproven) = (finding.evidence.clone(), finding.unproven.clone());
         alert
     }
 
@@ -224,7 +246,8 @@ impl Alert {
         found.watches.retain(|hit| filter.tells(hit));
         let mut alert = Alert::new(id_of(event), monitor, Kind::Matched, found.severity, &event.origin, event.at);
         let names: Vec<&str> = found.watches.iter().map(|hit| hit.watch.as_str()).collect();
-        alert.subject = format!("{}: {} {} by {}", names.join(", "), found.rel, found.claim_type, found.issuer);
+        let (rel, claim_type, issuer) = (&found.rel, &found.claim_type, &found.issuer);
+        alert.subject = plain(&format!("{}: {rel} {claim_type} by {issuer}", names.join(", ")));
         alert.message = found.message();
         alert.code = found.findings.first().map(|shown| shown.code.clone());
         alert.index = Some(found.index);
@@ -276,19 +299,30 @@ impl Alert {
         if let Some(link) = &self.link {
             line("link", link);
         }
+        for id in &self.evidence {
+            line("evidence", &format_args!("{id}, to export: claimtrail-monitor evidence export {id}"));
+        }
+        if let Some(why) = &self.unproven {
+            line("evidence", &format_args!("none: {}", plain(why)));
+        }
         if self.claim.is_none() {
-            self.watches.iter().for_each(|hit| line("watch", hit));
+            self.watches.iter().for_each(|hit| line("watch", &plain(&hit.to_string())));
         }
         if let Some(claim) = &self.claim {
             line("claim", &claim.id);
         }
         line("monitor", &self.monitor);
         line("id", &self.id);
+        if let Some(whole) = &self.instead_of {
+            line("instead", &format_args!("of {whole}, which was not taken as it is"));
+        }
         if let Some(summary) = &self.summary {
             summary.write(&mut out);
         }
         for head in &self.heads {
-            let _ = write!(out, "\nSigned head:\n{head}");
+            let _ = writeln!(out, "\nSigned head, each line behind two spaces:");
+            // Set in, since a head may have lines that look like those above; nothing that a terminal obeys.
+            head.lines().for_each(|text| _ = writeln!(out, "  {}", plain(text)));
         }
         if let Some(count) = self.heads_left_out {
             let _ = writeln!(
@@ -310,6 +344,9 @@ impl Summary {
         }
         if self.others > 0 {
             let _ = writeln!(out, "{:>9} of further kinds", self.others);
+        }
+        if self.worst.is_empty() {
+            return;
         }
         let _ = writeln!(out, "\nThe worst of them:");
         for line in &self.worst {

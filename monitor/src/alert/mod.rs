@@ -1,7 +1,8 @@
 //! Alerts: what was found, told to people and programs, so that none is lost and none is in the way.
 //!
 //! Findings and their events commit with the cursor of their log and are numbered ([`crate::finding`]). An alert is made of an
-//! event when a channel is ready for it, and what a channel has acknowledged is one number a log: that is the outbox.
+//! event when a channel is ready for it, and what a channel has acknowledged is one number a log: that is the outbox. The number
+//! counts only as long as the log's state is the one in which it was counted ([`mark`]).
 //!
 //! ```text
 //! logs' events, own events ─▶ parcel: one alert, or a summary of many ─▶ channel ─ acknowledged ─▶ cursor (channel, log)
@@ -16,8 +17,10 @@
 //! |---|---|
 //! | [`message`] | the alert as it is sent, as JSON and as text |
 //! | [`config`] | `[[alert]]` entries, read and checked |
+//! | [`mark`] | where a channel is in a log, and whether that still holds |
 //! | [`outbox`] | cursors, the last canaries, and what this monitor has to say of itself |
 //! | [`parcel`] | what a channel is to get next |
+//! | [`refused`] | forms for receivers that do not take an alert as it is |
 //! | [`deliver`] | one channel's task: pace, back-off, acknowledgement, canary |
 //! | [`channel`] | log line, webhook, command |
 //! | [`last_seen`] | who was heard of when: peers and witnesses that fall silent |
@@ -28,11 +31,15 @@ pub mod channel;
 pub mod config;
 pub mod deliver;
 pub mod last_seen;
+pub mod mark;
 pub mod message;
 pub mod outbox;
+mod pace;
 pub mod parcel;
+pub mod refused;
 mod service;
 
+pub use mark::Mark;
 pub use message::Alert;
 pub use outbox::Outbox;
 pub use service::{Alerts, Tested};
@@ -46,6 +53,9 @@ use crate::follow::FollowedLog;
 pub trait Source: Send + Sync {
     /// What names it in alerts and cursors.
     fn name(&self) -> &str;
+
+    /// What tells its state, and so the numbers of its events, from one that was made anew under the same name.
+    fn life(&self) -> &str;
 
     /// Where an entry of it can be read.
     fn link(&self, index: u64) -> Option<String>;
@@ -66,6 +76,10 @@ pub trait Source: Send + Sync {
 impl Source for FollowedLog {
     fn name(&self) -> &str {
         self.origin()
+    }
+
+    fn life(&self) -> &str {
+        self.store.life()
     }
 
     fn link(&self, index: u64) -> Option<String> {

@@ -1,28 +1,31 @@
 //! What the channels have acknowledged, and what this monitor has to say of itself: one redb database, `alerts.redb`.
 //!
 //! A cursor is the number of the last event of a log that a channel acknowledged, or is not to be told. It moves only then. If
-//! the database is lost, every channel begins at the first event again, which makes summaries: too much is told, never too
-//! little. So it is made anew without a word.
+//! the database is lost, or the state of a log is another than the one that was told ([`super::mark`]), every channel begins at
+//! the first event again, which makes summaries: too much is told, never too little. So it is made anew without a word.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::Error;
+use client::database::Reopening;
 use proto::num::Millis;
-use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::Source;
-use crate::finding::{Event, Open};
+use super::refused::Refused;
+use super::{Mark, Source, mark, refused};
+use crate::finding::{Event, Open, code};
 use crate::store::{Findings, findings};
 
-/// channel, log → the number of the last event that is done
-const CURSORS: TableDefinition<(&str, &str), u64> = TableDefinition::new("cursors");
 /// channel, log → the number of the last event of the summary that is under way
 const PLANNED: TableDefinition<(&str, &str), u64> = TableDefinition::new("planned");
 /// channel, number → an entry of its feed
 const FEED: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("feed");
 /// channel → when its last canary was taken, in milliseconds since 1970
 const CANARIES: TableDefinition<&str, u64> = TableDefinition::new("canaries");
+
+/// channel → since when it takes nothing, in milliseconds since 1970
+const FAILING: TableDefinition<&str, u64> = TableDefinition::new("failing");
 
 /// The name of the file in the state folder.
 const FILE: &str = "alerts.redb";
@@ -32,7 +35,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// The database.
 pub struct Outbox {
-    database: Database,
+    database: Reopening,
     path: PathBuf,
     monitor: String,
 }
@@ -42,36 +45,55 @@ impl Outbox {
     pub fn open(folder: &Path, monitor: &str) -> Result<Outbox, Error> {
         client::files::make_folder(folder)?;
         let path = folder.join(FILE);
-        let database = client::state::open_database(&path, LOCK_WAIT)?;
+        let database = Reopening::open(&path, LOCK_WAIT)?;
         let outbox = Outbox { database, path, monitor: monitor.to_owned() };
         outbox.write(|transaction| {
-            transaction.open_table(CURSORS)?; // opening a table for writing makes it
-            transaction.open_table(PLANNED)?;
+            mark::make(transaction)?;
+            transaction.open_table(PLANNED)?; // opening a table for writing makes it
             transaction.open_table(CANARIES)?;
             transaction.open_table(FEED)?;
+            transaction.open_table(FAILING)?;
+            refused::make(transaction)?;
             findings::make(transaction)
         })?;
         Ok(outbox)
     }
 
-    /// The number of the last event of a source that a channel has done with; 0 before the first.
-    pub fn cursor(&self, channel: &str, source: &str) -> Result<u64, Error> {
-        self.read(|transaction| {
-            let table = transaction.open_table(CURSORS)?;
-            Ok(table.get((channel, source))?.map_or(0, |number| number.value()))
+    /// Where a channel is in a source; at 0 before the first event.
+    pub fn cursor(&self, channel: &str, source: &str) -> Result<Mark, Error> {
+        Ok(self.read(|transaction| mark::kept(transaction, channel, source))?.unwrap_or_default().0)
+    }
+
+    /// A channel takes up where it was in a source. If the state of the source is not the one in which that was counted, it
+    /// begins at the first event again, and a summary that was begun is begun anew.
+    pub fn resume(&self, channel: &str, source: &dyn Source) -> Result<(), Error> {
+        let name = source.name();
+        let kept = self.read(|transaction| mark::kept(transaction, channel, name))?;
+        let (was, holds) = match &kept {
+            Some((was, life)) => (*was, was.holds(life, source)?),
+            None => (Mark::default(), false),
+        };
+        if was.number > 0 && !holds {
+            tracing::warn!(
+                channel,
+                origin = name,
+                "the state is not the one that was told: all that was found is told again"
+            );
+        }
+        let newest = source.last_event()?;
+        self.write(|transaction| {
+            let mut planned = transaction.open_table(PLANNED)?;
+            let last = planned.get((channel, name))?.map(|number| number.value());
+            if !holds || last.is_some_and(|last| last > newest) {
+                planned.remove((channel, name))?;
+            }
+            if holds { Ok(()) } else { mark::put(transaction, channel, source, Mark::default()) }
         })
     }
 
-    /// A channel has done with the events of a source up to this number. A cursor never goes back.
-    pub fn done(&self, channel: &str, source: &str, number: u64) -> Result<(), Error> {
-        self.write(|transaction| {
-            let mut table = transaction.open_table(CURSORS)?;
-            let was = table.get((channel, source))?.map_or(0, |number| number.value());
-            if number > was {
-                table.insert((channel, source), number)?;
-            }
-            Ok(())
-        })
+    /// A channel has done with the events of a source up to this one. A cursor never goes back.
+    pub fn done(&self, channel: &str, source: &dyn Source, to: Mark) -> Result<(), Error> {
+        self.write(|transaction| mark::forward(transaction, channel, source, to))
     }
 
     /// How far the summary goes that was begun last. What was begun stays as it is for every try, and so does its id.
@@ -104,6 +126,48 @@ impl Outbox {
             transaction.open_table(CANARIES)?.insert(channel, at.0)?;
             Ok(())
         })
+    }
+
+    /// Since when a channel takes nothing, also before this monitor was started.
+    pub fn failing_since(&self, channel: &str) -> Result<Option<Millis>, Error> {
+        self.read(|transaction| {
+            let table = transaction.open_table(FAILING)?;
+            Ok(table.get(channel)?.map(|since| Millis(since.value())))
+        })
+    }
+
+    /// A channel takes nothing since then, or takes alerts again.
+    pub fn fails_since(&self, channel: &str, since: Option<Millis>) -> Result<(), Error> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(FAILING)?;
+            match since {
+                Some(since) => _ = table.insert(channel, since.0)?,
+                None => _ = table.remove(channel)?,
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends what was found of channels that are not configured any more.
+    pub fn forget_others(&self, channels: &[&str], now: Millis) -> Result<(), Error> {
+        let mut over = Findings::default();
+        for Open { finding, .. } in Source::open(self)? {
+            let channel = finding.id.strip_prefix(code::STUCK).and_then(|rest| rest.strip_prefix(':'));
+            if channel.is_some_and(|name| !channels.contains(&name)) {
+                over.over(&finding.id);
+            }
+        }
+        self.note(&over, now)
+    }
+
+    /// Keeps an alert that a channel did not take as it is.
+    pub fn add_refused(&self, channel: &str, refused: &Refused) -> Result<(), Error> {
+        self.write(|transaction| refused::add(transaction, channel, refused))
+    }
+
+    /// Those alerts of a channel, the oldest first.
+    pub fn refused(&self, channel: &str) -> Result<Vec<Refused>, Error> {
+        self.read(|transaction| refused::of(transaction, channel))
     }
 
     /// Puts an entry at the end of a channel's feed and lets go of the oldest beyond `most`. `is_it` says whether an entry that
@@ -154,23 +218,17 @@ impl Outbox {
     }
 
     fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
-        let done = || work(&self.database.begin_read()?);
-        done().map_err(|e| self.broken(&e))
+        self.database.read(work).map_err(|e| self.broken(&e))
     }
 
     fn write(&self, work: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), Error> {
-        let done = || {
-            let transaction = self.database.begin_write()?;
-            work(&transaction)?;
-            Ok::<_, redb::Error>(transaction.commit()?)
-        };
-        done().map_err(|e| self.broken(&e))
+        self.database.write(work).map_err(|e| self.broken(&e))
     }
 
     fn broken(&self, error: &dyn std::fmt::Display) -> Error {
         Error::local(format!(
-            "the outbox of alerts {} cannot be used: {error}. Stop the monitor and move the file away: every channel then gets a \
-             summary of all that was found",
+            "the outbox of alerts {} cannot be used: {error}. If the disk is full, make room; it goes on by itself. If the file \
+             is damaged, stop the monitor and move it away: every channel then gets a summary of all that was found",
             self.path.display()
         ))
     }
@@ -179,6 +237,11 @@ impl Outbox {
 impl Source for Outbox {
     fn name(&self) -> &str {
         &self.monitor
+    }
+
+    /// What is told and what was told of it are in one database: they are lost or brought back together.
+    fn life(&self) -> &str {
+        ""
     }
 
     fn link(&self, _: u64) -> Option<String> {
@@ -211,21 +274,25 @@ impl std::fmt::Debug for Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Class, Finding, code};
+    use crate::finding::{Class, Finding};
 
     #[test]
     fn cursors_go_forward_only_and_stay() {
         let folder = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(folder.path(), "m").unwrap();
-        assert_eq!(outbox.cursor("a", "log").unwrap(), 0);
-        outbox.done("a", "log", 5).unwrap();
-        outbox.done("a", "log", 3).unwrap();
-        outbox.done("a", "other", 1).unwrap();
+        let log = Outbox::open(&folder.path().join("log"), "log").unwrap(); // a source like any other
+        let other = Outbox::open(&folder.path().join("other"), "other").unwrap();
+        let at = |number| Mark { number, at: Millis(number) };
+        assert_eq!(outbox.cursor("a", "log").unwrap(), Mark::default());
+        outbox.done("a", &log, at(5)).unwrap();
+        outbox.done("a", &log, at(3)).unwrap();
+        outbox.done("a", &other, at(1)).unwrap();
         outbox.took_canary("a", Millis(7)).unwrap();
         assert!(Outbox::open(folder.path(), "m").unwrap_err().message.contains("in use"));
         drop(outbox);
         let outbox = Outbox::open(folder.path(), "m").unwrap();
-        assert_eq!((outbox.cursor("a", "log").unwrap(), outbox.cursor("b", "log").unwrap()), (5, 0));
+        let cursors = (outbox.cursor("a", "log").unwrap(), outbox.cursor("b", "log").unwrap());
+        assert_eq!(cursors, (at(5), Mark::default()));
         assert_eq!((outbox.last_canary("a").unwrap(), outbox.last_canary("b").unwrap()), (Some(Millis(7)), None));
     }
 
@@ -237,7 +304,12 @@ mod tests {
         outbox.note(&Findings::begin(vec![stuck.clone()]), Millis(1)).unwrap();
         outbox.note(&Findings::begin(vec![stuck.clone()]), Millis(2)).unwrap();
         outbox.note(&Findings::end(&stuck.id), Millis(3)).unwrap();
-        let kinds: Vec<_> = outbox.events_after(0, 9).unwrap().iter().map(|event| event.what.kind()).collect();
-        assert_eq!((kinds, outbox.last_event().unwrap()), (vec!["began", "ended"], 2));
+        outbox.note(&Findings::begin(vec![stuck]), Millis(4)).unwrap();
+        outbox.forget_others(&["a"], Millis(5)).unwrap();
+        assert_eq!(Source::open(&outbox).unwrap().len(), 1);
+        outbox.forget_others(&["b"], Millis(5)).unwrap();
+        assert!(Source::open(&outbox).unwrap().is_empty(), "nobody could end it");
+        let kinds: Vec<_> = outbox.events_after(0, 2).unwrap().iter().map(|event| event.what.kind()).collect();
+        assert_eq!((kinds, outbox.last_event().unwrap()), (vec!["began", "ended"], 4));
     }
 }

@@ -6,7 +6,7 @@ use client::Error;
 use proto::num::Millis;
 
 use super::message::{Alert, Count, Kind, Line, Summary, id_of};
-use super::{Outbox, Source};
+use super::{Mark, Outbox, Source};
 use crate::alert::config::Filter;
 use crate::finding::{Class, Event, Severity};
 
@@ -25,8 +25,8 @@ const MOST_LINES: usize = 10;
 pub enum Next {
     /// Nothing new.
     Nothing,
-    /// Nothing that this channel is to be told, up to this number.
-    Done(u64),
+    /// Nothing that this channel is to be told, up to this event.
+    Done(Mark),
     /// Something to send.
     Send(Box<Parcel>),
 }
@@ -37,7 +37,7 @@ pub struct Parcel {
     /// What is sent.
     pub alert: Alert,
     /// The cursor once it is acknowledged.
-    pub through: u64,
+    pub through: Mark,
     /// When the oldest of it was found.
     pub found: Millis,
 }
@@ -60,10 +60,10 @@ impl Look<'_> {
     /// What is next, when at most `room` alerts may be sent one by one now. With no room, nothing is begun.
     pub fn next(&self, room: u64) -> Result<Next, Error> {
         let (newest, cursor) = (self.source.last_event()?, self.cursor()?);
-        if newest <= cursor {
+        if newest <= cursor.number {
             return Ok(Next::Nothing);
         }
-        let planned = self.outbox.planned(self.channel, self.source.name())?.filter(|planned| *planned > cursor);
+        let planned = self.outbox.planned(self.channel, self.source.name())?.filter(|planned| *planned > cursor.number);
         if let Some(last) = planned {
             return self.summary(cursor, last);
         }
@@ -79,10 +79,21 @@ impl Look<'_> {
         }
         if waiting <= room {
             let alert = Alert::of(&first, self.filter, self.source, self.monitor);
-            return Ok(Next::Send(Box::new(Parcel { alert, through: first.number, found: first.at })));
+            return Ok(Next::Send(Box::new(Parcel { alert, through: Mark::from(&first), found: first.at })));
         }
         self.outbox.plan(self.channel, self.source.name(), newest)?;
         self.summary(cursor, newest)
+    }
+
+    /// All that waits, only counted: for a receiver that takes nothing else.
+    pub fn count(&self) -> Result<Next, Error> {
+        Ok(match self.summary(self.cursor()?, self.source.last_event()?)? {
+            Next::Send(mut parcel) => {
+                parcel.alert = parcel.alert.count_only();
+                Next::Send(parcel)
+            }
+            other => other,
+        })
     }
 
     /// How many alerts wait, up to `most`.
@@ -96,16 +107,16 @@ impl Look<'_> {
     }
 
     /// The last event that this channel has done with.
-    pub fn cursor(&self) -> Result<u64, Error> {
+    pub fn cursor(&self) -> Result<Mark, Error> {
         self.outbox.cursor(self.channel, self.source.name())
     }
 
-    /// Shows the events that this channel is told, behind one number up to another, until `each` has enough; gives the number
-    /// of the last one that was looked at.
-    fn scan(&self, from: u64, to: u64, each: &mut dyn FnMut(Event) -> bool) -> Result<u64, Error> {
+    /// Shows the events that this channel is told, behind one up to a number, until `each` has enough; gives the last one that
+    /// was looked at.
+    fn scan(&self, from: Mark, to: u64, each: &mut dyn FnMut(Event) -> bool) -> Result<Mark, Error> {
         let mut at = from;
-        while at < to {
-            let page = self.source.events_after(at, PAGE)?;
+        while at.number < to {
+            let page = self.source.events_after(at.number, PAGE)?;
             if page.is_empty() {
                 break;
             }
@@ -113,7 +124,7 @@ impl Look<'_> {
                 if event.number > to {
                     return Ok(at);
                 }
-                at = event.number;
+                at = Mark::from(&event);
                 if self.filter.wants(&event) && !each(event) {
                     return Ok(at);
                 }
@@ -122,7 +133,7 @@ impl Look<'_> {
         Ok(at)
     }
 
-    fn summary(&self, from: u64, to: u64) -> Result<Next, Error> {
+    fn summary(&self, from: Mark, to: u64) -> Result<Next, Error> {
         let mut all = Summing::default();
         let through = self.scan(from, to, &mut |event| {
             all.add(&event, self);

@@ -51,6 +51,8 @@ impl Alerts {
             return Err(Error::malformed(message));
         }
         let outbox = Arc::new(Outbox::open(state, monitor)?);
+        let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+        outbox.forget_others(&names, client::clock::now())?;
         let delivery = |channel: Channel| {
             let mut sources: Vec<Arc<dyn Source>> = Vec::new();
             for log in logs {
@@ -60,9 +62,9 @@ impl Alerts {
             if !matches!(channel.way, Way::Atom) {
                 sources.push(outbox.clone());
             }
-            Arc::new(Delivery::new(channel, sources, outbox.clone(), monitor))
+            Ok::<_, Error>(Arc::new(Delivery::new(channel, sources, outbox.clone(), monitor)?))
         };
-        let deliveries = channels.into_iter().map(delivery).collect();
+        let deliveries = channels.into_iter().map(delivery).collect::<Result<_, _>>()?;
         Ok(Alerts { deliveries, outbox, testing: Mutex::new(()) })
     }
 

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clap::{Args, Subcommand};
 use client::http::{Http, encode_segment};
+use client::plain::plain;
 use client::{Error, ErrorKind, keyfile};
 use proto::code::Code;
 use serde::Deserialize;
@@ -200,13 +201,16 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
             serde_json::from_slice(&answer.body).map_err(|e| nonsense(&http, &e))?
         }
     };
+    // A try whose time was over may still hang; nobody waits for it.
+    runtime.shutdown_background();
     if tested.is_empty() {
         let message = format!("there is no channel {}", args.channel.as_deref().unwrap_or_default());
         return Err(Failure::new(Exit::Usage, message));
     }
     let mut out = String::new();
     for one in &tested {
-        let said = one.error.as_ref().map_or_else(|| "taken".to_owned(), |error| format!("NOT TAKEN: {error}"));
+        let said =
+            one.error.as_ref().map_or_else(|| "taken".to_owned(), |error| format!("NOT TAKEN: {}", plain(error)));
         let _ = writeln!(out, "{} ({}): {said}", one.channel, one.way); // writing to a string cannot fail
     }
     say(&out)?;
@@ -242,7 +246,11 @@ fn text(shown: &Shown) -> String {
     out.push('\n');
     if let Some(since) = shown.state.failing_since {
         let (tries, error) = (shown.state.tries, shown.state.error.as_deref().unwrap_or_default());
-        let _ = writeln!(out, "  TAKES NOTHING since {}, {tries} tries: {error}", since.to_rfc3339());
+        let _ = writeln!(out, "  TAKES NOTHING since {}, {tries} tries: {}", since.to_rfc3339(), plain(error));
+    }
+    for refused in &shown.refused {
+        let (id, at) = (&refused.id, refused.at.to_rfc3339());
+        let _ = writeln!(out, "  told without its text at {at}: {id}: {}", plain(&refused.why));
     }
     for place in &shown.places {
         let _ = writeln!(

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use client::plain::{plain_json, plain_lines};
 
 use crate::config::{Config, FILE_NAME, Flag};
 use crate::follow::FollowedLog;
@@ -150,7 +151,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            let _unseen = writeln!(std::io::stderr(), "claimtrail-monitor: {}", failure.message);
+            let _unseen = writeln!(std::io::stderr(), "claimtrail-monitor: {}", plain_lines(&failure.message));
             failure.code()
         }
     }
@@ -162,8 +163,9 @@ fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     printed(std::io::stdout().write_all(&script))
 }
 
-/// Prints to standard output.
+/// Prints to standard output: JSON, or lines for people. What a terminal obeys is written out, whoever wrote it.
 fn say(text: &str) -> Result<(), Failure> {
+    let text = if text.starts_with('{') { plain_json(text) } else { plain_lines(text) };
     let mut out = std::io::stdout().lock();
     printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use client::http::Http;
+use client::plain::plain;
 use proto::num::{Millis, Seconds, TreeSize};
 use serde::{Deserialize, Serialize};
 
@@ -165,7 +166,7 @@ pub(super) fn report(status: &Status, json: bool) -> (String, u8) {
         }
         out.push('\n');
         if let Some(why) = &log.not_cosigned_because {
-            let _ = writeln!(out, "  NOT COSIGNED: {why}");
+            let _ = writeln!(out, "  NOT COSIGNED: {}", plain(why));
         }
         if !log.evidence.is_empty() {
             let kinds: Vec<String> = log.evidence.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
@@ -194,12 +195,12 @@ fn write_open(out: &mut String, open: &Open) {
     let (finding, since) = (&open.finding, open.since.to_rfc3339());
     let class = finding.class.name().to_uppercase();
     // Writing to a string cannot fail.
-    let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, finding.message);
+    let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, plain(&finding.message));
     for id in &finding.evidence {
         let _ = writeln!(out, "    evidence {id}");
     }
     if let Some(why) = &finding.unproven {
-        let _ = writeln!(out, "    no file proves it to others: {why}");
+        let _ = writeln!(out, "    no file proves it to others: {}", plain(why));
     }
 }
 

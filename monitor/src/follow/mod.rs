@@ -14,6 +14,7 @@ mod backlog;
 mod branch;
 mod cosigners;
 mod judge;
+mod junk;
 mod round;
 mod run;
 

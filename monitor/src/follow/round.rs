@@ -14,6 +14,7 @@ use proto::num::{Millis, Seconds, TreeSize};
 use proto::policy::{CheckError, Checked};
 
 use super::judge::{fork, key_of};
+use super::junk::Junk;
 use super::{FollowedLog, ListLeft, Verdict};
 use crate::clock;
 use crate::evidence::Reach;
@@ -32,6 +33,10 @@ const OF_A_ROUND: [&str; 9] = [
     code::BACKLOG,
     code::CLOCK,
 ];
+
+/// A note of the log's list that is longer is kept without the lines of keys that the trust file does not name: thousands of such
+/// notes are in memory at once.
+const LONG_NOTE_BYTES: usize = 16 * 1024;
 
 /// Whether a round goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,28 +309,23 @@ impl FollowedLog {
             Some(left) => (left.place, left.unjudged),
             None => (ListPlace::from(self.store.heads_from()?), None),
         };
-        let (from, mut listed) = (place.second(), Vec::new());
+        let (from, mut listed, mut junk) = (place.second(), Vec::new(), Junk::default());
         let pages = self.listed_heads.div_ceil(HEADS_PAGE as usize);
         // What is beyond these pages is for the next round.
         let more = each_behind(&self.api, &self.tiles, place, pages, &mut |head| {
-            listed.push((Seconds(head.time), head.size, head.checkpoint.clone()));
+            let time = Seconds(head.time);
+            // Of what nobody signed only the count stays in memory.
+            match self.listed_head(head.checkpoint.as_bytes()) {
+                Some((note, checked)) => listed.push((time, head.size, note, checked)),
+                None => junk.add(time, head.checkpoint.as_bytes()),
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         let (mut kept, mut findings) = (Vec::new(), Findings::default());
-        for (time, size, note) in &listed {
-            let head = match self.config.trust.policy().check(note.as_bytes()) {
-                Ok(head) if head.checkpoint.origin() == self.origin() => head,
-                _ => {
-                    let message = format!("the log lists a head of time {time} that its keys did not sign");
-                    let finding = Finding::new(Class::Tamper, code::SIGNATURE, message).named(time);
-                    findings.push(finding.with_heads(&[note.as_bytes()]));
-                    continue;
-                }
-            };
+        for (time, size, note, head) in &listed {
             if head.log_time.is_some_and(|signed| signed != *time) {
                 let message = format!("the log lists a head under the time {time}, which it signed for another");
-                findings
-                    .push(Finding::new(Class::Tamper, code::TIME, message).named(time).with_heads(&[note.as_bytes()]));
+                findings.push(Finding::new(Class::Tamper, code::TIME, message).named(time).with_heads(&[note]));
             }
             if head.checkpoint.size() != *size {
                 let message = format!(
@@ -333,9 +333,9 @@ impl FollowedLog {
                     head.checkpoint.size()
                 );
                 let finding = Finding::new(Class::Tamper, code::SERVED, message).named(format_args!("list-{time}"));
-                findings.push(finding.with_heads(&[note.as_bytes()]));
+                findings.push(finding.with_heads(&[note]));
             }
-            match self.judge(&head)? {
+            match self.judge(head)? {
                 Verdict::Contradicts(finding) => findings.push(*finding),
                 Verdict::Known => {}
                 // Made while this round ran, or of another history: it is judged in a later round. It was signed, so it is kept
@@ -347,11 +347,13 @@ impl FollowedLog {
                     }
                 }
             }
-            kept.push((key_of(&head, now), note));
+            kept.push((key_of(head, now), note));
         }
-        let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note: note.as_bytes() }).collect();
-        // The second is begun anew, because the log may sign more heads in it.
-        let heads_from = judged_until.or(listed.last().map(|(time, ..)| *time)).map(|time| time.0.max(from));
+        junk.tell(&mut findings);
+        let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note }).collect();
+        // The second is begun anew, because the log may sign more heads in it; one that has not come may be a mistake of the log's.
+        let latest = listed.last().map(|(time, ..)| Seconds(time.0.min(now.seconds().0)));
+        let heads_from = judged_until.or(latest).map(|time| time.0.max(from));
         // With the place in the list: what was found is not lost when that is known to be read.
         let evidence = self.prove(&mut findings, Reach::Log)?;
         let batch = Batch { findings, evidence, heads, heads_from, ..Batch::default() };
@@ -360,6 +362,21 @@ impl FollowedLog {
         let left = more.map(|place| ListLeft { place, unjudged: judged_until });
         *self.list_left.lock().unwrap_or_else(PoisonError::into_inner) = left;
         Ok(())
+    }
+
+    /// A listed note as it is kept, if the log signed it as a head.
+    fn listed_head(&self, note: &[u8]) -> Option<(Vec<u8>, Checked)> {
+        let policy = self.config.trust.policy();
+        let parsed = Note::parse(note).ok()?;
+        let (note, parsed) = match note.len() {
+            0..=LONG_NOTE_BYTES => (note.to_vec(), parsed),
+            _ => {
+                let known = policy.only_known_lines(parsed);
+                (known.to_bytes(), known)
+            }
+        };
+        let head = policy.check_note(parsed).ok().filter(|head| head.checkpoint.origin() == self.origin())?;
+        Some((note, head))
     }
 
     fn judge_age(&self, head: &Checked, now: Millis, findings: &mut Findings) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use client::plain::plain;
 use tokio_util::sync::CancellationToken;
 
 use super::{FollowedLog, Goes, Round};
@@ -99,12 +100,12 @@ fn tell(log: &FollowedLog, before: &[crate::finding::Open], now: &[crate::findin
     for open in began {
         let finding = &open.finding;
         let (class, code) = (finding.class.name(), finding.code.as_str());
-        tracing::error!(origin = log.origin(), class, code, "{}", finding.message);
+        tracing::error!(origin = log.origin(), class, code, "{}", plain(&finding.message));
     }
     let is_open = |id: &str| now.iter().any(|open| open.finding.id == id);
     for open in before.iter().filter(|open| !is_open(&open.finding.id)) {
         let (class, code) = (open.finding.class.name(), open.finding.code.as_str());
-        tracing::info!(origin = log.origin(), class, code, "over: {}", open.finding.message);
+        tracing::info!(origin = log.origin(), class, code, "over: {}", plain(&open.finding.message));
     }
 }
 

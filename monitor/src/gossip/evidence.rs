@@ -65,7 +65,12 @@ impl LogGossip {
             Ok(_) => Ok(()),
             Err(Refused::Own(error)) => Err(error),
             Err(why) => {
-                tracing::warn!(origin = self.log().origin(), peer, "evidence is not taken: {why}");
+                tracing::warn!(
+                    origin = self.log().origin(),
+                    peer,
+                    "evidence is not taken: {}",
+                    client::plain::plain(&why.to_string())
+                );
                 Ok(())
             }
         }

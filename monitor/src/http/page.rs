@@ -19,7 +19,7 @@ use proto::num::{Millis, Seconds, TreeSize};
 use service::problem::Problem;
 
 use super::{Shared, ShownHead};
-use crate::finding::{Class, Event, Finding, Open, What, code};
+use crate::finding::{Class, Event, Finding, Open, What};
 use crate::follow::{FollowedLog, Seen};
 
 /// Heads on a log's page; `/v1/heads` has them all.
@@ -172,15 +172,6 @@ pub(super) async fn one(State(shared): State<Shared>, Path(hex): Path<String>) -
     Ok(page(log.origin(), &body))
 }
 
-/// What a finding says to the public: what this monitor failed at may name files of this machine.
-fn said(finding: &Finding) -> &str {
-    if finding.code == code::OWN {
-        "this monitor has a fault of its own; its operator sees which"
-    } else {
-        &finding.message
-    }
-}
-
 fn open(open: &[Open]) -> Markup {
     html! {
         h2 { "What is open" }
@@ -193,7 +184,7 @@ fn open(open: &[Open]) -> Markup {
                             td { (moment(*since)) }
                             td class=(finding.class.name()) { (finding.class.name()) }
                             td { code { (finding.code) } }
-                            td { (said(finding)) (signed(finding)) }
+                            td { (finding.for_public()) (signed(finding)) }
                         }
                     }
                 }
@@ -217,13 +208,14 @@ fn happened(events: &[Event]) -> Markup {
     let told = events.iter().rev().filter_map(|event| match &event.what {
         What::Began(finding) => Some((event.at, "began", finding)),
         What::Ended(finding) => Some((event.at, "ended", finding)),
+        What::Proven(finding) => Some((event.at, "proven", finding)),
         What::Matched(_) => None,
     });
     html! {
         h2 { "What happened" }
         ul {
             @for (at, change, finding) in told {
-                li { (moment(at)) ": " code { (finding.code) } " " (change) ": " (said(finding)) }
+                li { (moment(at)) ": " code { (finding.code) } " " (change) ": " (finding.for_public()) }
             }
         }
     }
@@ -294,6 +286,7 @@ pub(super) async fn style() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::code;
 
     #[test]
     fn what_a_log_says_cannot_become_markup() {

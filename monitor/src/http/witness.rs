@@ -123,7 +123,7 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
 fn look_into(log: &FollowedLog, head: &Checked) {
     match log.offer(head, clock::now()) {
         Ok(Verdict::Contradicts(finding)) => {
-            tracing::error!(origin = log.origin(), code = finding.code, "{}", finding.message);
+            tracing::error!(origin = log.origin(), code = finding.code, "{}", client::plain::plain(&finding.message));
         }
         Ok(Verdict::Known | Verdict::Larger) => {}
         Err(error) => tracing::error!(origin = log.origin(), error = error.message, "a head could not be kept"),

@@ -2,19 +2,16 @@
 
 use client::Error;
 use proto::num::Millis;
-use redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::LogStore;
-use crate::finding::{Class, Event, Finding, Open, What, code};
+use super::{LogStore, room};
+use crate::finding::{Event, Finding, Open, What, code};
 use crate::watch::Match;
 
 /// the finding's name → the finding, since when
 const OPEN: TableDefinition<&str, &[u8]> = TableDefinition::new("open");
 /// number → event
 const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
-
-/// Findings of one log that are open at most. A log can sign as many contradictions as it likes; the first thousand say it.
-const MOST_OPEN: u64 = 1000;
 
 /// Findings that begin and findings that end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,13 +116,21 @@ pub(crate) fn apply(
         }
     }
     for finding in &findings.begin {
-        if let Some(known) = known_better(&open, finding)? {
-            // Not told once more: who was told of it finds the file with the finding.
+        if let Some((known, newly_proven)) = known_better(&open, finding)? {
             open.insert(finding.id.as_str(), text(&known)?.as_slice())?;
+            // Whoever was told of it without a file is told that there is one. Further ones are found with the finding.
+            if newly_proven {
+                tell(What::Proven(known.finding))?;
+            }
             continue;
         }
-        let full = open.len()? >= MOST_OPEN;
-        let finding = if full { many(finding.class) } else { finding.clone() };
+        if open.get(finding.id.as_str())?.is_some() {
+            continue;
+        }
+        let finding = match room::none_for(&open, finding)? {
+            Some(name) => many(finding, &name),
+            None => finding.clone(),
+        };
         if open.get(finding.id.as_str())?.is_none() {
             open.insert(finding.id.as_str(), text(&Open { since: now, finding: finding.clone() })?.as_slice())?;
             tell(What::Began(finding))?;
@@ -135,11 +140,11 @@ pub(crate) fn apply(
 }
 
 /// A finding that is open already, when it is found again with evidence that it did not name, or with the reason why there is
-/// none.
+/// none; and whether it had no evidence before.
 fn known_better(
     open: &redb::Table<'_, &'static str, &'static [u8]>,
     finding: &Finding,
-) -> Result<Option<Open>, redb::Error> {
+) -> Result<Option<(Open, bool)>, redb::Error> {
     if finding.evidence.is_empty() && finding.unproven.is_none() {
         return Ok(None);
     }
@@ -150,14 +155,15 @@ fn known_better(
     let more = evidence.len() > was.evidence.len();
     let why = evidence.is_empty() && finding.unproven != was.unproven;
     let unproven = finding.unproven.clone().filter(|_| evidence.is_empty());
+    let newly_proven = more && was.evidence.is_empty();
     let renewed = || Open { since, finding: Finding { evidence, unproven, ..finding.clone() } };
-    Ok((more || why).then(renewed))
+    Ok((more || why).then(|| (renewed(), newly_proven)))
 }
 
-fn many(class: Class) -> Finding {
-    let message =
-        format!("more than {MOST_OPEN} findings are open; further ones of this class are not kept one by one");
-    Finding::new(class, code::MANY, message).named(class.name())
+/// What stands for those that have no room.
+fn many(finding: &Finding, name: &str) -> Finding {
+    let message = format!("too many findings are open; further ones such as {} are not kept one by one", finding.code);
+    Finding::new(finding.class, code::MANY, message).named(name)
 }
 
 /// What is open, the worst first.

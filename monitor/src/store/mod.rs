@@ -2,7 +2,7 @@
 //!
 //! | table | what it holds |
 //! |---|---|
-//! | `meta` | the origin, the cursor, the newest head that was taken |
+//! | `meta` | the origin, a name that no other state has, the cursor, the newest head that was taken |
 //! | `state` | the fold's state |
 //! | `times` | the times of entries, a bundle each |
 //! | `tiles` | leaf hashes and what tiles hold above them |
@@ -25,7 +25,10 @@ mod evidence;
 pub(crate) mod findings;
 mod gossip;
 mod heads;
+mod life;
+mod room;
 mod statements;
+mod stopped;
 mod tiles;
 mod watched;
 
@@ -37,12 +40,11 @@ use client::Error;
 use client::database::Reopening;
 use client::follow::{Cursor, Judged, Kv, Reading, Remark, Step, Stopped, decode_range, encode_range, encode_times};
 use proto::hash::Hash;
-use proto::num::{LeafIndex, Millis, Seconds, TreeSize};
+use proto::num::{Millis, Seconds, TreeSize};
 use redb::{Database, TableDefinition, WriteTransaction};
 use service::thinning::thin_before;
 
 use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
-use crate::finding::{Class, Finding, code};
 
 pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
@@ -72,6 +74,7 @@ pub struct LogStore {
     database: Arc<Reopening>,
     path: PathBuf,
     origin: String,
+    life: String,
     mirror: bool,
     state: Reading,
     watching: watched::Watching,
@@ -115,12 +118,15 @@ impl LogStore {
         }
         // Made beside its place, so that a database under its name is always whole.
         let begun = path.with_extension("redb.new");
+        let life = life::new()?;
         let make = || -> Result<(), redb::Error> {
             let database = Database::create(&begun)?;
             let transaction = database.begin_write()?;
             {
                 let mut meta = transaction.open_table(META)?;
                 meta.insert(ORIGIN, origin.as_bytes())?;
+                drop(meta);
+                life::make(&transaction, &life)?;
                 transaction.open_table(STATE)?;
                 transaction.open_table(TIMES)?;
                 tiles::make(&transaction)?;
@@ -152,33 +158,40 @@ impl LogStore {
             return Err(Error::local(format!("there is no state of {origin}: {} is missing", path.display())));
         }
         let database = Arc::new(Reopening::open(&path, LOCK_WAIT)?);
-        let check = || -> Result<(Vec<u8>, Reading, Stop), redb::Error> {
-            // One that was made before there was evidence or gossip has no tables for it.
-            database.write(|transaction| {
+        let new_life = life::new()?;
+        let check = || -> Result<(Vec<u8>, String, Reading, Stop), redb::Error> {
+            // One that was made before there was evidence or gossip has no tables for it, and perhaps no name.
+            let life = database.write(|transaction| {
                 evidence::make(transaction)?;
                 branches::make(transaction)?;
                 cosigned::make(transaction)?;
-                gossip::make(transaction)
+                gossip::make(transaction)?;
+                life::make(transaction, &new_life)
             })?;
             let transaction = database.begin_read()?;
             let table = transaction.open_table(META)?;
             let found = table.get(ORIGIN)?.map(|value| value.value().to_vec()).unwrap_or_default();
             let stop = Stop::new(evidence::stops(&transaction)?);
-            Ok((found, Reading::open(Arc::clone(&database), STATE)?, stop))
+            Ok((found, life, Reading::open(Arc::clone(&database), STATE)?, stop))
         };
-        let (found, state, stop) = check().map_err(|e| broken(&path, &e))?;
+        let (found, life, state, stop) = check().map_err(|e| broken(&path, &e))?;
         if found != origin.as_bytes() {
             let found = String::from_utf8_lossy(&found).into_owned();
             return Err(Error::local(format!("{} is the state of {found:?}, not of {origin}", path.display())));
         }
         let watching = watched::Watching::default();
         let stop = Arc::new(stop);
-        Ok(LogStore { database, path, origin: origin.to_owned(), mirror, state, watching, stop })
+        Ok(LogStore { database, path, origin: origin.to_owned(), life, mirror, state, watching, stop })
     }
 
     /// The log.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// What tells this state from one that was made anew.
+    pub fn life(&self) -> &str {
+        &self.life
     }
 
     /// Whether entries are kept and served.
@@ -320,9 +333,9 @@ impl Kv for LogStore {
     fn commit(&self, step: &Step<'_>) -> Result<(), Error> {
         let was = self.was_stopped()?;
         let findings = match (&step.cursor.stopped, &was) {
-            (Some(stopped), _) => Findings::begin(vec![of_stopped(stopped)]),
+            (Some(stopped), _) => Findings::begin(vec![stopped::finding(stopped)]),
             // A newer program came past the entry: what was found there is over.
-            (None, Some(was)) if was.index < step.cursor.folded.0 => Findings::end(&of_stopped(was).id),
+            (None, Some(was)) if was.index < step.cursor.folded.0 => Findings::end(&stopped::finding(was).id),
             (None, _) => Findings::default(),
         };
         let noted = watched::read(step.remarks).map_err(|e| broken(&self.path, &e))?;
@@ -364,18 +377,6 @@ impl Kv for LogStore {
         })?;
         self.watching.committed(&kept);
         self.state.renew().map_err(|e| broken(&self.path, &e))
-    }
-}
-
-/// Why the rules end: the log broke one, or this program is too old.
-fn of_stopped(stopped: &Stopped) -> Finding {
-    let index = Some(LeafIndex(stopped.index));
-    match &stopped.code {
-        Some(code) => {
-            let message = format!("entry {}: {}", stopped.index, stopped.message);
-            Finding::new(Class::of_entry(code), code, message).named(stopped.index).at(index)
-        }
-        None => Finding::new(Class::Degraded, code::RULES, stopped.message.clone()).at(index),
     }
 }
 

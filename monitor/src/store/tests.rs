@@ -6,9 +6,11 @@ use proto::cosignature::Cosigner;
 use proto::ed25519::SecretKey;
 use proto::merkle::root_at;
 use proto::note::{KeyName, Note, NoteSigner};
+use proto::num::LeafIndex;
 use proto::tile::{BundleId, TileId};
 
 use super::*;
+use crate::finding::{Class, Finding, What, code};
 
 const NAME: &str = "log.example/test";
 
@@ -172,4 +174,49 @@ fn old_heads_are_thinned_to_one_a_minute() {
     assert_eq!(store.thin_heads(Seconds(day + 120)).unwrap(), 3);
     let left: Vec<u64> = store.heads_after(None, 10).unwrap().iter().map(|(key, _)| key.time.0).collect();
     assert_eq!(left, [59, 61, day + 100]);
+}
+
+#[test]
+fn a_flood_of_one_kind_of_findings_hides_no_other() {
+    let (_folder, store) = made();
+    let begin = |findings: Vec<Finding>| {
+        let batch = Batch { findings: Findings::begin(findings), ..Batch::default() };
+        store.commit_batch(&batch, Millis(1)).unwrap();
+    };
+    let many = |code: &str, count: usize| -> Vec<Finding> {
+        (0..count).map(|i| Finding::new(Class::Tamper, code, "junk").named(i)).collect()
+    };
+    let is_open = |name: &str| store.open_finding(name).unwrap().is_some();
+    begin(many(code::SIGNATURE, 1100));
+    assert!(is_open("head.signature:999") && !is_open("head.signature:1000") && is_open("findings.many:tamper"));
+    begin(many(code::TIME, 300));
+    assert!(is_open("head.time:1") && is_open("findings.many:head.time"));
+    begin(vec![Finding::new(Class::Tamper, code::FORK, "two trees").named("a")]);
+    assert!(is_open("head.fork:a"), "a fork has room, whatever else is open");
+    let proven =
+        Finding { evidence: vec![EvidenceId(Hash::of(b"a"))], ..Finding::new(Class::Tamper, "entry.link", "no") };
+    let batch = Batch { findings: Findings::begin(vec![proven]), ..Batch::default() };
+    store.write(|transaction| findings::apply(transaction, NAME, &batch.findings, Millis(1))).unwrap();
+    assert!(is_open("entry.link"), "and so has what a file proves");
+    let told = store.events_after(0, 5000).unwrap();
+    let is_told = |name: &str| told.iter().any(|event| matches!(&event.what, What::Began(found) if found.id == name));
+    assert!(is_told("head.fork:a") && is_told("entry.link"));
+}
+
+#[test]
+fn a_finding_that_is_proven_later_is_told_once_more() {
+    let (_folder, store) = made();
+    let found = Finding::new(Class::Tamper, code::FORK, "two trees").named("a");
+    let with = |files: &[&[u8]]| Finding {
+        evidence: files.iter().map(|file| EvidenceId(Hash::of(file))).collect(),
+        ..found.clone()
+    };
+    for finding in [found.clone(), with(&[b"a"]), with(&[b"a"]), with(&[b"a", b"b"])] {
+        let findings = Findings::begin(vec![finding]);
+        store.write(|transaction| findings::apply(transaction, NAME, &findings, Millis(1))).unwrap();
+    }
+    let told = store.events_after(0, 10).unwrap();
+    assert_eq!(told.iter().map(|event| event.what.kind()).collect::<Vec<_>>(), ["began", "proven"]);
+    assert!(matches!(&told[1].what, What::Proven(finding) if finding.evidence == with(&[b"a"]).evidence));
+    assert_eq!(store.open_findings().unwrap()[0].finding.evidence.len(), 2);
 }

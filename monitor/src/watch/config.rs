@@ -1,11 +1,14 @@
 //! `[[watch]]` entries: as they are written, and what is compared.
 
 use client::Error;
+use proto::claim::body::is_cve;
 use proto::claim::normal::normalise;
 use proto::claim::{ClaimType, IssuerId, Manufacturer, ProductKey, Scheme};
 use proto::fold::VULNERABILITY_SCHEME;
-use proto::query::finding::{CODES, Severity};
+use proto::query::finding::{self, CODES, Severity};
 use serde::Deserialize;
+
+use crate::finding::code;
 
 /// Something to watch, `[[watch]]` each. Every key that is given must match; within a list, one of them. A watch without
 /// `issuer`, `manufacturer`, `model`, `id` and `types` also matches what is found about logs.
@@ -102,10 +105,11 @@ impl WatchConfig {
         if let Some(unknown) = watch.types.iter().find(is_type) {
             return bad(format!("{unknown} is no type of claim; such as support/v1, or a URI"));
         }
-        let is_code = |code: &&String| !CODES.contains(&code.as_str()) && !code.contains('.');
-        if let Some(unknown) = watch.findings.iter().find(is_code) {
-            let codes = CODES.join(", ");
-            return bad(format!("{unknown} is no finding; claims show {codes}, logs such as head.fork"));
+        if watch.model.as_deref() == Some("") {
+            return bad("`model` is empty".into());
+        }
+        if let Err(why) = watch.check_findings() {
+            return bad(why);
         }
         if !watch.selects_claims() && watch.findings.is_empty() && watch.severity.is_none() {
             return bad("it matches everything; with `severity = \"info\"` that is meant".into());
@@ -115,6 +119,31 @@ impl WatchConfig {
 }
 
 impl Watch {
+    /// Refuses codes that nothing has, and conditions that nothing fulfils together.
+    fn check_findings(&self) -> Result<(), String> {
+        let selects = self.selects_claims();
+        let mut worst = None;
+        for code in &self.findings {
+            let (of_claim, of_log) = (finding::severity_of(code), code::severity_of(code));
+            if of_claim.is_none() && of_log.is_none() {
+                let codes = CODES.join(", ");
+                return Err(format!("{code} is no finding; claims show {codes}, logs such as head.fork"));
+            }
+            if of_claim.is_none() && selects {
+                return Err(format!(
+                    "{code} is found about a log, and the other conditions are about claims: two watches"
+                ));
+            }
+            worst = worst.max(of_claim.max(of_log));
+        }
+        match (self.severity, worst) {
+            (Some(least), Some(worst)) if worst < least => {
+                Err(format!("none of its `findings` is {}; the worst of them is {}", least.name(), worst.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it has a condition that only a claim can fulfil.
     pub(super) fn selects_claims(&self) -> bool {
         self.issuer.is_some()
@@ -125,10 +154,22 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Whether a claim can match it.
+    pub(super) fn is_for_claims(&self) -> bool {
+        self.findings.is_empty() || self.findings.iter().any(|code| finding::severity_of(code).is_some())
+    }
+
+    /// Whether the claim before may fulfil one of its conditions.
+    pub(super) fn looks_before(&self) -> bool {
+        self.manufacturer.is_some() || self.model.is_some() || self.id.is_some() || !self.types.is_empty()
+    }
+}
+
 impl IdConfig {
     fn read(&self) -> Result<(String, String), String> {
         if self.scheme == VULNERABILITY_SCHEME {
-            return Ok((self.scheme.clone(), self.value.clone()));
+            return Ok((self.scheme.clone(), vulnerability(&self.value)?));
         }
         let names: Vec<&str> = Scheme::ALL.iter().map(|scheme| scheme.as_str()).collect();
         let scheme = Scheme::parse(&self.scheme)
@@ -136,6 +177,18 @@ impl IdConfig {
         let value = scheme.normalise(&self.value).map_err(|e| format!("`id`: {e}"))?;
         Ok((scheme.as_str().to_owned(), value))
     }
+}
+
+/// An id of a vulnerability as claims may write it. Case does not matter here: some systems' ids are written in either.
+fn vulnerability(value: &str) -> Result<String, String> {
+    if value.is_empty() || value.trim() != value || value.chars().any(char::is_control) {
+        return Err(format!("`id`: {value:?} is no id of a vulnerability: it is empty, or has white space around it"));
+    }
+    let upper = value.to_ascii_uppercase();
+    if upper.starts_with("CVE-") && !is_cve(&upper) {
+        return Err(format!("`id`: {value:?} is no CVE id, such as CVE-2027-12345"));
+    }
+    Ok(value.to_owned())
 }
 
 /// A maker in the form in which it is compared.

@@ -62,8 +62,8 @@ pub fn judge(
         };
     let slot = slot_of(&|first| read::slot(&after, first))?;
     let owner = slot.as_ref().map(|slot| slot.issuer.as_str()).filter(|owner| *owner != claim.issuer.as_str());
-    let facts = Facts { origin, claim, owner };
-    if !list.is_about(facts) {
+    let alone = Facts { origin, claim, owner, before: None };
+    if !list.is_about(alone) && !list.looks_before() {
         return Ok(None);
     }
     // What stood there: the target if one is named, else what was current in the slot.
@@ -75,6 +75,10 @@ pub fn judge(
         None => None,
     };
     let earlier_claim = payload.as_deref().and_then(|payload| Claim::parse(payload).ok());
+    let facts = Facts { before: earlier_claim.as_ref(), ..alone };
+    if !list.is_about(facts) {
+        return Ok(None);
+    }
     let issuer = read::issuer(judged, claim.issuer.as_str()).map_err(state_error)?;
     let place = Place {
         claim,

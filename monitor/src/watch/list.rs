@@ -23,6 +23,22 @@ pub struct Facts<'a> {
     pub claim: &'a Claim,
     /// Whose slot it is in, when that is another issuer's.
     pub owner: Option<&'a str>,
+    /// The claim that it replaces, takes back, confirms or disputes, if that is at hand.
+    pub before: Option<&'a Claim>,
+}
+
+/// What is said of a condition that the earlier claim fulfilled, and the new one does not.
+const OF_BEFORE: &str = "(of the claim before)";
+
+impl<'a> Facts<'a> {
+    /// The condition `field`, when the claim has what is looked for, or the one before has: who takes a fix back, or leaves an id
+    /// out, says so in a claim that does not name it.
+    fn on(&self, field: &str, of: impl Fn(&'a Claim) -> Option<String>) -> Option<On> {
+        if let Some(value) = of(self.claim) {
+            return Some(On::new(field, value));
+        }
+        Some(On::new(field, format!("{} {OF_BEFORE}", of(self.before?)?)))
+    }
 }
 
 impl WatchList {
@@ -36,9 +52,20 @@ impl WatchList {
         self.watches.is_empty()
     }
 
+    /// The names of the watches that claims of a log can match.
+    pub fn for_claims<'a>(&'a self, origin: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_log = move |watch: &&Watch| watch.log.as_deref().is_none_or(|log| log == origin);
+        self.watches.iter().filter(of_log).filter(|watch| watch.is_for_claims()).map(|watch| watch.name.as_str())
+    }
+
     /// Whether there is a watch of this name.
     pub fn has(&self, name: &str) -> bool {
         self.watches.iter().any(|watch| watch.name == name)
+    }
+
+    /// Whether a watch has a condition that the claim before can fulfil.
+    pub fn looks_before(&self) -> bool {
+        self.watches.iter().any(Watch::looks_before)
     }
 
     /// Whether the claim is one that a watch is about, whatever it shows. Cheap, and asked for every entry.
@@ -104,19 +131,25 @@ impl Watch {
             on.push(On::new("issuer", (by || about).then_some(issuer)?));
         }
         if !self.types.is_empty() {
-            on.push(On::new("types", self.types.iter().find(|name| *name == claim.claim_type.as_str())?));
+            on.push(
+                facts
+                    .on("types", |claim| self.types.iter().find(|name| *name == claim.claim_type.as_str()).cloned())?,
+            );
         }
-        let subject = claim.subject.as_ref();
         if let Some(maker) = &self.manufacturer {
-            let subject = subject.filter(|subject| maker_of(&subject.manufacturer) == *maker)?;
-            on.push(On::new("manufacturer", subject.manufacturer.to_string()));
+            on.push(facts.on("manufacturer", |claim| {
+                let of = &claim.subject.as_ref()?.manufacturer;
+                (maker_of(of) == *maker).then(|| of.to_string())
+            })?);
         }
         if let Some(model) = &self.model {
-            let subject = subject.filter(|subject| subject.key().model_normalised == *model)?;
-            on.push(On::new("model", &subject.model));
+            on.push(facts.on("model", |claim| {
+                let subject = claim.subject.as_ref()?;
+                (subject.key().model_normalised == *model).then(|| subject.model.clone())
+            })?);
         }
         if let Some((scheme, value)) = &self.id {
-            on.push(On::new("id", format!("{scheme} {}", named(claim, scheme, value)?)));
+            on.push(facts.on("id", |claim| Some(format!("{scheme} {}", named(claim, scheme, value)?)))?);
         }
         Some(on)
     }
@@ -130,7 +163,7 @@ fn named<'a>(claim: &'a Claim, scheme: &str, value: &str) -> Option<&'a str> {
             Body::Release(body) => &body.fixes,
             _ => return None,
         };
-        return ids.iter().find(|id| *id == value).map(String::as_str);
+        return ids.iter().find(|id| id.eq_ignore_ascii_case(value)).map(String::as_str);
     }
     let ids = &claim.subject.as_ref()?.ids;
     let id = ids.iter().find(|id| id.scheme.as_str() == scheme && id.normalised == value)?;

@@ -17,6 +17,7 @@ pub mod list;
 
 pub use list::WatchList;
 
+use client::plain::plain;
 use proto::num::{LeafIndex, Millis};
 use proto::query::finding::{Severity, Shown};
 use serde::{Deserialize, Serialize};
@@ -128,13 +129,14 @@ pub struct Changed {
 impl Match {
     /// In words, one line a fact.
     pub fn message(&self) -> String {
-        let mut out = format!("{} {} by {} ({})", self.rel, self.claim_type, self.issuer, self.role);
+        let mut out = plain(&format!("{} {} by {} ({})", self.rel, self.claim_type, self.issuer, self.role));
         if let Some((maker, model)) = self.manufacturer.as_ref().zip(self.model.as_ref()) {
-            out.push_str(&format!(" about {maker} / {model}"));
+            out.push_str(&plain(&format!(" about {maker} / {model}")));
         }
+        // What an issuer wrote stays within its line.
         let mut line = |text: String| {
             out.push('\n');
-            out.push_str(&text);
+            out.push_str(&plain(&text));
         };
         self.watches.iter().for_each(|hit| line(format!("watch: {hit}")));
         for shown in &self.findings {

@@ -52,6 +52,35 @@ fn an_alert_waits_for_its_receiver_also_across_a_kill() {
 }
 
 #[test]
+fn what_is_found_anew_after_a_lost_state_is_told() {
+    let test = log_of(&["CAM-1", "CAM-2"]);
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let watch = "[[watch]]\nname = \"all\"\ntypes = [\"support/v1\"]\n";
+    let monitor = monitor_with(&served, &format!("{watch}{}", to_file("page", &file)));
+    assert_eq!(monitor.once().0, 0);
+    assert_eq!(alerts_in(&file).len(), 2);
+    let logs = monitor.path("state/logs");
+    let kept = folder.path().join("kept");
+    std::fs::rename(&logs, &kept).unwrap();
+    let (code, said) = monitor.run(&["follow", harness::cluster::ORIGIN, "--again"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(monitor.once().0, 0);
+    let told = alerts_in(&file);
+    assert_eq!(told.len(), 4, "the numbers count from 1 again, and were done with: {told:#?}");
+    assert_ne!(told[0]["id"], told[2]["id"]);
+
+    // Back to the first state: what was told of the second one is no reason to be silent.
+    std::fs::remove_dir_all(&logs).unwrap();
+    std::fs::rename(&kept, &logs).unwrap();
+    add(&test, &["CAM-3"]);
+    assert_eq!(monitor.once().0, 0);
+    let told = alerts_in(&file);
+    assert_eq!((told.len(), &told[6]["claim"]["model"]), (7, &"CAM-3".into()), "{told:#?}");
+}
+
+#[test]
 fn a_receiver_that_hangs_holds_neither_the_log_nor_the_others() {
     let test = log_of(&["CAM-1"]);
     let served = Served::new(router(&test));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use client::Error;
 
-use super::NotTaken;
+use super::{How, NotTaken, Places};
 use crate::alert::message::Alert;
 
 /// How often a running program is looked at.
@@ -24,6 +24,7 @@ pub struct Command {
     program: String,
     arguments: Vec<String>,
     timeout: Duration,
+    places: Places,
 }
 
 impl Command {
@@ -32,7 +33,7 @@ impl Command {
         let Some((program, arguments)) = command.split_first() else {
             return Err(Error::malformed("give `command`, such as [\"/usr/local/bin/page-me\", \"--urgent\"]"));
         };
-        Ok(Command { program: program.clone(), arguments: arguments.to_vec(), timeout })
+        Ok(Command { program: program.clone(), arguments: arguments.to_vec(), timeout, places: Places::default() })
     }
 
     /// Runs it with the alert.
@@ -44,6 +45,7 @@ impl Command {
 
     fn run(&self, json: String, alert: &Alert) -> Result<(), NotTaken> {
         let program = &self.program;
+        let place = self.places.take()?;
         let child = std::process::Command::new(program)
             .args(&self.arguments)
             .env_clear()
@@ -61,13 +63,15 @@ impl Command {
             // reading breaks the pipe, and its exit code says what that means.
             std::thread::spawn(move || {
                 let _unread = stdin.write_all(json.as_bytes()).and_then(|()| stdin.write_all(b"\n"));
+                drop(place); // a child of the program that keeps the input open keeps this thread, too
             });
         }
         let status = self.wait(&mut child)?;
         if status.success() {
             return Ok(());
         }
-        Err(NotTaken::because(format!("{program} ended with {status}; 0 would have acknowledged the alert")))
+        let message = format!("{program} ended with {status}; 0 would have acknowledged the alert");
+        Err(NotTaken::because(message).seen(How::Failed))
     }
 
     /// Waits for the end; after its time the program is ended by its own id.
@@ -82,7 +86,8 @@ impl Command {
                     let _ended = child.kill();
                     let _ended = child.wait();
                     let (program, seconds) = (&self.program, self.timeout.as_secs());
-                    return Err(NotTaken::because(format!("{program} did not end within {seconds} s and was killed")));
+                    let message = format!("{program} did not end within {seconds} s and was killed");
+                    return Err(NotTaken::because(message).seen(How::Failed));
                 }
                 Err(e) => return Err(NotTaken::because(format!("{} cannot be waited for: {e}", self.program))),
             }

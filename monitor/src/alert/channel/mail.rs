@@ -3,6 +3,7 @@
 //! The server's answer that it took the mail acknowledges the alert. The `Message-ID` is the same for every try. The connection
 //! goes to an address that was checked, and the certificate must be the server's name's.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{SmtpTransport, Transport as _};
 use serde::Deserialize;
 
-use super::NotTaken;
-use crate::alert::address::resolve;
+use super::{How, NotTaken, Places};
+use crate::alert::address::{Allowed, resolve};
 use crate::alert::message::Alert;
 
 /// A password is a line.
@@ -76,8 +77,9 @@ pub struct Mail {
     security: Security,
     /// Whose certificates are believed; the system's authorities if nobody is named.
     authorities: Option<Certificate>,
-    allow_private: bool,
+    allowed: Allowed,
     timeout: Duration,
+    places: Places,
     credentials: Option<Credentials>,
     from: Mailbox,
     to: Vec<Mailbox>,
@@ -120,8 +122,13 @@ impl Mail {
             port: smtp.port.unwrap_or(usual),
             security: smtp.security,
             authorities,
-            allow_private,
+            allowed: match (smtp.security, allow_private) {
+                (Security::None, _) => Allowed::Local,
+                (_, true) => Allowed::Any,
+                (_, false) => Allowed::Public,
+            },
             timeout,
+            places: Places::default(),
             credentials,
             from: mailbox(&smtp.from)?,
             to: smtp.to.iter().map(mailbox).collect::<Result<_, _>>()?,
@@ -131,23 +138,37 @@ impl Mail {
     /// Sends the alert and waits until the server has taken it.
     pub async fn send(&self, alert: &Alert) -> Result<(), NotTaken> {
         let message = self.message(alert)?;
-        let addresses = resolve(&self.server, self.port, self.allow_private).await.map_err(NotTaken::because)?;
+        let addresses = resolve(&self.server, self.port, self.allowed).await.map_err(NotTaken::because)?;
         client::http::install_tls();
-        let (mail, server) = (self.clone(), self.server.clone());
+        let (mail, place) = (self.clone(), self.places.take()?);
         let send = move || {
-            let mut last = "it has no address".to_owned();
-            for address in addresses {
-                match mail.transport(&address.ip().to_string())?.send(&message) {
-                    Ok(_) => return Ok(()),
-                    // Another address helps only if this one was not reached.
-                    Err(e) if e.status().is_some() => return Err(client::http::chain(&e)),
-                    Err(e) => last = client::http::chain(&e),
-                }
-            }
-            Err(last)
+            let _place = place; // this thread may outlive the time for the whole
+            mail.send_to(&addresses, &message)
         };
-        let sent = tokio::task::spawn_blocking(send).await.unwrap_or_else(|e| Err(e.to_string()));
-        sent.map_err(|why| NotTaken::because(format!("{server} did not take the mail: {}", why.escape_debug())))
+        let lost = |e: tokio::task::JoinError| Err(NotTaken::because(format!("the try failed: {e}")));
+        tokio::task::spawn_blocking(send).await.unwrap_or_else(lost)
+    }
+
+    fn send_to(&self, addresses: &[SocketAddr], message: &Message) -> Result<(), NotTaken> {
+        let no = |how: How, why: &str| {
+            let message = format!("{} did not take the mail: {}", self.server, why.escape_debug());
+            Err(NotTaken::because(message).seen(how))
+        };
+        let mut last = "it has no address".to_owned();
+        for address in addresses {
+            let transport = match self.transport(&address.ip().to_string()) {
+                Ok(transport) => transport,
+                Err(why) => return no(How::NotReached, &why),
+            };
+            match transport.send(message) {
+                Ok(_) => return Ok(()),
+                // Another address helps only if this one was not reached.
+                Err(e) if e.is_permanent() => return no(How::Refused, &client::http::chain(&e)),
+                Err(e) if e.status().is_some() => return no(How::Failed, &client::http::chain(&e)),
+                Err(e) => last = client::http::chain(&e),
+            }
+        }
+        no(How::NotReached, &last)
     }
 
     fn message(&self, alert: &Alert) -> Result<Message, NotTaken> {

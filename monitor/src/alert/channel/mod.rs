@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::num::Millis;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Outbox;
 use super::config::Filter;
@@ -24,8 +25,28 @@ pub struct Channel {
     pub filter: Filter,
     /// The time between canaries.
     pub canary: Option<Duration>,
+    /// How long its receiver may take for an alert.
+    pub timeout: Duration,
     /// By which way it goes out.
     pub way: Way,
+}
+
+/// The places for tries of one way that may be left behind.
+#[derive(Debug, Clone)]
+struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Places {
+        Places(Arc::new(Semaphore::new(MOST_LEFT_BEHIND)))
+    }
+}
+
+impl Places {
+    /// One of them, free again when it is dropped.
+    fn take(&self) -> Result<OwnedSemaphorePermit, NotTaken> {
+        let none = |_| NotTaken::because(format!("{MOST_LEFT_BEHIND} earlier tries have not ended yet"));
+        self.0.clone().try_acquire_owned().map_err(none)
+    }
 }
 
 /// By which way alerts go out.
@@ -43,9 +64,29 @@ pub enum Way {
     Atom,
 }
 
+/// Tries of one channel that may be left behind when their time is over: a server that drips, a program whose child keeps the
+/// input open. Further ones wait until one of them ends.
+const MOST_LEFT_BEHIND: usize = 4;
+
+/// How long a try may take beyond the receiver's time, for the look-up of its name and for the error to be told.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How an alert was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Nobody has seen it.
+    NotReached,
+    /// Somebody has, and did not take it; perhaps the next time.
+    Failed,
+    /// Somebody said that this one is not taken.
+    Refused,
+}
+
 /// An alert was not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotTaken {
+    /// How.
+    pub how: How,
     /// Why, for people.
     pub message: String,
     /// How long the receiver asks to wait.
@@ -55,7 +96,13 @@ pub struct NotTaken {
 impl NotTaken {
     /// For this reason.
     pub fn because(message: impl Into<String>) -> NotTaken {
-        NotTaken { message: message.into(), wait: None }
+        NotTaken { how: How::NotReached, message: message.into(), wait: None }
+    }
+
+    /// By somebody who has seen it.
+    #[must_use]
+    pub fn seen(self, how: How) -> NotTaken {
+        NotTaken { how, ..self }
     }
 }
 
@@ -78,6 +125,16 @@ impl Channel {
     /// # Errors
     /// When it was not, or nobody knows.
     pub async fn send(&self, alert: &Alert, outbox: &Arc<Outbox>, now: Millis) -> Result<(), NotTaken> {
+        // Each way has a time of its own; this one is for the whole, whatever drips or hangs within.
+        let whole = self.timeout + GRACE;
+        let late = || {
+            let message = format!("the alert was under way for {} s and was not acknowledged", whole.as_secs());
+            Err(NotTaken::because(message).seen(How::Failed))
+        };
+        tokio::time::timeout(whole, self.try_send(alert, outbox, now)).await.unwrap_or_else(|_| late())
+    }
+
+    async fn try_send(&self, alert: &Alert, outbox: &Arc<Outbox>, now: Millis) -> Result<(), NotTaken> {
         match &self.way {
             Way::Log => {
                 log(alert);
@@ -105,12 +162,14 @@ impl Channel {
 fn log(alert: &Alert) {
     let (id, kind, severity) = (alert.id.as_str(), &alert.kind, alert.severity.name());
     let code = alert.code.as_deref().unwrap_or_default();
+    // One line: what others wrote has no line feeds, what is ours has.
+    let said = alert.message.lines().collect::<Vec<_>>().join("; ");
     match alert.severity {
         Severity::Alarm => {
-            tracing::error!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {}", alert.subject, alert.message);
+            tracing::error!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {said}", alert.subject);
         }
         _ => {
-            tracing::warn!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {}", alert.subject, alert.message);
+            tracing::warn!(target: "alert", id, ?kind, severity, code, origin = alert.origin, "{}: {said}", alert.subject);
         }
     }
 }

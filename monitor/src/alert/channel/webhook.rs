@@ -16,10 +16,10 @@ use client::http::{USER_AGENT, chain, install_tls, retry_after};
 use client::{Error, keyfile};
 use proto::ed25519::SecretKey;
 use proto::num::Millis;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 
-use super::NotTaken;
-use crate::alert::address::resolve;
+use super::{How, NotTaken};
+use crate::alert::address::{Allowed, resolve};
 use crate::alert::message::Alert;
 
 /// How long a connection may take to come about.
@@ -36,7 +36,7 @@ pub struct Webhook {
     url: Url,
     host: String,
     port: u16,
-    allow_private: bool,
+    allowed: Allowed,
     timeout: Duration,
     key: SecretKey,
 }
@@ -47,24 +47,25 @@ impl Webhook {
         let bad = |why: &str| Error::malformed(format!("`url`: {why}; it looks like https://alerts.example/hook"));
         let url = url.ok_or_else(|| bad("it is missing"))?;
         let url = Url::parse(url).map_err(|e| bad(&e.to_string()))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if allow_private => {}
+        let allowed = match url.scheme() {
+            "https" if allow_private => Allowed::Any,
+            "https" => Allowed::Public,
+            "http" if allow_private => Allowed::Local,
             "http" => return Err(bad("without TLS alerts go to private addresses only, with `allow_private = true`")),
             _ => return Err(bad("only https is sent to")),
-        }
+        };
         let host = url.host_str().ok_or_else(|| bad("it names no host"))?.to_owned();
         let port = url.port_or_known_default().ok_or_else(|| bad("it names no port"))?;
         let key = keyfile::load(key).map_err(|e| Error {
             message: format!("webhooks are signed: {}; `claimtrail-monitor alert key` makes the key", e.message),
             ..e
         })?;
-        Ok(Webhook { url, host, port, allow_private, timeout, key })
+        Ok(Webhook { url, host, port, allowed, timeout, key })
     }
 
     /// Sends the alert and waits for the answer.
     pub async fn send(&self, alert: &Alert, now: Millis) -> Result<(), NotTaken> {
-        let addresses = resolve(&self.host, self.port, self.allow_private).await.map_err(NotTaken::because)?;
+        let addresses = resolve(&self.host, self.port, self.allowed).await.map_err(NotTaken::because)?;
         install_tls();
         let client = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -85,18 +86,27 @@ impl Webhook {
             .header("webhook-signature", signature)
             .body(body);
         // The address may hold a secret: it is kept out of what is shown.
-        let answer = request
-            .send()
-            .await
-            .map_err(|e| NotTaken::because(format!("{} cannot be reached: {}", self.host, chain(&e.without_url()))))?;
+        let lost = |e: reqwest::Error| {
+            // Without an answer over a connection that stands: a gateway may have cut it for what it read.
+            let how = if e.is_connect() { How::NotReached } else { How::Failed };
+            NotTaken::because(format!("{} cannot be reached: {}", self.host, chain(&e.without_url()))).seen(how)
+        };
+        let answer = request.send().await.map_err(lost)?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
         let wait = retry_after(answer.headers());
         let said = beginning(answer).await;
-        Err(NotTaken { message: format!("{} answers {status}{said}", self.host), wait })
+        let how = if is_refusal(status) { How::Refused } else { How::Failed };
+        Err(NotTaken { how, message: format!("{} answers {status}{said}", self.host), wait })
     }
+}
+
+/// Whether a status says that this very request is not taken, now or later.
+fn is_refusal(status: StatusCode) -> bool {
+    let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    status.is_client_error() && !later.contains(&status)
 }
 
 /// The value of `webhook-signature`.

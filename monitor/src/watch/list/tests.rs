@@ -39,7 +39,7 @@ fn claim(edit: impl FnOnce(&mut Value)) -> Claim {
 /// The fields that a claim is hit on, by watch.
 fn hits(list: &WatchList, claim: &Claim, owner: Option<&str>) -> Vec<String> {
     let place = Place { claim, time: Millis(1_801_526_400_000), before: None, heads: 1, replay: false };
-    let facts = Facts { origin: LOG, claim, owner };
+    let facts = Facts { origin: LOG, claim, owner, before: None };
     let hits = list.of_claim(facts, &shown(place));
     assert!(hits.is_empty() || list.is_about(facts), "what matches is also what is kept");
     hits.iter().map(ToString::to_string).collect()
@@ -91,6 +91,41 @@ fn vulnerabilities_are_found_by_their_ids() {
     });
     assert_eq!(hits(&list, &fix, None), ["cve (on id vulnerability CVE-2027-12345)"]);
     assert!(hits(&list, &claim(|_| {}), None).is_empty());
+    let list =
+        self::list("[[watch]]\nname = 'c'\nid = { scheme = 'vulnerability', value = 'cve-2027-12345' }\n").unwrap();
+    assert_eq!(hits(&list, &fix, None), ["c (on id vulnerability CVE-2027-12345)"], "case does not matter");
+}
+
+#[test]
+fn what_the_claim_before_said_counts_as_well() {
+    let list = list(
+        "[[watch]]\nname = 'cve'\nid = { scheme = 'vulnerability', value = 'CVE-2027-12345' }\n\
+         [[watch]]\nname = 'gtin'\nid = { scheme = 'gtin', value = '4006381333931' }\n",
+    );
+    let list = list.unwrap();
+    let release = |fixes: Value, ids: Value| {
+        claim(|claim| {
+            claim["type"] = json!("release/v1");
+            claim["subject"]["ids"] = ids;
+            let artifacts = json!([{"role": "firmware", "sha256": "ab".repeat(32)}]);
+            claim["body"] = json!({"version": "1", "artifacts": artifacts, "fixes": fixes});
+        })
+    };
+    let gtin = json!([{"scheme": "gtin", "value": "4006381333931"}]);
+    let (before, after) = (release(json!(["CVE-2027-12345"]), gtin), release(json!(["CVE-2027-9999"]), json!([])));
+    let told = |claim: &Claim, before: Option<&Claim>| -> Vec<String> {
+        let facts = Facts { origin: LOG, claim, owner: None, before };
+        list.of_claim(facts, &[]).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        told(&after, Some(&before)),
+        [
+            "cve (on id vulnerability CVE-2027-12345 (of the claim before))",
+            "gtin (on id gtin 4006381333931 (of the claim before))"
+        ]
+    );
+    assert!(told(&after, None).is_empty());
+    assert_eq!(told(&before, Some(&after)).len(), 2);
 }
 
 #[test]
@@ -119,6 +154,15 @@ fn what_could_never_match_is_refused() {
         ("name = 'a'\nid = { scheme = 'gtin', value = '1' }", "GTIN"),
         ("name = 'a'\ntypes = ['support']", "no type"),
         ("name = 'a'\nfindings = ['S9']", "no finding"),
+        ("name = 'a'\nfindings = ['head.forks']", "no finding"),
+        ("name = 'a'\nfindings = ['witness.silant']", "no finding"),
+        ("name = 'a'\nfindings = ['queue.full']", "no finding"),
+        ("name = 'a'\nissuer = 'acme.example'\nfindings = ['head.fork']", "about a log"),
+        ("name = 'a'\nseverity = 'alarm'\nfindings = ['U4', 'V2']", "none of its"),
+        ("name = 'a'\nseverity = 'alarm'\nfindings = ['head.old']", "none of its"),
+        ("name = 'a'\nid = { scheme = 'vulnerability', value = 'CVE-2027-1' }", "no CVE"),
+        ("name = 'a'\nid = { scheme = 'vulnerability', value = 'GHSA-x ' }", "white space"),
+        ("name = 'a'\nmodel = ' '", "`model` is empty"),
         ("name = ''\nmodel = 'x'", "empty"),
         ("name = 'a'\nmodel = 'x'\n[[watch]]\nname = 'a'\nmodel = 'y'", "two [[watch]]"),
         ("name = 'a'\nmodell = 'x'", "modell"),

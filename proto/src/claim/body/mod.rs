@@ -21,7 +21,9 @@ pub use observation::{ObservationBody, ObservationKind};
 pub use product::ProductBody;
 pub use release::{Artifact, ArtifactRole, ReleaseBody};
 pub use support::{AsGiven, SupportBody, SupportDate, Updates};
-pub use vulnerability::{Advisory, Remediation, Severity, StatusRow, Times, VulnerabilityBody, VulnerabilityState};
+pub use vulnerability::{
+    Advisory, Remediation, Severity, StatusRow, Times, VulnerabilityBody, VulnerabilityState, is_cve,
+};
 
 use super::rel::RelKind;
 use super::types::{ClaimType, Role};

@@ -54,6 +54,16 @@ impl Severity {
 pub const CODES: [&str; 12] =
     ["S1", "U1", "U4", "V2", "V3", "V8", "C2", "K1", "I1", "contested", "disputed", "withdrawn"];
 
+/// How bad it is to show the finding of this code; nothing for a code that is none.
+pub fn severity_of(code: &str) -> Option<Severity> {
+    Some(match code {
+        "S1" | "U1" => Severity::Alarm,
+        "V2" | "V3" | "V8" | "K1" | "contested" => Severity::Warning,
+        "U4" | "C2" | "I1" | "disputed" | "withdrawn" => Severity::Notice,
+        _ => return None,
+    })
+}
+
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
@@ -69,6 +79,7 @@ pub struct Shown {
 
 impl Shown {
     fn new(code: &str, severity: Severity, message: String, innocent: &str) -> Shown {
+        debug_assert_eq!(severity_of(code), Some(severity), "{code}");
         Shown { code: code.to_owned(), severity, message, innocent: innocent.to_owned() }
     }
 }

@@ -138,3 +138,9 @@ fn what_is_done_to_a_claim_and_what_stands_beside_it() {
     assert_eq!((seen, worst(&found)), (vec!["S1", "contested"], Severity::Alarm), "the worst first");
     assert!(found.iter().all(|shown| CODES.contains(&shown.code.as_str()) && !shown.innocent.is_empty()));
 }
+
+#[test]
+fn every_code_has_a_severity() {
+    assert!(CODES.iter().all(|code| severity_of(code).is_some_and(|severity| severity > Severity::Info)));
+    assert_eq!(severity_of("S9"), None);
+}
