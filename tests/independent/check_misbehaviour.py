@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Judges Claimtrail misbehaviour files without any of its code: the standard library and an Ed25519 module.
 
-    check_misbehaviour.py FILE            exit 0 proven, 1 not proven, 2 malformed
+    check_misbehaviour.py FILE            exit 0 proven, 1 not proven, 2 malformed; 64 usage, 66 no such file
     check_misbehaviour.py --vectors FILE  a file of known answers; exit 1 when one differs
 Format: docs/formats.md, "Misbehaviour file". Links and rules are in misbehaviour_rules.py.
 """
@@ -228,13 +228,17 @@ def judge(raw):
 
 
 def main(*arguments):
-    if arguments[0] != "--vectors":
-        with open(arguments[0], "rb") as file:
-            found = judge(file.read((8 << 20) + 1))
-        print(json.dumps(found))
-        return {"proven": 0, "not-proven": 1, "malformed": 2}[found["result"]]
-    with open(arguments[1], encoding="utf-8") as file:
-        cases, wrong = json.load(file)["cases"], 0
+    if len(arguments) not in (1, 2) or (len(arguments) == 2) != (arguments[0] == "--vectors"):
+        return print(__doc__, file=sys.stderr) or 64
+    try:
+        with open(arguments[-1], "rb") as file:
+            raw = file.read(None if len(arguments) == 2 else (8 << 20) + 1)
+    except OSError as error:
+        return print(error, file=sys.stderr) or 66
+    if len(arguments) == 1:
+        found = judge(raw)
+        return print(json.dumps(found)) or {"proven": 0, "not-proven": 1, "malformed": 2}[found["result"]]
+    cases, wrong = json.loads(raw)["cases"], 0
     for case in cases:
         found = judge(case["file"].encode())
         if any(case.get(member, value) != value for member, value in found.items()):

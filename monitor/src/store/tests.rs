@@ -134,7 +134,7 @@ fn findings_without_end_stay_bounded() {
     let findings = Findings::begin((0..1500).map(fork).collect());
     store.commit_batch(&Batch { findings, ..Batch::default() }, Millis(7)).unwrap();
     let open = store.open_findings().unwrap();
-    assert_eq!(open.len(), 1001);
+    assert_eq!(open.len(), 201);
     assert!(open.iter().any(|open| open.finding.code == code::MANY));
 }
 

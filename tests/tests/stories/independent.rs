@@ -54,6 +54,17 @@ fn a_script_in_python_judges_misbehaviour_alike() {
     }
 }
 
+#[test]
+fn a_script_that_was_given_no_file_says_not_proven_of_nothing() {
+    let Some(python) = inputs::python("a_script_that_was_given_no_file_says_not_proven_of_nothing") else { return };
+    for (arguments, code) in [(&[][..], 64), (&["--vectors"], 64), (&["/no/such/file"], 66)] {
+        let mut command = Command::new(&python);
+        command.arg(workspace::root().join("tests/independent/check_misbehaviour.py")).args(arguments);
+        let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().expect("the script starts");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+}
+
 /// Every kept file once with a character changed, and once with the head, the entries or the kind of another.
 fn mutations(kept: &[serde_json::Value]) -> Vec<serde_json::Value> {
     let mut cases = Vec::new();
