@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise, and reads and writes files of its own"
 )]
 
+mod outsider;
 mod policy;
 mod quorum;
 mod strangers;
@@ -120,6 +121,10 @@ impl Scene {
     fn path(&self, name: impl AsRef<Path>) -> std::path::PathBuf {
         self.log.path().join(name)
     }
+}
+
+fn admin(scene: &Scene) -> String {
+    scene.log.admin().trim_start_matches("http://").to_owned()
 }
 
 /// Waits for an answer.
