@@ -9,11 +9,12 @@ use client::problem::Problem;
 use futures_util::future::BoxFuture;
 use proto::code::Code;
 use proto::merkle::consistency_proof;
-use proto::note::{Note, NoteSignature, Verifier};
+use proto::note::{MAX_NOTE_BYTES, Note, NoteSignature, Verifier};
 use proto::num::{Seconds, TreeSize, parse_decimal};
 use serde_json::Value;
 
 use super::plan::PlanSeat;
+use super::theirs::{self, Seen};
 use crate::clock::TimeSource;
 use crate::log::Log;
 use crate::sequencer::Published;
@@ -48,6 +49,15 @@ pub(super) struct Asked {
     pub(super) known: TreeSize,
     /// Its verified line and time, or why there is none.
     pub(super) line: Result<(NoteSignature, Seconds), Trouble>,
+    /// The other head of this log that it cosigned, when somebody else was faster.
+    pub(super) seen: Option<Seen>,
+}
+
+impl Asked {
+    /// Nothing came but this.
+    pub(super) fn failed(known: TreeSize, trouble: Trouble) -> Asked {
+        Asked { known, line: Err(trouble), seen: None }
+    }
 }
 
 /// Why a witness did not cosign.
@@ -88,6 +98,9 @@ pub(super) enum Trouble {
     /// It has cosigned a newer head of this log already, which somebody else submitted.
     #[error("it has cosigned a newer head, of {0} entries")]
     Ahead(TreeSize),
+    /// Whenever it was asked it had just cosigned another head, which somebody else submitted.
+    #[error("somebody else submits heads to it faster than this log; it has cosigned one of {0} entries")]
+    Outrun(TreeSize),
     /// Its answer is none, or not signed with the key of the policy.
     #[error("its answer is not a cosignature by the key in the policy: {0}")]
     Garbage(String),
@@ -115,6 +128,7 @@ impl Trouble {
             Trouble::Refused { .. } => "refused",
             Trouble::Contradicted(_) => "contradicted",
             Trouble::Ahead(_) => "ahead",
+            Trouble::Outrun(_) => "outrun",
             Trouble::Garbage(_) => "garbage",
             Trouble::Clock { .. } => "clock",
             Trouble::Own(_) => "own",
@@ -126,6 +140,8 @@ impl Trouble {
 #[derive(Clone)]
 pub(super) struct HttpAsk {
     http: Http,
+    /// The same address, for what it shows to everybody.
+    shows: Http,
     log: Arc<Log>,
     verifier: Verifier,
     clock: Arc<dyn TimeSource>,
@@ -133,13 +149,19 @@ pub(super) struct HttpAsk {
 
 impl HttpAsk {
     pub(super) fn new(log: Arc<Log>, seat: &PlanSeat, clock: Arc<dyn TimeSource>) -> Result<HttpAsk, client::Error> {
-        Ok(HttpAsk { http: Http::new(&seat.url)?, log, verifier: seat.verifier.clone(), clock })
+        let http = Http::new(&seat.url)?;
+        let shows = http.clone().with_deadline(Duration::ZERO).with_whole_timeout(theirs::TIMEOUT);
+        Ok(HttpAsk { http, shows, log, verifier: seat.verifier.clone(), clock })
     }
 
     async fn asked(self, old: TreeSize, head: Arc<Published>) -> Asked {
         let mut known = old;
         let line = self.line(&mut known, &head).await;
-        Asked { known, line }
+        let seen = match &line {
+            Err(Trouble::Ahead(_) | Trouble::Outrun(_)) => self.seen().await,
+            _ => None,
+        };
+        Asked { known: seen.as_ref().map_or(known, |seen| seen.size.max(known)), line, seen }
     }
 
     async fn line(&self, known: &mut TreeSize, head: &Arc<Published>) -> Result<(NoteSignature, Seconds), Trouble> {
@@ -151,7 +173,7 @@ impl HttpAsk {
             let reply = self.post(old, head).await?;
             match reply.status {
                 200 => {
-                    let found = self.verified(&reply.body, head)?;
+                    let found = self.verified(&reply.body, &head.note)?;
                     *known = head.head.size;
                     return Ok(found);
                 }
@@ -159,7 +181,18 @@ impl HttpAsk {
                 _ => return Err(refused(&reply, old)),
             }
         }
-        Err(Trouble::Ahead(*known))
+        Err(Trouble::Outrun(*known))
+    }
+
+    /// What the witness shows as the last head that it cosigned, if it is one of this log and its line is good. Whoever submits
+    /// newer heads to it as fast as they are signed would else keep this log from every cosignature.
+    async fn seen(&self) -> Option<Seen> {
+        let answer = self.shows.get(&theirs::path(self.log.origin()), MAX_NOTE_BYTES).await.ok()?;
+        let (log, note) = (self.log.clone(), answer.body.clone());
+        let (size, own) = tokio::task::spawn_blocking(move || theirs::own_head(&log, &note)).await.ok()??;
+        let note = Note::parse(&answer.body).ok()?;
+        let (line, time) = self.checked(note.signatures().to_vec(), &own).ok()?;
+        Some(Seen { size, own, line, time })
     }
 
     async fn post(&self, old: TreeSize, head: &Arc<Published>) -> Result<Reply, Trouble> {
@@ -170,15 +203,19 @@ impl HttpAsk {
         reply.map_err(|error| Trouble::Unreachable(error.message))
     }
 
-    /// The line of this very witness, verified over the head; lines of other keys are ignored, as C2SP has it.
-    fn verified(&self, answer: &[u8], head: &Published) -> Result<(NoteSignature, Seconds), Trouble> {
-        let garbage = |why: &dyn std::fmt::Display| Trouble::Garbage(why.to_string());
+    /// The line in an answer.
+    fn verified(&self, answer: &[u8], head: &Bytes) -> Result<(NoteSignature, Seconds), Trouble> {
         let answer = std::str::from_utf8(answer).map_err(|error| garbage(&error))?;
         let lines = NoteSignature::parse_lines(answer).map_err(|error| garbage(&error))?;
+        self.checked(lines, head)
+    }
+
+    /// The line of this very witness, verified over the head; lines of other keys are ignored, as C2SP has it.
+    fn checked(&self, lines: Vec<NoteSignature>, head: &Bytes) -> Result<(NoteSignature, Seconds), Trouble> {
         let vkey = self.verifier.vkey();
         let own = lines.into_iter().find(|line| line.name() == vkey.name() && line.key_hash() == vkey.key_hash());
         let line = own.ok_or_else(|| garbage(&format_args!("no line of {}", vkey.name())))?;
-        let note = Note::parse(&head.note).and_then(|note| note.with_signatures(vec![line.clone()]));
+        let note = Note::parse(head).and_then(|note| note.with_signatures(vec![line.clone()]));
         let note = note.map_err(|error| garbage(&error))?;
         let note = note.verify(std::slice::from_ref(&self.verifier)).map_err(|error| garbage(&error))?;
         let time = note.signature_by(vkey).and_then(|signature| signature.time());
@@ -237,6 +274,10 @@ fn body(log: &Log, old: TreeSize, head: &Published) -> Result<Bytes, Trouble> {
     let mut body = body.into_bytes();
     body.extend_from_slice(&head.note);
     Ok(body.into())
+}
+
+fn garbage(why: &dyn std::fmt::Display) -> Trouble {
+    Trouble::Garbage(why.to_string())
 }
 
 fn refused(reply: &Reply, old: TreeSize) -> Trouble {

@@ -10,6 +10,7 @@
 //! | `seat` | what is known of one witness: its size, how it did last, when it is asked again |
 //! | `lag` | since when entries wait for a quorum |
 //! | `record` | the last head that met the quorum, as a file that outlives the process |
+//! | `theirs` | the head that a witness shows to everybody, when somebody else is faster than the log |
 //! | `stats` | what the operator sees of each witness |
 //!
 //! Nothing here is on the way of a claim: the sequencer publishes heads as ever, receipts carry them at once, and only what
@@ -26,6 +27,7 @@ mod seat;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod theirs;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,7 +3,10 @@
 //! All are asked for one head at a time, so that their lines come together on it even while the log signs hundreds of heads a
 //! second. The next head, the newest at that moment, is taken when the quorum is met or nothing more is to be expected,
 //! and not sooner than configured. A witness that is slow keeps nobody waiting: it goes on with its old question,
-//! whose answer counts if that head is still shown, and takes up the newest one then.
+//! whose answer counts if no larger head is shown by then, and takes up the newest one.
+//!
+//! Anybody may submit a log's heads to its witnesses, and so bring them beyond the head that they are asked for. Then the next
+//! one is taken much sooner, and what they cosigned meanwhile is collected, too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +21,21 @@ use super::lag::Lag;
 use super::record::Record;
 use super::seat::Seat;
 use super::stats::Stats;
+use super::theirs::Seen;
 use super::{Shared, WithoutQuorum, WitnessOptions};
 use crate::log::Log;
 use crate::sequencer::Published;
+
+/// A head is given up this soon when somebody else has brought a witness beyond it, or asks it all the time: sooner than most
+/// witnesses answer from afar, and seldom enough for those that count what an address asks for.
+const CHASE_EVERY: Duration = Duration::from_millis(100);
 
 /// The head that witnesses are asked for.
 struct Target {
     number: u64,
     head: Arc<Published>,
+    /// Since when.
+    since: Instant,
 }
 
 /// An answer, or what came instead.
@@ -116,10 +126,10 @@ impl Rounds {
             self.lag.covered(size);
         }
         if self.is_newer(&newest) && self.next.is_none_or(|next| next <= now) && self.is_round_over(now) {
-            self.say_quorum(self.board.is_target_met());
+            self.say_quorum(self.board.has_moved());
             self.board.aim(newest.note.clone());
             let number = self.target.as_ref().map_or(1, |target| target.number + 1);
-            self.target = Some(Target { number, head: newest });
+            self.target = Some(Target { number, head: newest, since: now });
             self.next = Some(now + self.every);
         }
         let Some(target) = &self.target else { return };
@@ -132,7 +142,7 @@ impl Rounds {
             let (number, head) = (target.number, target.head.clone());
             let task = self.asks.spawn(async move {
                 let asked = timeout(limit, asking).await;
-                let asked = asked.unwrap_or(Asked { known, line: Err(Trouble::TimedOut) });
+                let asked = asked.unwrap_or_else(|_| Asked::failed(known, Trouble::TimedOut));
                 Done { seat: place, number, head, asked, took: now.elapsed() }
             });
             seat.task = Some(task.id());
@@ -143,9 +153,11 @@ impl Rounds {
         self.target.as_ref().is_none_or(|target| target.head.note != newest.note)
     }
 
+    /// Whether the quorum is met, or would not be if all cosigned of whom an answer is to be expected soon.
     fn is_round_over(&self, now: Instant) -> bool {
         let Some(target) = &self.target else { return true };
-        self.board.is_target_met() || self.seats.iter().all(|seat| seat.is_out(target.number, now))
+        let comes = |place| self.seats.iter().any(|seat| seat.place == place && !seat.is_out(target.number, now));
+        self.board.is_target_met() || !self.board.can_be_met(comes)
     }
 
     /// Tells the operator when heads begin or cease to meet the quorum. Before the first one was asked for there is nothing
@@ -176,18 +188,41 @@ impl Rounds {
                 seat.cosigned(done.number);
                 self.stats.cosigned(&seat.name, done.took, time);
                 self.board.add(seat.place, &done.head.note, line);
-                if self.board.is_target_met() {
-                    self.say_quorum(true);
-                }
             }
             Err(trouble) => {
                 self.stats.failed(&seat.name, &trouble);
+                let again = now + self.every.min(CHASE_EVERY);
                 match trouble {
                     Trouble::Ahead(_) => seat.passed(done.number),
-                    trouble => seat.failed(&trouble, self.every, now),
+                    Trouble::Outrun(_) => seat.outrun(again),
+                    ref trouble => seat.failed(trouble, self.every, now),
+                }
+                if matches!(trouble, Trouble::Ahead(_) | Trouble::Outrun(_)) {
+                    self.chase(done.number);
                 }
             }
         }
+        if let Some(seen) = done.asked.seen {
+            self.seen(done.seat, seen);
+        }
+        if self.board.has_moved() {
+            self.say_quorum(true);
+        }
+    }
+
+    /// Somebody else was faster with this head: the next one may be taken soon.
+    fn chase(&mut self, number: u64) {
+        let Some(target) = self.target.as_ref().filter(|target| target.number == number) else { return };
+        let soon = target.since + self.every.min(CHASE_EVERY);
+        self.next = self.next.map(|next| next.min(soon));
+    }
+
+    /// A witness has cosigned a head that somebody else submitted.
+    fn seen(&mut self, seat: usize, seen: Seen) {
+        let Some(seat) = self.seats.get_mut(seat) else { return };
+        seat.cosigns();
+        self.stats.seen(&seat.name, seen.time);
+        self.board.add(seat.place, &seen.own, seen.line);
     }
 
     /// A question ended in a panic, which is a fault of this program and no reason to ask that witness no more.

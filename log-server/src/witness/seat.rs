@@ -73,7 +73,13 @@ impl Seat {
     /// It cosigned the head of this number.
     pub(super) fn cosigned(&mut self, number: u64) {
         self.done = self.done.max(number);
-        (self.again, self.backoff) = (None, Backoff::new());
+        self.again = None;
+        self.cosigns();
+    }
+
+    /// It cosigns, whichever head.
+    pub(super) fn cosigns(&mut self) {
+        self.backoff = Backoff::new();
         if self.standing != Standing::Cosigns {
             tracing::info!(witness = self.name, "the witness cosigns");
             self.standing = Standing::Cosigns;
@@ -83,6 +89,11 @@ impl Seat {
     /// It has nothing for the head of this number, and no fault is in that.
     pub(super) fn passed(&mut self, number: u64) {
         self.done = self.done.max(number);
+    }
+
+    /// Somebody else was faster whenever it was asked, and no fault is in that: it is asked again at this moment.
+    pub(super) fn outrun(&mut self, again: Instant) {
+        self.again = Some(again);
     }
 
     /// It did not cosign: it is asked again after a while, that grows. `least` is the usual time between two questions.

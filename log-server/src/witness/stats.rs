@@ -77,7 +77,8 @@ impl Stats {
         registry.register("witness_duration_seconds", "How long a witness took to cosign", stats.seconds.clone());
         let help = "Entries in the last head that met the witnesses' quorum";
         registry.register("cosigned_tree_size", help, stats.cosigned_size.clone());
-        let help = "Whether the head that witnesses were asked for last met the quorum: 1 or 0";
+        let help =
+            "Whether the quorum was met for the head that witnesses were asked for last, or for a newer one: 1 or 0";
         registry.register("witness_quorum_met", help, stats.quorum.clone());
         registry.register_collector(Box::new(Ages(stats.last.clone())));
         stats
@@ -92,6 +93,11 @@ impl Stats {
     pub(super) fn cosigned(&self, witness: &str, took: Duration, time: Seconds) {
         self.outcome(witness, "cosigned");
         self.seconds.get_or_create(&ByWitness { witness: witness.to_owned() }).observe(took.as_secs_f64());
+        self.seen(witness, time);
+    }
+
+    /// It has cosigned a head at this time by its clock, whoever asked it.
+    pub(super) fn seen(&self, witness: &str, time: Seconds) {
         if let Some((_, last)) = self.last.of.iter().find(|(name, _)| name == witness) {
             last.store(time.0, Ordering::Relaxed);
         }
@@ -106,7 +112,7 @@ impl Stats {
         self.outcomes.get_or_create(&ByOutcome { witness: witness.to_owned(), outcome }).inc();
     }
 
-    /// The quorum is met for the newest head that was asked for, or is not.
+    /// The quorum is met for the newest head that was asked for or a newer one, or is not.
     pub(super) fn quorum(&self, met: bool) {
         self.quorum.set(i64::from(met));
     }

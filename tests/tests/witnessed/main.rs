@@ -9,6 +9,7 @@
 )]
 
 mod known;
+mod outsider;
 mod policy;
 mod quorum;
 mod strangers;
@@ -121,6 +122,10 @@ impl Scene {
     fn path(&self, name: impl AsRef<Path>) -> std::path::PathBuf {
         self.log.path().join(name)
     }
+}
+
+fn admin(scene: &Scene) -> String {
+    scene.log.admin().trim_start_matches("http://").to_owned()
 }
 
 /// Waits for an answer.

@@ -2,7 +2,7 @@
 
 use client::http::Http;
 
-use super::{Scene, wait};
+use super::{Scene, admin, wait};
 
 #[test]
 fn a_receipt_with_a_quorum_is_proven_offline_and_survives_a_dead_witness() {
@@ -84,8 +84,4 @@ fn open_shows_the_newest_head_with_what_it_has() {
     for name in ["witness_asked_total{witness=\"w0\"}", "witness_age_seconds{witness=\"w1\"}", "cosigned_tree_size 3"] {
         assert!(metrics.contains(&format!("claimtrail_{name}")), "{name} in {metrics}");
     }
-}
-
-fn admin(scene: &Scene) -> String {
-    scene.log.admin().trim_start_matches("http://").to_owned()
 }

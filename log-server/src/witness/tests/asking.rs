@@ -154,5 +154,68 @@ async fn a_head_that_somebody_else_submitted_in_between_is_no_fault() {
     assert_eq!((asked.known, asked.line.unwrap_err()), (TreeSize(5), Trouble::Ahead(TreeSize(5))), "nothing is sent");
     let answers = ["1\n", "2\n", "3\n"].map(|size| (409, SIZE, size.to_owned())).to_vec();
     let (asked, bodies) = super::asking::ask(&log, 0, answers).await;
-    assert_eq!((asked.line.unwrap_err().name(), bodies.len()), ("ahead", MAX_TRIES), "it is not asked for ever");
+    let sent = bodies.iter().filter(|body| body.starts_with("old")).count();
+    assert_eq!((asked.line.unwrap_err().name(), sent), ("outrun", MAX_TRIES), "it is not asked for ever");
+}
+
+/// Asks witness 0 for the head of 4 entries, which has cosigned the newest one of 6 already and shows this.
+async fn beyond(shows: impl Fn(&TestLog) -> Vec<u8>, status: u16) -> (TestLog, Asked) {
+    let log = log_of(4).await;
+    let older = log.log.published();
+    for model in ["CAM-8", "CAM-9"] {
+        submit(&log.log, &testing::support(model, "2031-03")).await;
+    }
+    let server = MockServer::start().await;
+    let shown = format!("/some/prefix/{}/checkpoint", Hash::of(log.log.origin().as_bytes()));
+    let answer = ResponseTemplate::new(status).set_body_raw(shows(&log), "text/plain");
+    Mock::given(method("GET")).and(path(shown)).respond_with(answer).expect(1).mount(&server).await;
+    let conflict = ResponseTemplate::new(409).set_body_raw("6\n", SIZE);
+    Mock::given(method("POST")).respond_with(conflict).expect(1).mount(&server).await;
+    let mut seat = plan(1, "1").seats.remove(0);
+    seat.url = format!("{}/some/prefix", server.uri());
+    let ask = HttpAsk::new(log.log.clone(), &seat, Arc::new(log.time.clone())).unwrap();
+    let asked = ask.ask(TreeSize(0), older).await;
+    assert_eq!((&asked.known, asked.line.as_ref().unwrap_err()), (&TreeSize(6), &Trouble::Ahead(TreeSize(6))));
+    (log, asked)
+}
+
+#[tokio::test]
+async fn the_line_of_a_newer_head_that_somebody_else_submitted_is_taken_from_what_the_witness_shows() {
+    // With another stamp, and with lines that say nothing.
+    let shows = |log: &TestLog| {
+        let head = text_of(&log.log.published().note).unwrap();
+        let lines = line_at(log, 0, NOW.0) + &line_at(log, 7, NOW.0);
+        format!("{head}\n{lines}").into_bytes()
+    };
+    let (log, asked) = beyond(shows, 200).await;
+    let seen = asked.seen.unwrap();
+    assert_eq!((seen.size, seen.time, &seen.own), (TreeSize(6), NOW, &log.log.published().note));
+    assert_eq!(format!("{}\n", seen.line), line_at(&log, 0, NOW.0));
+}
+
+#[tokio::test]
+async fn nothing_else_that_a_witness_shows_is_taken() {
+    let signed = |head: &CheckpointText, number: u8, time: u64| {
+        format!("{head}\n{}\n", cosigner(number).sign(head, Seconds(time)).unwrap()).into_bytes()
+    };
+    let newest = |log: &TestLog| text_of(&log.log.published().note).unwrap();
+    let other = |log: &TestLog, size, root| CheckpointText::new(log.log.origin(), TreeSize(size), root).unwrap();
+    type Shows<'a> = &'a dyn Fn(&TestLog) -> Vec<u8>;
+    let cases: [(&str, u16, Shows<'_>); 8] = [
+        ("no note", 200, &|_| b"<html>".to_vec()),
+        ("an error", 404, &|log| signed(&newest(log), 0, NOW.0)),
+        ("the line of another", 200, &|log| signed(&newest(log), 1, NOW.0)),
+        ("no line", 200, &|log| log.log.published().note.to_vec()),
+        ("an old time", 200, &|log| signed(&newest(log), 0, NOW.0 - 301)),
+        ("another root", 200, &|log| signed(&other(log, 6, Hash::of(b"x")), 0, NOW.0)),
+        ("more than the log has", 200, &|log| signed(&other(log, 7, Hash::of(b"x")), 0, NOW.0)),
+        ("a line over another head", 200, &|log| {
+            let line = cosigner(0).sign(&other(log, 6, Hash::of(b"x")), NOW).unwrap();
+            format!("{}\n{line}\n", newest(log)).into_bytes()
+        }),
+    ];
+    for (what, status, shows) in cases {
+        let (_, asked) = beyond(shows, status).await;
+        assert!(asked.seen.is_none(), "{what}");
+    }
 }

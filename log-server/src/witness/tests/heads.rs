@@ -29,20 +29,54 @@ fn check(head: &Option<Cosigned>) -> Checked {
 fn lines_for_another_head_do_not_count_for_this_one() {
     let mut board = board(WithoutQuorum::Closed, None);
     let (first, second) = (own(5, b"5", 100), own(7, b"7", 101));
-    assert!(!cosign(&mut board, 0, &first, 100), "nobody asked for it");
     board.aim(first.clone());
     assert!(cosign(&mut board, 0, &first, 100));
     board.aim(second.clone());
-    assert!(!cosign(&mut board, 1, &first, 100), "too late: the head is no longer asked for");
     assert!(cosign(&mut board, 1, &second, 101));
     assert_eq!((board.is_target_met(), board.shown()), (false, None));
     // The same size with another root is another head.
-    assert!(!cosign(&mut board, 2, &own(7, b"other", 101), 101));
+    cosign(&mut board, 2, &own(7, b"other", 101), 101);
+    assert_eq!((board.is_target_met(), board.shown()), (false, None));
     assert!(cosign(&mut board, 2, &second, 102));
     assert!(board.is_target_met());
     let checked = check(&board.shown());
     assert_eq!((checked.checkpoint.size(), checked.quorum.met, checked.quorum.cosigned), (TreeSize(7), true, 2));
     assert_eq!(checked.log_time, Some(Seconds(101)));
+}
+
+#[test]
+fn a_quorum_on_a_head_that_is_not_asked_for_counts_until_a_larger_one_has_it() {
+    let mut board = board(WithoutQuorum::Closed, None);
+    let [four, five, seven, eight, nine] = [4, 5, 7, 8, 9].map(|size: u64| own(size, &size.to_be_bytes(), 100 + size));
+    board.aim(four.clone());
+    assert!(cosign(&mut board, 0, &seven, 110) && cosign(&mut board, 1, &eight, 110));
+    assert_eq!((board.has_moved(), board.shown()), (false, None), "one line each");
+    assert!(board.can_be_met(|place| place > 1) && !board.can_be_met(|place| place == 3));
+    assert!(cosign(&mut board, 2, &seven, 111));
+    assert_eq!((board.has_moved(), board.is_target_met()), (true, false));
+    let checked = check(&board.shown());
+    assert_eq!((checked.checkpoint.size(), checked.quorum.cosigned), (TreeSize(7), 2));
+    assert_eq!(checked.log_time, Some(Seconds(107)), "the log's own lines are there");
+    assert!(!cosign(&mut board, 1, &five, 111), "a smaller head is never shown again");
+    // Lines that came before a head was asked for count for it, and those that come too late for the last one, too.
+    board.aim(eight.clone());
+    assert!(!board.has_moved());
+    board.aim(nine.clone());
+    assert!(cosign(&mut board, 0, &eight, 112) && board.has_moved());
+    assert_eq!(check(&board.shown()).checkpoint.size(), TreeSize(8));
+}
+
+#[test]
+fn heads_without_end_cost_bounded_memory_and_the_largest_stay() {
+    let mut board = board(WithoutQuorum::Closed, None);
+    board.aim(own(1, b"1", 100));
+    let head = |size: u64| own(size, &size.to_be_bytes(), 100 + size);
+    for size in 2..=200 {
+        assert!(cosign(&mut board, 0, &head(size), 100 + size));
+    }
+    assert!(!cosign(&mut board, 1, &head(100), 400), "larger ones fill the room");
+    assert!(cosign(&mut board, 1, &head(190), 400));
+    assert_eq!(board.shown().unwrap().size, TreeSize(190));
 }
 
 #[test]

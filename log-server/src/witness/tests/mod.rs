@@ -22,6 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::ask::{Ask, Asked, MAX_TRIES, Trouble};
 use super::board::text_of;
+use super::theirs::Seen;
 use super::*;
 use crate::sequencer::Published;
 use crate::testing::{self, START_MS, TestLog, body, key, log_keys};
@@ -62,6 +63,13 @@ enum Manner {
     After(Duration),
     /// Says this.
     Says(Trouble),
+    /// Was brought to the newest head by somebody else in the time that the question took; shows it, or not.
+    Pushed {
+        /// How long the question took.
+        after: Duration,
+        /// Whether it shows what it cosigned.
+        shows: bool,
+    },
     /// Never answers.
     Silent,
     /// Has a bug of ours in its way.
@@ -71,13 +79,15 @@ enum Manner {
 /// A witness that is told how to behave, and remembers when it was asked for which size.
 struct Actor {
     cosigner: Cosigner,
+    log: Arc<Log>,
     manner: Mutex<Manner>,
     asked: Mutex<Vec<(Instant, TreeSize)>>,
 }
 
 impl Actor {
-    fn new(number: u8, manner: Manner) -> Arc<Actor> {
-        Arc::new(Actor { cosigner: cosigner(number), manner: Mutex::new(manner), asked: Mutex::default() })
+    fn new(number: u8, manner: Manner, log: &TestLog) -> Arc<Actor> {
+        let log = log.log.clone();
+        Arc::new(Actor { cosigner: cosigner(number), log, manner: Mutex::new(manner), asked: Mutex::default() })
     }
 
     fn becomes(&self, manner: Manner) {
@@ -86,6 +96,14 @@ impl Actor {
 
     fn asked(&self) -> Vec<(Instant, TreeSize)> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// It has cosigned a head that the log did not ask it for.
+    fn pushed(&self, head: &Published, shows: bool) -> Asked {
+        let (size, own) = (head.head.size, head.note.clone());
+        let line = self.line(&text_of(&own).unwrap());
+        let seen = shows.then_some(Seen { size, own, line, time: NOW });
+        Asked { known: size, line: Err(Trouble::Ahead(size)), seen }
     }
 
     fn line(&self, head: &CheckpointText) -> proto::note::NoteSignature {
@@ -102,9 +120,18 @@ impl Ask for Arc<Actor> {
                 Manner::After(time) => {
                     tokio::time::sleep(time).await;
                     let line = actor.line(&text_of(&head.note).unwrap());
-                    Asked { known: head.head.size, line: Ok((line, NOW)) }
+                    Asked { known: head.head.size, line: Ok((line, NOW)), seen: None }
                 }
-                Manner::Says(trouble) => Asked { known: old, line: Err(trouble) },
+                Manner::Pushed { after, shows } => {
+                    tokio::time::sleep(after).await;
+                    let newest = actor.log.published();
+                    if newest.head.size > head.head.size {
+                        return actor.pushed(&newest, shows);
+                    }
+                    let line = actor.line(&text_of(&head.note).unwrap());
+                    Asked { known: head.head.size, line: Ok((line, NOW)), seen: None }
+                }
+                Manner::Says(trouble) => Asked::failed(old, trouble),
                 Manner::Silent => std::future::pending().await,
                 Manner::Panics => panic!("as a test wants it"),
             }
@@ -139,7 +166,7 @@ impl Scene {
     fn on(log: TestLog, manners: &[Manner], without_quorum: WithoutQuorum, folder: &Path) -> Scene {
         let count = u8::try_from(manners.len()).unwrap();
         let actors: Vec<_> =
-            (0..count).zip(manners).map(|(number, manner)| Actor::new(number, manner.clone())).collect();
+            (0..count).zip(manners).map(|(number, manner)| Actor::new(number, manner.clone(), &log)).collect();
         let asks = actors.iter().enumerate();
         // The time key is the first witness of the policy.
         let asks = asks.map(|(i, actor)| (i + 1, format!("w{i}"), Arc::new(actor.clone()) as Arc<dyn Ask>)).collect();

@@ -55,6 +55,61 @@ async fn nobody_is_asked_more_often_than_configured_and_only_for_the_newest_head
     }
 }
 
+/// Submits claims to a log, one in 20 ms, so that there always is a newer head when a question has been answered.
+async fn busy(scene: &Scene, claims: &[Envelope]) {
+    for claim in claims {
+        scene.submit(claim).await;
+        pass(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outsider_who_submits_every_newer_head_does_not_keep_the_log_from_its_quorum() {
+    let folder = tempfile::tempdir().unwrap();
+    let pushed = Manner::Pushed { after: Duration::from_millis(80), shows: true };
+    let scene = Scene::new(&[pushed.clone(), pushed, down()], WithoutQuorum::Closed, folder.path());
+    scene.submit(&testing::acme()).await;
+    let claims = supports(200);
+    for (number, some) in claims.chunks(50).enumerate() {
+        busy(&scene, some).await;
+        let (newest, shown) = (scene.log.log.published().head.size.0, scene.shown().map_or(0, |shown| shown.0));
+        assert!(shown > 50 * number as u64, "{shown} of {newest}: no quorum while somebody else is faster");
+    }
+    let metrics = scene.metrics();
+    assert!(metrics.contains("witness_quorum_met 1\n") && metrics.contains("outcome=\"ahead\""), "{metrics}");
+    assert!(!metrics.contains("outcome=\"cosigned\""), "never the one that it was asked for: {metrics}");
+    for actor in &scene.actors {
+        let close = actor.asked().windows(2).filter(|pair| pair[1].0 - pair[0].0 < Duration::from_millis(80)).count();
+        assert_eq!(close, 0, "one question at a time: {:?}", actor.asked());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_witnesses_are_beyond_is_given_up_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    // They show nothing: the log has to ask for the newest head itself, and soon, while there is none that is newer.
+    let pushed = Manner::Pushed { after: Duration::from_millis(80), shows: false };
+    let scene = Scene::new(&[pushed.clone(), pushed, Manner::Silent], WithoutQuorum::Closed, folder.path());
+    scene.submit(&testing::acme()).await;
+    busy(&scene, &supports(5)).await;
+    pass(Duration::from_millis(300)).await;
+    assert_eq!(scene.shown(), Some((7, 2)), "less than a second, and the silent one is not waited for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_that_others_keep_busy_is_asked_again_soon_also_without_a_newer_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let outrun = Manner::Says(Trouble::Outrun(TreeSize(1)));
+    let scene = Scene::new(&[fast(), outrun, down()], WithoutQuorum::Closed, folder.path());
+    pass(5 * SECOND).await;
+    assert_eq!(scene.shown(), None);
+    let asked = scene.actors[1].asked().len();
+    assert!((40..=51).contains(&asked), "ten times a second: {asked}");
+    scene.actors[1].becomes(fast());
+    pass(Duration::from_millis(150)).await;
+    assert_eq!(scene.shown(), Some((1, 2)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_witness_is_asked_ever_more_seldom() {
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +259,7 @@ async fn without_a_quorum_in_the_policy_heads_are_shown_at_once() {
     let log = TestLog::start();
     let options = options(WithoutQuorum::Closed, &folder.path().join("checkpoint"));
     let clock = Arc::new(log.time.clone());
-    let actor = Actor::new(0, down());
+    let actor = Actor::new(0, down(), &log);
     let asks = vec![(1, "w0".to_owned(), Arc::new(actor.clone()) as Arc<dyn Ask>)];
     let opened = Witnesses::open_with(&log.log, plan(1, "none"), &options, asks, clock, &mut Registry::default());
     let (witnesses, rounds) = opened.unwrap();
