@@ -152,7 +152,7 @@ impl Watched<'_> {
     /// Looks that find nothing new, then new heads.
     fn looks(&self, running: &Running, say: &dyn Fn(&str)) -> Result<()> {
         let before = running.spent()?;
-        std::thread::park_timeout(LOOK * IDLE_LOOKS);
+        pause(LOOK * IDLE_LOOKS);
         let idle = running.since(&before)?;
         let (idle_time, idle_read) = (idle.processor / IDLE_LOOKS, idle.read / u64::from(IDLE_LOOKS));
         say(&format!(
@@ -162,7 +162,7 @@ impl Watched<'_> {
         let before = running.spent()?;
         for _ in 0..NEW_HEADS {
             (self.grow)(ENTRIES_A_HEAD)?;
-            std::thread::park_timeout(2 * LOOK);
+            pause(2 * LOOK);
         }
         // One of two looks finds a new head.
         let spent = running.since(&before)?;
@@ -199,6 +199,14 @@ impl Watched<'_> {
             latencies[latencies.len() / 2].as_secs_f64() * 1e3,
         ));
         Ok(())
+    }
+}
+
+/// Waits so long; a thread that waited for the network before may be woken early.
+fn pause(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn larger(watched: &Watched<'_>, followed: TreeSize, count: u64) -> R
         let size = published.head.size;
         let mut body = format!("old {followed}\n");
         for hash in consistency_proof(&watched.log.tree(size), followed, size)? {
-            writeln!(body, "{hash}")?;
+            writeln!(body, "{}", proto::b64::encode(hash.0))?;
         }
         write!(body, "\n{}", String::from_utf8_lossy(&published.note))?;
         Ok(Shown { body, expected: "waits" })
