@@ -292,6 +292,14 @@ mod tests {
         assert_eq!(verified.cosignatures().map(|c| c.time).collect::<Vec<_>>(), [Seconds(9)]);
         assert_eq!(verified.to_bytes(), full.as_bytes());
         assert!(verified.text().same_head(&head));
+        let parts = |origin: &str, size: u64, root: &[u8]| {
+            CheckpointText::new(origin, TreeSize(size), Hash::of(root)).expect("a head")
+        };
+        for other in
+            [parts("other.example", 7, b"root"), parts("log.example", 8, b"root"), parts("log.example", 7, b"x")]
+        {
+            assert!(!verified.text().same_head(&other), "{other:?}");
+        }
 
         let only_witness = head.sign(&[], &[(&witness, Seconds(9))]).expect("signed");
         assert!(matches!(check(&only_witness, "log.example"), Err(CheckpointError::NoLogSignature(_))));

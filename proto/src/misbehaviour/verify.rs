@@ -149,3 +149,28 @@ impl Misbehaviour {
         Shown::under(head, &self.entries)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cosignature::Cosigner;
+    use crate::ed25519::SecretKey;
+    use crate::note::{KeyName, NoteSigner};
+
+    #[test]
+    fn a_key_is_the_logs_by_its_type_and_its_whole_name() {
+        // Test keys.
+        let name = |text: &str| KeyName::parse(text).expect("a name");
+        let log = |text: &str| NoteSigner::new(name(text), SecretKey::from_seed(&[1; 32])).vkey().clone();
+        let cosigner =
+            |text: &str| Cosigner::new(name(text), SecretKey::from_seed(&[2; 32])).expect("a key").vkey().clone();
+        let of = |key: &Vkey| party(key, "log.example");
+        assert_eq!(of(&log("log.example")), Some(Party::Log));
+        for other in ["other.example", "log.example/time", "log.exampl", "log.example.evil.example"] {
+            assert_eq!(of(&log(other)), None, "{other}");
+        }
+        assert_eq!(of(&cosigner("log.example/time")), Some(Party::LogTime));
+        assert_eq!(of(&cosigner("other.example/time")), Some(Party::Witness));
+        assert_eq!(of(&cosigner("log.example")), Some(Party::Witness));
+    }
+}

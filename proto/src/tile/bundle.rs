@@ -141,6 +141,14 @@ mod tests {
     }
 
     #[test]
+    fn a_single_byte_behind_the_last_entry_is_refused() {
+        let mut bundle = encode_bundle(&[&b"ab"[..], b"c"]).expect("two entries");
+        bundle.push(0);
+        let refused = BadBundle::Trailing { offset: bundle.len() - 1, expected: 2 };
+        assert_eq!(Bundle::parse(&bundle, 2), Err(refused));
+    }
+
+    #[test]
     fn every_cut_and_every_wrong_count_is_refused_with_its_place() {
         let bundle = encode_bundle(&[&b"ab"[..], b"", b"c"]).expect("three entries");
         let begins = [0, 4, 6];

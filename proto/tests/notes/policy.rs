@@ -199,6 +199,27 @@ fn a_time_key_counts_for_no_quorum() {
 }
 
 #[test]
+fn the_time_key_of_another_log_says_nothing_of_this_one() {
+    let other = NoteSigner::new(name("other.example"), SecretKey::from_seed(&[3; 32]));
+    let others_clock = Cosigner::new(name("other.example/time"), SecretKey::from_seed(&[4; 32])).expect("a key");
+    let (log, clock) = (log_key(), time_key());
+    let text = format!(
+        "log {}\nlog {}\nwitness o {}\nwitness c {}\nquorum none\n",
+        log.vkey(),
+        other.vkey(),
+        others_clock.vkey(),
+        clock.vkey()
+    );
+    let policy = Policy::parse(text).expect("a policy");
+    let time = |cosigners: &[(&Cosigner, Seconds)]| {
+        let note = head().sign(&[&log], cosigners).expect("signed");
+        policy.check(note.as_bytes()).expect("the log signed").log_time
+    };
+    assert_eq!(time(&[(&others_clock, Seconds(5))]), None);
+    assert_eq!(time(&[(&others_clock, Seconds(5)), (&clock, Seconds(9))]), Some(Seconds(9)));
+}
+
+#[test]
 fn unusable_keys_are_named() {
     let mut small_order = vec![0u8; 32];
     small_order[0] = 1;
