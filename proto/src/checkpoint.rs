@@ -11,6 +11,11 @@ use crate::num::{Seconds, TreeSize, parse_decimal};
 /// head small.
 pub const MAX_EXTENSION_LINES: usize = 16;
 
+/// The longest text of a checkpoint, in bytes: an origin of 255 bytes, size and root are below 350, and the rest is room for
+/// extension lines. A longer one is no head for anybody, whoever signed it: every head that is taken anywhere fits into a
+/// misbehaviour file, and into what monitors pass on to each other.
+pub const MAX_TEXT_BYTES: usize = 4096;
+
 /// Why a text is not a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadCheckpoint {
@@ -35,6 +40,9 @@ pub enum BadCheckpoint {
     /// More than [`MAX_EXTENSION_LINES`].
     #[error("a checkpoint may have at most {MAX_EXTENSION_LINES} extension lines")]
     TooManyExtensions,
+    /// Longer than [`MAX_TEXT_BYTES`].
+    #[error("a checkpoint may have at most {MAX_TEXT_BYTES} bytes before its signatures")]
+    TooLong,
 }
 
 /// What a checkpoint says, signed or not. Only a [`VerifiedCheckpoint`] says that a log signed it.
@@ -58,6 +66,9 @@ impl CheckpointText {
 
     /// Reads the text of a checkpoint strictly. The origin is the whole first line: it may have spaces.
     pub fn parse(text: &str) -> Result<CheckpointText, BadCheckpoint> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(BadCheckpoint::TooLong);
+        }
         let mut lines = text.strip_suffix('\n').ok_or(BadCheckpoint::Form)?.split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(BadCheckpoint::Form);
@@ -271,6 +282,7 @@ mod tests {
             (format!("a\n7\n{ROOT}\n\nx\n"), BadCheckpoint::Extension),
             (format!("a\n7\n{ROOT}\n\n"), BadCheckpoint::Extension),
             (format!("a\n7\n{ROOT}\n{}", "x\n".repeat(17)), BadCheckpoint::TooManyExtensions),
+            (format!("a\n7\n{ROOT}\n{}\n", "x".repeat(MAX_TEXT_BYTES)), BadCheckpoint::TooLong),
         ] {
             assert_eq!(CheckpointText::parse(&text), Err(why), "{text:?}");
         }

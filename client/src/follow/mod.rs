@@ -221,7 +221,12 @@ impl<K: Kv> Follow<'_, K> {
         let index = ready.index;
         let refused = |refused: Refused| Ok(Err(Stopped::broken(index, &refused)));
         let stopped = |stop: Stop<Error>| match stop {
-            Stop::Refused(no) => refused(no),
+            Stop::Refused(no) => match fold::refused_under(ready.timestamp, no, state) {
+                Stop::UnknownRules(version) => Ok(Err(Stopped::unknown_rules(index, version))),
+                Stop::State(error) => Err(error),
+                Stop::Refused(no) => refused(no),
+                other @ Stop::Corrupt(_) => Err(Error::new(ErrorKind::Local, format!("entry {index}: {other}"))),
+            },
             Stop::State(error) => Err(error),
             Stop::UnknownRules(version) => Ok(Err(Stopped::unknown_rules(index, version))),
             other @ Stop::Corrupt(_) => Err(Error::new(ErrorKind::Local, format!("entry {index}: {other}"))),
@@ -235,7 +240,7 @@ impl<K: Kv> Follow<'_, K> {
                     Err(stop) => return stopped(stop),
                 }
             }
-            Err(Unchecked::Refused(no)) => return refused(no),
+            Err(Unchecked::Refused(no)) => return stopped(Stop::Refused(no)),
         };
         let changes = match fold::step_checked(index, ready.timestamp, ready.links, &checked, state) {
             Ok(changes) => changes,

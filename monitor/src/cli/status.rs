@@ -89,7 +89,8 @@ impl LogStatus {
             cosigned: witness.and_then(|witness| witness.size(log.origin())).filter(|size| *size > TreeSize(0)),
             not_cosigned_because: witness
                 .and_then(|witness| witness.stopped(log.origin()))
-                .or_else(|| log.store.stop().why()),
+                .or_else(|| log.store.stop().why())
+                .or_else(|| log.forked()),
             evidence: seen.evidence.clone(),
             cosigned_despite: log.store.stop().resumed(),
             gossip: None,

@@ -25,3 +25,5 @@ pub use take::{Refused, Taken, take_evidence};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod withheld;

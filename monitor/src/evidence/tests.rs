@@ -24,9 +24,9 @@ use crate::follow::{FollowedLog, Verdict};
 use crate::store::{Batch, Findings, LogStore};
 use crate::witness::{Answer, Witness, WitnessKeys, stop_path};
 
-const ORIGIN: &str = "log.example/test";
+pub(super) const ORIGIN: &str = "log.example/test";
 /// What every test calls now.
-const NOW: Millis = Millis(99_000);
+pub(super) const NOW: Millis = Millis(99_000);
 
 /// The keys of the log, its time and a witness. Test keys.
 struct Keys {
@@ -58,7 +58,7 @@ fn entry(seconds: u64, n: u8) -> Vec<u8> {
 }
 
 /// A head over these entries, at this second, cosigned by time key and witness.
-fn head(entries: &[Vec<u8>], seconds: u64) -> Vec<u8> {
+pub(super) fn head(entries: &[Vec<u8>], seconds: u64) -> Vec<u8> {
     let (mut tree, keys) = (MemoryTree::new(), keys());
     entries.iter().for_each(|entry| _ = tree.append(Hash::leaf(entry)));
     let text = CheckpointText::new(ORIGIN, tree.size(), root_at(&tree, tree.size()).unwrap()).unwrap();
@@ -67,14 +67,14 @@ fn head(entries: &[Vec<u8>], seconds: u64) -> Vec<u8> {
 }
 
 /// A followed log whose address nobody answers at.
-struct Followed {
+pub(super) struct Followed {
     folder: TempDir,
     runtime: Runtime,
-    log: Arc<FollowedLog>,
+    pub(super) log: Arc<FollowedLog>,
 }
 
 impl Followed {
-    fn new() -> Followed {
+    pub(super) fn new() -> Followed {
         let (folder, runtime) = (tempfile::tempdir().unwrap(), Runtime::new().unwrap());
         LogStore::create(folder.path(), ORIGIN).unwrap();
         let log = Followed::open(&folder, &runtime);
@@ -102,7 +102,7 @@ impl Followed {
     }
 
     /// The same state in a new process.
-    fn reopened(self) -> Followed {
+    pub(super) fn reopened(self) -> Followed {
         let Followed { folder, runtime, log } = self;
         drop(log);
         let log = Followed::open(&folder, &runtime);
@@ -110,7 +110,7 @@ impl Followed {
     }
 
     /// Takes these entries under a head of this second, the rules stopped at one of them or not.
-    fn follow(&self, entries: &[Vec<u8>], seconds: u64, stopped: Option<Stopped>) {
+    pub(super) fn follow(&self, entries: &[Vec<u8>], seconds: u64, stopped: Option<Stopped>) {
         let (mut cursor, mut nodes) = (Cursor::default(), Vec::new());
         for entry in entries {
             cursor.range.append_collect(Hash::leaf(entry), &mut |level, index, hash| nodes.push((level, index, hash)));
@@ -127,7 +127,7 @@ impl Followed {
         self.log.store.commit_batch(&Batch { newest: Some(&newest), ..Batch::default() }, NOW).unwrap();
     }
 
-    fn offer(&self, note: &[u8]) -> Verdict {
+    pub(super) fn offer(&self, note: &[u8]) -> Verdict {
         let checked = self.log.config.trust.policy().check(note).unwrap();
         self.log.offer(&checked, NOW).unwrap()
     }
@@ -137,7 +137,7 @@ impl Followed {
     }
 
     /// Whose keys are convicted of what, by files that a stranger verifies from their bytes.
-    fn convicted(&self) -> Vec<(Kind, String)> {
+    pub(super) fn convicted(&self) -> Vec<(Kind, String)> {
         let name = |kept: &Kept| {
             let (again, bytes) = self.log.store.evidence(kept.id).unwrap().unwrap();
             assert_eq!((&again, Hash::of(&bytes)), (kept, kept.id.0));
@@ -147,16 +147,16 @@ impl Followed {
         self.kept().iter().map(name).collect()
     }
 
-    fn open_findings(&self) -> Vec<Finding> {
+    pub(super) fn open_findings(&self) -> Vec<Finding> {
         self.log.store.open_findings().unwrap().into_iter().map(|open| open.finding).collect()
     }
 }
 
-fn three() -> Vec<Vec<u8>> {
+pub(super) fn three() -> Vec<Vec<u8>> {
     vec![entry(10, 0), entry(11, 1), entry(12, 2)]
 }
 
-fn others(from: usize) -> Vec<Vec<u8>> {
+pub(super) fn others(from: usize) -> Vec<Vec<u8>> {
     let mut entries = three();
     entries[from..].iter_mut().zip(100..).for_each(|(e, n)| *e = entry(12, n));
     entries

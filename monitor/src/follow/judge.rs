@@ -158,15 +158,20 @@ impl FollowedLog {
         root_at(&self.store.tree(followed), size).map_err(own_error)
     }
 
-    /// The head is smaller than what was followed and has another root. The newest head that was taken is the other side,
-    /// tied to our root at the smaller size by a proof from our own hashes, if they reach so far.
+    /// The head is not larger than what was followed and has another root. The newest head whose entries were read is the other
+    /// side, tied to our root at the smaller size by a proof from our own hashes, if they reach so far.
     fn fork_below(&self, head: &Checked, followed: TreeSize, ours: Hash) -> Result<Finding, Error> {
         let size = head.checkpoint.size();
-        let Some(newest) = self.newest()? else {
+        // A log that keeps back the entries of its newest head would keep the proof back as well.
+        let read = self.read_head()?.filter(|read| read.checkpoint.size() >= size);
+        let Some(newest) = read.map_or_else(|| self.newest(), |read| Ok(Some(read)))? else {
             let message = "its entries lead to another root than a head that it signed";
             return Ok(Finding::new(Class::Tamper, code::FORK, message).with_heads(&[&head.checkpoint.to_bytes()]));
         };
         let larger = newest.checkpoint.size();
+        if larger == size {
+            return Ok(fork(&newest, head, None));
+        }
         let proof = match size > TreeSize(0) && larger <= followed && size < larger {
             true => consistency_proof(&self.store.tree(followed), size, larger).map_err(own_error)?,
             false => Vec::new(),

@@ -190,6 +190,25 @@ impl FollowedLog {
         Ok(self.newest()?.filter(|head| head.checkpoint.size() <= followed))
     }
 
+    /// The newest head of which all entries were read: the newest one that was taken, or the one before it as long as a log
+    /// keeps back the entries of the newest.
+    pub(crate) fn read_head(&self) -> Result<Option<Checked>, Error> {
+        if let Some(followed) = self.followed()? {
+            return Ok(Some(followed));
+        }
+        let Some(note) = self.store.read_head()? else { return Ok(None) };
+        // Under a trust file that names other keys now it is no other side for anything.
+        Ok(self.config.trust.policy().check(&note).ok())
+    }
+
+    /// Why nothing is cosigned though no file is there yet: two histories are known, both signed by the log.
+    pub fn forked(&self) -> Option<String> {
+        let seen = self.seen();
+        let forks = seen.open.iter().map(|open| &open.finding).filter(|finding| finding.code == code::FORK);
+        let unproven = forks.filter(|finding| finding.evidence.is_empty() && finding.heads.len() == 2);
+        unproven.map(|finding| format!("{}; what proves it to others is still missing", finding.message)).next()
+    }
+
     /// Notes who cosigned a head of the log.
     fn saw_witnesses(&self, head: &Checked, now: Millis) {
         let cosigned = head.witnesses.iter().filter(|witness| matches!(witness.state, WitnessState::Cosigned(_)));

@@ -184,8 +184,9 @@ impl FollowedLog {
             true => Vec::new(),
             false => vec![KeptHead { key: key_of(head, now), note: &note }],
         };
-        let newest = newest.then_some(note.as_slice());
-        self.store.commit_batch(&Batch { heads, newest, ..Batch::default() }, now)
+        let read = if newest { self.followed()?.map(|read| read.checkpoint.to_bytes()) } else { None };
+        let (newest, read_head) = (newest.then_some(note.as_slice()), read.as_deref());
+        self.store.commit_batch(&Batch { heads, newest, read_head, ..Batch::default() }, now)
     }
 
     /// A head that is larger than what was followed extends the newest one that was taken and becomes it, or contradicts it.

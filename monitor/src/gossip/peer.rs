@@ -235,7 +235,11 @@ impl Peer {
             Ok(_) => Ok(()),
             // It does not follow this log, trusts other keys, or knows another form: sending it again changes nothing.
             Err(error) if is_refusal(&error) => {
-                tracing::warn!(peer = self.config.name, error = error.message, "evidence is refused");
+                tracing::error!(
+                    peer = self.config.name,
+                    error = error.message,
+                    "a peer refuses evidence that verifies here; look at what it follows and at its version"
+                );
                 Ok(())
             }
             Err(error) => Err(error),

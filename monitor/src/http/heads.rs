@@ -17,6 +17,9 @@ use crate::store::HeadKey;
 const DEFAULT_LIMIT: usize = 50;
 /// Heads in a page at most; the log gives as many.
 const MAX_LIMIT: usize = 200;
+/// Bytes of notes in a page at most, but for one that is larger alone. In JSON they are at most twice as many, which is below
+/// the 4 MiB that peers read of a page: a log that has its heads signed with endless lines does not end what they pull.
+const MAX_NOTES_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -91,12 +94,23 @@ pub(super) async fn list(State(shared): State<Shared>, uri: Uri) -> Result<Respo
         }
     }
     .map_err(Problem::internal)?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let page = page_of(&found, limit);
+    let more = found.len() > page;
+    found.truncate(page);
     let next_cursor = found.last().filter(|_| more).map(|(key, _)| text(*key));
     let heads = found.iter().map(|(key, note)| ShownHead::new(*key, note)).collect();
     let answer = axum::Json(Heads { origin, heads, next_cursor });
     Ok(([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], answer).into_response())
+}
+
+/// How many of these heads are a page: at least one, if there is one.
+fn page_of(found: &[(HeadKey, Vec<u8>)], limit: usize) -> usize {
+    let mut bytes = 0;
+    let fits = |(_, note): &&(HeadKey, Vec<u8>)| {
+        bytes += note.len();
+        bytes <= MAX_NOTES_BYTES
+    };
+    found.iter().take(limit).take_while(fits).count().max(found.len().min(1))
 }
 
 /// The cursor behind a head: what names it, in hex. Opaque to clients.
@@ -119,6 +133,16 @@ mod tests {
     use proto::hash::Hash;
 
     use super::*;
+
+    #[test]
+    fn pages_end_by_bytes_as_well() {
+        let head = |n: u64, bytes: usize| (HeadKey::first_of(Seconds(n)), vec![b'x'; bytes]);
+        let heads = |bytes: usize| (0..10).map(|n| head(n, bytes)).collect::<Vec<_>>();
+        assert_eq!(page_of(&heads(300), 4), 4);
+        assert_eq!(page_of(&heads(300 << 10), 10), 3);
+        assert_eq!(page_of(&heads(2 << 20), 10), 1, "one is a page, however large");
+        assert_eq!(page_of(&[], 10), 0);
+    }
 
     #[test]
     fn cursors_read_back_and_others_are_refused() {

@@ -6,6 +6,7 @@
 //! | 1 | the body does not parse | 400 |
 //! | 2 | the origin is not known; nothing was verified yet | 404 |
 //! | 3 | no signature of a trusted key, or a line of one that does not verify | 403 |
+//! | 3a | it contradicts what the log signed before, though no file proves that yet | 422 |
 //! | 4 | `old` is larger than the checkpoint | 400 |
 //! | 5 | `old` is not the size of the last one cosigned | 409, body: that size, type `text/x.tlog.size` |
 //! | 6 | size 0 with another root than the empty tree's | 422 |
@@ -34,6 +35,7 @@ use service::problem::Problem;
 
 use super::Shared;
 use crate::clock;
+use crate::finding::code;
 use crate::follow::{FollowedLog, Verdict};
 use crate::witness::{Answer, BadRequest, MAX_BODY_BYTES, Request};
 
@@ -115,18 +117,31 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     };
     // Signed by the log, so it is kept whatever the answer will be, and held against what was followed: first, since a
     // contradiction that it shows ends cosigning.
-    look_into(log, &head);
+    if look_into(log, &head) {
+        let why = "it contradicts what the log signed before";
+        return Err(Problem::new(Code::CheckpointInconsistent, format!("Not cosigned: {why}.")));
+    }
+    if let Some(why) = log.forked() {
+        return respond(Answer::Stopped(why), "");
+    }
     let answer = witness.cosign(old, &request.proof, &head.checkpoint, clock::now().seconds());
     respond(answer, "the proof does not lead from the last cosigned checkpoint to this one")
 }
 
-fn look_into(log: &FollowedLog, head: &Checked) {
+/// Keeps a head; whether it is of another history than the one that was followed. Both are signed by the log, so it is not
+/// cosigned, with or without a file that proves it.
+fn look_into(log: &FollowedLog, head: &Checked) -> bool {
     match log.offer(head, clock::now()) {
         Ok(Verdict::Contradicts(finding)) => {
             tracing::error!(origin = log.origin(), code = finding.code, "{}", client::plain::plain(&finding.message));
+            // A stop that evidence makes is said as one.
+            finding.code == code::FORK && log.store.stop().why().is_none()
         }
-        Ok(Verdict::Known | Verdict::Larger) => {}
-        Err(error) => tracing::error!(origin = log.origin(), error = error.message, "a head could not be kept"),
+        Ok(Verdict::Known | Verdict::Larger) => false,
+        Err(error) => {
+            tracing::error!(origin = log.origin(), error = error.message, "a head could not be kept");
+            false
+        }
     }
 }
 

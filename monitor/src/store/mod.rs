@@ -63,6 +63,8 @@ const STOPPED: &str = "stopped";
 /// Where the rules stopped in an earlier run, until they come past it.
 const WAS_STOPPED: &str = "was-stopped";
 const HEAD: &str = "head";
+/// The newest head all of whose entries were read when a larger one took its place.
+const READ_HEAD: &str = "read-head";
 const HEADS_FROM: &str = "heads-from";
 const THINNED: &str = "thinned";
 
@@ -90,6 +92,8 @@ pub struct Batch<'a> {
     pub heads: Vec<KeptHead<'a>>,
     /// The newest head that was taken.
     pub newest: Option<&'a [u8]>,
+    /// The one whose place it takes, if all its entries were read.
+    pub read_head: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
     pub heads_from: Option<u64>,
     /// What changes in gossip.
@@ -219,6 +223,11 @@ impl LogStore {
         self.meta(HEAD)
     }
 
+    /// The head before it, if all its entries were read.
+    pub fn read_head(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.meta(READ_HEAD)
+    }
+
     /// The time up to which the log's own list of heads was read.
     pub fn heads_from(&self) -> Result<u64, Error> {
         Ok(self.number(HEADS_FROM)?.unwrap_or(0))
@@ -259,6 +268,9 @@ impl LogStore {
             let mut meta = transaction.open_table(META)?;
             if let Some(note) = batch.newest {
                 meta.insert(HEAD, note)?;
+            }
+            if let Some(note) = batch.read_head {
+                meta.insert(READ_HEAD, note)?;
             }
             if let Some(until) = batch.heads_from {
                 meta.insert(HEADS_FROM, until.to_be_bytes().as_slice())?;

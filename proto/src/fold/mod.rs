@@ -167,8 +167,29 @@ pub fn decide<S: State>(
 
 /// Applies an entry of a log: form, signatures, right to speak, and that its links are the ones the rules give.
 pub fn step<S: State>(index: LeafIndex, entry: &Entry, state: &S) -> Result<Changes, Stop<S::Error>> {
-    let checked = check_signatures(Submission::from_entry(entry)?, state)?;
-    step_checked(index, entry.timestamp, entry.links, &checked, state)
+    let stepped = Submission::from_entry(entry)
+        .map_err(Stop::from)
+        .and_then(|submission| check_signatures(submission, state))
+        .and_then(|checked| step_checked(index, entry.timestamp, entry.links, &checked, state));
+    match stepped {
+        Err(Stop::Refused(no)) => Err(refused_under(entry.timestamp, no, state)),
+        other => other,
+    }
+}
+
+/// What a refusal is worth for an entry of this time: form and signatures are judged by the rules in force as all else is, and
+/// who does not know those refuses nothing. An entry whose time cannot be read has the latest time that there is: also rules
+/// that are only announced may hold for it.
+pub fn refused_under<S: State>(timestamp: Millis, no: Refused, state: &S) -> Stop<S::Error> {
+    match constitution(state) {
+        Ok(Some(mut log)) => {
+            log.advance(Millis(timestamp.0.max(log.last_timestamp)));
+            let version = log.current.rules_version;
+            if version > RULES_VERSION { Stop::UnknownRules(version) } else { Stop::Refused(no) }
+        }
+        Ok(None) => Stop::Refused(no),
+        Err(stop) => stop,
+    }
 }
 
 /// As [`step`], for a caller that checked the signatures already, perhaps many at once.

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Alternative, BadMisbehaviour, Kind, MAX_ENTRIES, MAX_FILE_BYTES, Misbehaviour, NotProven, ShownEntry, ShownLeaf,
-};
+use super::{Alternative, BadMisbehaviour, Kind, MAX_ENTRIES, Misbehaviour, NotProven, ShownEntry, ShownLeaf};
 use crate::entry::Entry;
 use crate::note::{Note, Vkey};
 use crate::num::LeafIndex;
@@ -186,11 +184,62 @@ impl Draft {
 
     /// The same judgement that every reader will make.
     fn finish(self) -> Result<Misbehaviour, CannotAccuse> {
-        self.0.check_form()?;
-        if self.0.to_text().len() > MAX_FILE_BYTES {
-            return Err(BadMisbehaviour::TooLarge.into());
+        // From its bytes, as they will read it: what nobody could read is not made.
+        let file = Misbehaviour::parse(self.0.to_text().as_bytes())?;
+        file.verify()?;
+        Ok(file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::checkpoint::{CheckpointText, MAX_TEXT_BYTES};
+    use crate::ed25519::SecretKey;
+    use crate::hash::Hash;
+    use crate::note::{KeyName, NoteSigner, sign_text};
+
+    const ORIGIN: &str = "log.example";
+
+    /// A test key.
+    fn log() -> NoteSigner {
+        NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), SecretKey::from_seed(&[1; 32]))
+    }
+
+    fn signed(root: &[u8], extensions: &[String]) -> (String, Note) {
+        let mut text = format!("{ORIGIN}\n7\n{}\n", Hash::of(root).to_base64());
+        extensions.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        let note = sign_text(&text, &[&log()]).unwrap();
+        (text, Note::parse(note.as_bytes()).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_two_heads_a_reader_takes_become_a_file_that_reads_back(
+            lines in proptest::collection::vec("[ -~\u{e9}]{1,300}", 0..17),
+            more in "[\"\\\\x]{0,4200}",
+        ) {
+            let mut lines = lines;
+            lines.extend(Some(more).filter(|line| !line.is_empty()));
+            let ((text, a), (_, b)) = (signed(b"one", &lines), signed(b"two", &lines));
+            let made = Misbehaviour::same_size(ORIGIN, log().vkey(), [&a, &b]);
+            match CheckpointText::parse(&text) {
+                Ok(_) => {
+                    let made = made.unwrap();
+                    prop_assert_eq!(Misbehaviour::parse(made.to_text().as_bytes()), Ok(made));
+                }
+                Err(_) => prop_assert!(made.is_err(), "no head for anybody, so no evidence"),
+            }
         }
-        self.0.verify()?;
-        Ok(self.0)
+    }
+
+    #[test]
+    fn a_head_with_an_endless_line_is_no_head_and_makes_no_file_that_nobody_reads() {
+        let lines = ["x".repeat(70_000)];
+        let ((text, a), (_, b)) = (signed(b"one", &lines), signed(b"two", &lines));
+        assert!(text.len() > MAX_TEXT_BYTES && CheckpointText::parse(&text).is_err());
+        assert!(Misbehaviour::same_size(ORIGIN, log().vkey(), [&a, &b]).is_err());
     }
 }

@@ -65,7 +65,8 @@ impl Collector for LogsCollector {
         let kept = "Misbehaviour files that are kept";
         self.each(out, "evidence_kept", kept, |_, seen| Some(seen.evidence.values().sum()))?;
         self.each(out, "cosigning_stopped", "1 when a log is not cosigned until the operator acts", |log, _| {
-            self.witness.as_ref().map(|witness| u64::from(witness.stopped(log.origin()).is_some()))
+            let stopped = |witness: &crate::witness::Witness| witness.stopped(log.origin()).or_else(|| log.forked());
+            self.witness.as_deref().map(|witness| u64::from(stopped(witness).is_some()))
         })?;
         let none = ConstGauge::new(0i64);
         let help = "Findings that are open, by class";

@@ -26,22 +26,24 @@ pub(super) struct Entries<'a> {
     reach: Reach,
     head: Note,
     size: TreeSize,
+    /// Whether no newer head was taken, whose entries are still to come.
+    is_newest: bool,
     tree: TileTree<StoredTiles<'a>>,
     bundles: RefCell<BTreeMap<u64, Vec<Vec<u8>>>>,
 }
 
 impl<'a> Entries<'a> {
-    /// Under the newest head, all of whose entries must have been read.
+    /// Under the newest head of which all entries were read.
     pub(super) fn open(log: &'a FollowedLog, reach: Reach) -> Made<Entries<'a>> {
         let followed = log.store.cursor()?.range.size();
         let newest = log.newest()?.ok_or_else(|| Why::NotYet("no head was followed yet".to_owned()))?;
-        let size = newest.checkpoint.size();
-        if size > followed {
-            return Err(Why::NotYet(format!("the entries up to {size} are not read yet")));
-        }
-        let head = Note::parse(&newest.checkpoint.to_bytes()).map_err(|why| Why::Never(why.to_string()))?;
+        let newest_size = newest.checkpoint.size();
+        let not_read = || Why::NotYet(format!("the entries up to {newest_size} are not read yet"));
+        let read = log.read_head()?.ok_or_else(not_read)?;
+        let (size, is_newest) = (read.checkpoint.size(), read.checkpoint.size() == newest_size);
+        let head = Note::parse(&read.checkpoint.to_bytes()).map_err(|why| Why::Never(why.to_string()))?;
         let tree = log.store.tree(followed);
-        Ok(Entries { log, reach, head, size, tree, bundles: RefCell::default() })
+        Ok(Entries { log, reach, head, size, is_newest, tree, bundles: RefCell::default() })
     }
 
     /// The head under which they are shown.
@@ -63,6 +65,9 @@ impl<'a> Entries<'a> {
 
     /// The bytes whose leaf hash is the one that was followed.
     pub(super) fn bytes(&self, index: LeafIndex) -> Made<Vec<u8>> {
+        if !index.is_in(self.size) && !self.is_newest {
+            return Err(Why::NotYet(format!("entry {index} is under a head whose entries are not all read yet")));
+        }
         if !index.is_in(self.size) {
             return Err(Why::Never(format!("entry {index} is not under the newest head")));
         }

@@ -1,0 +1,45 @@
+//! A log that shows a newer head and keeps back its entries keeps no proof back.
+
+use super::tests::{Followed, NOW, ORIGIN, head, others, three};
+use crate::finding::code;
+use crate::follow::Verdict;
+use crate::store::Batch;
+use proto::misbehaviour::Kind;
+
+fn withheld() -> Followed {
+    let followed = Followed::new();
+    followed.follow(&three(), 12, None);
+    let log = &followed.log;
+    // As a round does that finds a larger head, and then no entries.
+    let mut more = three();
+    more.push(three()[0].clone());
+    let (newest, read) = (head(&more, 14), head(&three(), 12));
+    let batch = Batch { newest: Some(&newest), read_head: Some(&read), ..Batch::default() };
+    log.store.commit_batch(&batch, NOW).unwrap();
+    log.look(None).unwrap();
+    assert_eq!(log.followed().unwrap(), None, "the entries are not read");
+    followed
+}
+
+#[test]
+fn a_fork_is_proven_by_the_head_before() {
+    for (fork, kind) in [(head(&others(1)[..2], 11), Kind::Inconsistent), (head(&others(1), 12), Kind::SameSize)] {
+        let followed = withheld();
+        assert!(matches!(followed.offer(&fork), Verdict::Contradicts(_)));
+        assert_eq!(followed.convicted()[0], (kind, ORIGIN.to_owned()));
+        assert!(followed.log.store.stop().why().is_some());
+    }
+}
+
+#[test]
+fn a_fork_that_no_file_shows_yet_is_known_as_the_reason_not_to_cosign() {
+    let followed = withheld();
+    // The state of a program that did not keep the head before.
+    followed.log.store.commit_batch(&Batch { read_head: Some(b"none"), ..Batch::default() }, NOW).unwrap();
+    assert_eq!(followed.log.forked(), None);
+    followed.offer(&head(&others(1)[..2], 11));
+    assert!(followed.open_findings().iter().any(|one| one.code == code::FORK && one.unproven.is_some()));
+    assert_eq!(followed.log.store.stop().why(), None);
+    assert!(followed.log.forked().is_some());
+    assert!(followed.reopened().log.forked().is_some(), "after a restart as well");
+}
