@@ -300,7 +300,7 @@ impl Alert {
             line("link", link);
         }
         for id in &self.evidence {
-            line("evidence", &format_args!("{id}, to export: claimtrail-monitor evidence export {id}"));
+            line("evidence", &format_args!("{id}, to export: claimtrail-monitor evidence export {id} -o FILE"));
         }
         if let Some(why) = &self.unproven {
             line("evidence", &format_args!("none: {}", plain(why)));

@@ -72,7 +72,7 @@ fn is_a_feed_with_the_fork(feed: &str) {
     assert!(
         child(&entries[0], "title").contains("tamper head.fork") && child(&entries[0], "id").starts_with("urn:uuid:")
     );
-    assert!(child(&entries[0], "content").contains("Signed head:"), "{feed}");
+    assert!(child(&entries[0], "content").contains("Signed head, each line behind two spaces:"), "{feed}");
 }
 
 #[test]

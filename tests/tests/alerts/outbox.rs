@@ -64,9 +64,9 @@ fn what_is_found_anew_after_a_lost_state_is_told() {
     let logs = monitor.path("state/logs");
     let kept = folder.path().join("kept");
     std::fs::rename(&logs, &kept).unwrap();
-    let (code, said) = monitor.run(&["follow", harness::cluster::ORIGIN, "--again"]);
+    let (code, said) = monitor.run(&["follow", claimtrail_log::testing::ORIGIN, "--again"]);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(monitor.once().0, 0);
+    assert_eq!(monitor.run(&["serve", "--once"]).0, 0); // it also warns that all is told again
     let told = alerts_in(&file);
     assert_eq!(told.len(), 4, "the numbers count from 1 again, and were done with: {told:#?}");
     assert_ne!(told[0]["id"], told[2]["id"]);
@@ -75,7 +75,7 @@ fn what_is_found_anew_after_a_lost_state_is_told() {
     std::fs::remove_dir_all(&logs).unwrap();
     std::fs::rename(&kept, &logs).unwrap();
     add(&test, &["CAM-3"]);
-    assert_eq!(monitor.once().0, 0);
+    assert_eq!(monitor.run(&["serve", "--once"]).0, 0); // it also warns that all is told again
     let told = alerts_in(&file);
     assert_eq!((told.len(), &told[6]["claim"]["model"]), (7, &"CAM-3".into()), "{told:#?}");
 }
