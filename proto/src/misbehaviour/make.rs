@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    Alternative, BadMisbehaviour, Kind, MAX_ENTRIES, Misbehaviour, NotProven, ShownEntry, ShownLeaf,
-};
+use super::{Alternative, BadMisbehaviour, Kind, MAX_ENTRIES, Misbehaviour, NotProven, ShownEntry, ShownLeaf};
 use crate::entry::Entry;
 use crate::note::{Note, Vkey};
 use crate::num::LeafIndex;
