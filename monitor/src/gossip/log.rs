@@ -29,7 +29,6 @@ use crate::witness::Witness;
 
 /// How long heads are all kept (`service::thinning`): one that is older and known says nothing new.
 const KEPT_SECONDS: u64 = 24 * 3600;
-
 /// So long after heads were discarded last, more of that is told anew: an hour.
 const FLOOD_OVER: Millis = Millis(3_600_000);
 
@@ -211,8 +210,7 @@ impl LogGossip {
     /// When what is kept cannot be read, or the outcome not be kept.
     pub fn grown(&self, now: Millis) -> Result<Vec<Act>, Error> {
         let Some(followed) = self.log.followed()? else { return Ok(Vec::new()) };
-        let own = head_of(&followed);
-        let mut inner = self.lock();
+        let (own, mut inner) = (head_of(&followed), self.lock());
         if inner.core.own() == Some(own) {
             return Ok(Vec::new());
         }
@@ -376,7 +374,7 @@ fn random() -> u64 {
     client::random::jitter(u64::MAX - 1)
 }
 
-/// Now, for whoever drives this without a moment of its own.
+/// Now, for who has no moment of its own.
 pub(super) fn now() -> Millis {
     clock::now()
 }

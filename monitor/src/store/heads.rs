@@ -139,6 +139,11 @@ pub(super) fn remove(transaction: &WriteTransaction, heads: &[HeadKey]) -> Resul
 }
 
 impl LogStore {
+    /// The head in whose place the newest one came, if all its entries were read.
+    pub fn read_head(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.meta(super::READ_HEAD)
+    }
+
     /// Whether exactly this head is kept.
     pub fn has_head(&self, key: HeadKey) -> Result<bool, Error> {
         self.read(|transaction| Ok(transaction.open_table(HEADS)?.get(key.to_bytes().as_slice())?.is_some()))

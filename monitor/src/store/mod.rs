@@ -223,11 +223,6 @@ impl LogStore {
         self.meta(HEAD)
     }
 
-    /// The head before it, if all its entries were read.
-    pub fn read_head(&self) -> Result<Option<Vec<u8>>, Error> {
-        self.meta(READ_HEAD)
-    }
-
     /// The time up to which the log's own list of heads was read.
     pub fn heads_from(&self) -> Result<u64, Error> {
         Ok(self.number(HEADS_FROM)?.unwrap_or(0))

@@ -230,6 +230,27 @@ fn rules_that_are_not_known_end_the_fold_only_once_they_hold() {
 }
 
 #[test]
+fn form_and_signatures_are_judged_by_the_rules_in_force() {
+    let mut world = World::settled();
+    world.ok(&set(change(60), "/body/rules_version", json!(2)), &["operator"]);
+    let strange = |days: u64| proto::entry::Entry {
+        timestamp: Millis(START + days * DAY),
+        links: proto::entry::Links::default(),
+        payload_type: "application/of.a.later.version".to_owned(),
+        payload: b"no claim of version 1".to_vec(),
+        signatures: Vec::new(),
+    };
+    let step = |days| fold::step(LeafIndex(world.entries.len() as u64), &strange(days), &world.state).err();
+    assert!(matches!(step(1), Some(Stop::Refused(_))), "version 1 still holds");
+    assert!(matches!(step(3), Some(Stop::UnknownRules(2))));
+    // An entry whose time cannot be read may be under the version that is announced.
+    let no = || proto::code::Refused::new(Code::EntryMalformed, "no entry");
+    let under = |time| fold::refused_under(time, no(), &world.state);
+    assert!(matches!(under(Millis(u64::MAX)), Stop::UnknownRules(2)));
+    assert!(matches!(fold::refused_under(Millis(u64::MAX), no(), &World::settled().state), Stop::Refused(_)));
+}
+
+#[test]
 fn the_limit_of_entries_is_a_rule() {
     let mut world = World::founded();
     let tight = set(change(60), "/body/limits/entry_bytes", json!(900));
