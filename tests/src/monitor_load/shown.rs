@@ -44,7 +44,7 @@ pub(super) fn smaller(log: &Log, count: u64) -> Result<Vec<Shown>> {
     let largest = log.published().head.size.0;
     let one = |number: u64| {
         // Odd distances, so that the sizes have all kinds of shapes.
-        let size = TreeSize(1 + (number + 1) * (largest / (count + 1)) | 1);
+        let size = TreeSize((1 + (number + 1) * (largest / (count + 1))) | 1);
         let last = LeafIndex(size.0 - 1);
         let entry = log.store().entry(last)?.ok_or("an entry is missing")?;
         let time = Entry::decode(&entry)?.timestamp.seconds();
