@@ -112,21 +112,25 @@ pub mod code {
     pub const STUCK: &str = "alert.stuck";
 
     /// All of them.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 20] = [
         FORK,
         TIME,
         SIGNATURE,
         SERVED,
         UNREACHABLE,
         OLD,
+        AHEAD,
         RULES,
         UNRESOLVED,
         DISCARDED,
         MANY,
         EVIDENCE,
         OWN,
+        CLOCK,
         BACKLOG,
         WITNESS,
+        DOUBT,
+        RESUMED,
         PEER,
         STUCK,
     ];
