@@ -51,15 +51,14 @@ impl NewEvidence {
     }
 
     /// The finding that begins with a file which no other finding names. There is one for each kind and key, so that many
-    /// files about one thing are one finding.
-    pub fn finding(&self) -> Finding {
+    /// files about one thing are one finding; and one more after each time that the operator let the log be cosigned despite
+    /// files of that kind, of which there are `resumed`.
+    pub fn finding(&self, resumed: u64) -> Finding {
         let (proven, id) = (self.file.proven(), self.file.id());
         let message = format!("{} {}: {} (evidence {id})", proven.headline(), self.source.words(), proven.finding);
-        let mut finding = Finding::new(Class::Tamper, code::EVIDENCE, message).named(format_args!(
-            "{}-{}",
-            proven.kind,
-            proven.accused.key_hash()
-        ));
+        let again = if resumed == 0 { String::new() } else { format!("-after-{resumed}") };
+        let name = format!("{}-{}{again}", proven.kind, proven.accused.key_hash());
+        let mut finding = Finding::new(Class::Tamper, code::EVIDENCE, message).named(name);
         finding.evidence = vec![id];
         finding
     }
