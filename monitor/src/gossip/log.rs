@@ -47,7 +47,7 @@ struct Inner {
     /// When heads were discarded last, or this process began.
     discarded_at: Millis,
     /// The notes of the own head and of all that wait.
-    notes: BTreeMap<Head, Vec<u8>>,
+    notes: BTreeMap<Head, Arc<[u8]>>,
 }
 
 fn head_of(checked: &Checked) -> Head {
@@ -71,7 +71,7 @@ impl LogGossip {
         for (head, kept) in log.store.waiting()? {
             let source = kept.peer.as_ref().and_then(|name| id_of(&peers, name)).map_or(Source::Anyone, Source::Peer);
             waiting.push(Waiting::new(head, source, kept.since, kept.told()));
-            notes.insert(head, kept.note.into_bytes());
+            notes.insert(head, kept.note.into_bytes().into());
         }
         let taken = |name: &String| log.store.evidence_taken_by(name);
         let known: Vec<(PeerId, u64)> = peers
@@ -109,7 +109,7 @@ impl LogGossip {
     /// The own newest head with the log's lines alone: what answers a push.
     pub fn own_note(&self) -> Option<Vec<u8>> {
         let inner = self.lock();
-        inner.core.own().and_then(|own| inner.notes.get(&own).cloned())
+        inner.core.own().and_then(|own| inner.notes.get(&own).map(|note| note.to_vec()))
     }
 
     /// A head with the log's own lines alone, verified.
@@ -142,7 +142,7 @@ impl LogGossip {
             }
         }
         let mut inner = self.lock();
-        inner.notes.insert(head, note.clone());
+        inner.notes.insert(head, note.as_slice().into());
         let outputs = inner.core.step(now.seconds(), input(head, random()), &Own::of(&self.log)?);
         let mut step = Step::default();
         let is_old = key.time.0.saturating_add(KEPT_SECONDS) < now.seconds().0;
@@ -216,7 +216,7 @@ impl LogGossip {
         }
         let note = Note::parse(&followed.checkpoint.to_bytes()).map_err(|e| Error::local(e.to_string()))?;
         let stripped = self.check(note).map_err(|e| Error::local(format!("the newest head: {e}")))?;
-        inner.notes.insert(own, stripped.checkpoint.to_bytes());
+        inner.notes.insert(own, stripped.checkpoint.to_bytes().into());
         self.feed_in(&mut inner, Input::Grew { own }, now)
     }
 
@@ -271,7 +271,7 @@ impl LogGossip {
                 }
                 Output::Ask { whom, head, from } => step.acts.push(Act::Ask { whom, head, from }),
                 Output::Push { peer, head, old } => {
-                    let note = inner.note(head).to_vec();
+                    let note = inner.notes.get(&head).cloned().unwrap_or_default();
                     step.acts.push(Act::Push { peer, head, note, old });
                 }
                 Output::SendEvidence { peer, number } => step.acts.push(Act::SendEvidence { peer, number }),
@@ -343,7 +343,7 @@ impl LogGossip {
 
 impl Inner {
     fn note(&self, head: Head) -> &[u8] {
-        self.notes.get(&head).map_or(&[], Vec::as_slice)
+        self.notes.get(&head).map_or(&[], |note| note)
     }
 
     /// Forgets the notes of heads that are neither the own one nor wait.
