@@ -46,7 +46,7 @@ fn keys() -> Keys {
 }
 
 /// An entry of this time; `n` makes it another.
-fn entry(seconds: u64, n: u8) -> Vec<u8> {
+pub(super) fn entry(seconds: u64, n: u8) -> Vec<u8> {
     let entry = Entry {
         timestamp: Millis(seconds * 1000),
         links: Links::default(),
@@ -68,7 +68,7 @@ pub(super) fn head(entries: &[Vec<u8>], seconds: u64) -> Vec<u8> {
 
 /// A followed log whose address nobody answers at.
 pub(super) struct Followed {
-    folder: TempDir,
+    pub(super) folder: TempDir,
     runtime: Runtime,
     pub(super) log: Arc<FollowedLog>,
 }

@@ -223,10 +223,12 @@ impl LogGossip {
     /// Makes the outcome durable; what was found is shown from then on.
     fn commit(&self, step: Step, heads: Vec<KeptHead<'_>>, now: Millis) -> Result<Vec<Act>, Error> {
         let Step { mut findings, gossip, acts, .. } = step;
+        let mut evidence = self.log.prove(&mut findings, Reach::Kept)?;
+        self.log.only_news(&mut findings, &mut evidence)?;
         let changes = findings != Findings::default();
         if changes || !heads.is_empty() || gossip != GossipStep::default() {
-            let evidence = self.log.prove(&mut findings, Reach::Kept)?;
-            self.log.store.commit_batch(&Batch { findings, evidence, heads, gossip, ..Batch::default() }, now)?;
+            let batch = Batch { findings, evidence, heads, gossip, ..Batch::default() };
+            self.log.stored(&self.log.store.commit_evidence(&batch, now)?);
         }
         if changes {
             self.log.look(None)?;
