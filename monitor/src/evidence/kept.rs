@@ -13,8 +13,10 @@ use crate::finding::{Class, Finding, code};
 pub enum Source {
     /// This monitor found it and made the file.
     Own,
-    /// A peer of this name handed it in.
+    /// A peer of this name handed it in: it was asked, or sent it from where it sends from.
     Peer(String),
+    /// Somebody who calls himself by the name of this peer handed it in, from elsewhere. Anybody can.
+    Named(String),
     /// The operator or somebody on this machine handed it in.
     Report,
 }
@@ -30,6 +32,7 @@ impl Source {
         match self {
             Source::Own => "found by this monitor".to_owned(),
             Source::Peer(name) => format!("from the peer {name}"),
+            Source::Named(name) => format!("from somebody who calls himself {name}"),
             Source::Report => "handed in here".to_owned(),
         }
     }

@@ -110,7 +110,7 @@ impl Gossip {
         self.peers.iter().find(|peer| peer.config.name == name)
     }
 
-    /// The same, if the request also comes from where that peer sends from.
+    /// The same, if the request also comes from where that peer sends from: only then it is said to be the peer's.
     pub fn peer_at(&self, name: &str, address: IpAddr) -> Option<&Arc<Peer>> {
         self.peer(name).filter(|peer| peer.config.sends_from(address))
     }

@@ -95,7 +95,7 @@ fn insert_files(
 fn counted(source: &Source, kind: impl fmt::Display, accused: impl fmt::Display) -> (String, u64) {
     let (whose, most) = match source {
         Source::Own => ("own", MOST_OWN),
-        Source::Peer(_) | Source::Report => ("outside", MOST_OUTSIDE),
+        Source::Peer(_) | Source::Named(_) | Source::Report => ("outside", MOST_OUTSIDE),
     };
     (format!("{whose} {kind} {accused}"), most)
 }
