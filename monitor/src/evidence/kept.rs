@@ -13,8 +13,10 @@ use crate::finding::{Class, Finding, code};
 pub enum Source {
     /// This monitor found it and made the file.
     Own,
-    /// A peer of this name handed it in.
+    /// A peer of this name handed it in: it was asked, or sent it from where it sends from.
     Peer(String),
+    /// Somebody who calls himself by the name of this peer handed it in, from elsewhere. Anybody can.
+    Named(String),
     /// The operator or somebody on this machine handed it in.
     Report,
 }
@@ -30,6 +32,7 @@ impl Source {
         match self {
             Source::Own => "found by this monitor".to_owned(),
             Source::Peer(name) => format!("from the peer {name}"),
+            Source::Named(name) => format!("from somebody who calls himself {name}"),
             Source::Report => "handed in here".to_owned(),
         }
     }
@@ -51,15 +54,14 @@ impl NewEvidence {
     }
 
     /// The finding that begins with a file which no other finding names. There is one for each kind and key, so that many
-    /// files about one thing are one finding.
-    pub fn finding(&self) -> Finding {
+    /// files about one thing are one finding; and one more after each time that the operator let the log be cosigned despite
+    /// files of that kind, of which there are `resumed`.
+    pub fn finding(&self, resumed: u64) -> Finding {
         let (proven, id) = (self.file.proven(), self.file.id());
         let message = format!("{} {}: {} (evidence {id})", proven.headline(), self.source.words(), proven.finding);
-        let mut finding = Finding::new(Class::Tamper, code::EVIDENCE, message).named(format_args!(
-            "{}-{}",
-            proven.kind,
-            proven.accused.key_hash()
-        ));
+        let again = if resumed == 0 { String::new() } else { format!("-after-{resumed}") };
+        let name = format!("{}-{}{again}", proven.kind, proven.accused.key_hash());
+        let mut finding = Finding::new(Class::Tamper, code::EVIDENCE, message).named(name);
         finding.evidence = vec![id];
         finding
     }

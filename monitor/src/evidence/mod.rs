@@ -24,6 +24,10 @@ pub use stop::Stop;
 pub use take::{Refused, Taken, take_evidence};
 
 #[cfg(test)]
+mod replayed;
+#[cfg(test)]
+mod resumed;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod withheld;

@@ -46,7 +46,7 @@ fn keys() -> Keys {
 }
 
 /// An entry of this time; `n` makes it another.
-fn entry(seconds: u64, n: u8) -> Vec<u8> {
+pub(super) fn entry(seconds: u64, n: u8) -> Vec<u8> {
     let entry = Entry {
         timestamp: Millis(seconds * 1000),
         links: Links::default(),
@@ -68,7 +68,7 @@ pub(super) fn head(entries: &[Vec<u8>], seconds: u64) -> Vec<u8> {
 
 /// A followed log whose address nobody answers at.
 pub(super) struct Followed {
-    folder: TempDir,
+    pub(super) folder: TempDir,
     runtime: Runtime,
     pub(super) log: Arc<FollowedLog>,
 }
@@ -132,7 +132,7 @@ impl Followed {
         self.log.offer(&checked, NOW).unwrap()
     }
 
-    fn kept(&self) -> Vec<Kept> {
+    pub(super) fn kept(&self) -> Vec<Kept> {
         self.log.store.evidence_from(1, 1000).unwrap()
     }
 
@@ -163,7 +163,7 @@ pub(super) fn others(from: usize) -> Vec<Vec<u8>> {
 }
 
 /// A file against the log's key about two trees of one size, of which `n` makes another one.
-fn file(n: u8) -> Vec<u8> {
+pub(super) fn file(n: u8) -> Vec<u8> {
     let trees = [three(), vec![entry(10, n), entry(11, n)], vec![entry(10, n), entry(12, n)]];
     let note = |tree: &[Vec<u8>]| Note::parse(&head(tree, 12)).unwrap();
     let both = [&note(&trees[1]), &note(&trees[2])];

@@ -71,7 +71,7 @@ impl FollowedLog {
     }
 
     /// Keeps a head that somebody showed, such as one to cosign, and what is to be said of it. A head that is kept already
-    /// writes nothing.
+    /// writes nothing, whatever it is.
     pub fn offer(&self, head: &Checked, now: Millis) -> Result<Verdict, Error> {
         let verdict = self.judge(head)?;
         let is_kept = self.is_to_keep(head, &verdict, now)?;
@@ -115,11 +115,16 @@ impl FollowedLog {
         reach: Reach,
         now: Millis,
     ) -> Result<(), Error> {
-        let evidence = self.prove(&mut findings, reach)?;
+        let mut evidence = self.prove(&mut findings, reach)?;
+        self.only_news(&mut findings, &mut evidence)?;
         let any = !findings.found().is_empty();
+        if !any && !is_kept {
+            return Ok(());
+        }
         let note = head.checkpoint.to_bytes();
         let heads = if is_kept { vec![KeptHead { key: key_of(head, now), note: &note }] } else { Vec::new() };
-        self.store.commit_batch(&Batch { findings, evidence, heads, ..Batch::default() }, now)?;
+        let batch = Batch { findings, evidence, heads, ..Batch::default() };
+        self.stored(&self.store.commit_evidence(&batch, now)?);
         if any { self.look(None) } else { Ok(()) }
     }
 

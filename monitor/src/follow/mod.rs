@@ -15,6 +15,7 @@ mod branch;
 mod cosigners;
 mod judge;
 mod junk;
+mod news;
 mod round;
 mod run;
 
@@ -37,6 +38,7 @@ use tokio::sync::Notify;
 
 use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
+use crate::evidence::EvidenceId;
 use crate::finding::{Class, Finding, Open, code};
 use crate::store::{Findings, LogStore};
 
@@ -75,6 +77,8 @@ pub struct FollowedLog {
     given_up: Mutex<BTreeSet<String>>,
     /// Heads without a time that this process keeps.
     timeless: Mutex<BTreeSet<(TreeSize, Hash)>>,
+    /// Files that this process could not keep because enough of their kind are.
+    without_room: Mutex<BTreeSet<EvidenceId>>,
 }
 
 /// A list of heads that is longer than a round reads. Begun anew with the program, from the second that is kept.
@@ -147,6 +151,7 @@ impl FollowedLog {
             changed,
             given_up,
             timeless: Mutex::default(),
+            without_room: Mutex::default(),
         };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {

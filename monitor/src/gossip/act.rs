@@ -1,5 +1,7 @@
 //! What follows from an input: what is to be done, and what became of a head.
 
+use std::sync::Arc;
+
 use proto::num::TreeSize;
 
 use super::core::{Head, PeerId, Whom};
@@ -22,8 +24,8 @@ pub enum Act {
         peer: PeerId,
         /// The head.
         head: Head,
-        /// The note.
-        note: Vec<u8>,
+        /// The note; the same for every peer.
+        note: Arc<[u8]>,
         /// The size that the peer has.
         old: TreeSize,
     },

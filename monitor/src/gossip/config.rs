@@ -31,8 +31,10 @@ pub struct PeerConfig {
     /// The way out to it; `direct` if absent.
     #[serde(default)]
     pub egress: Egress,
-    /// Addresses or networks that its requests come from: they count at the rate of a peer. Absent: the address in `url`, if it
-    /// is written there as a number.
+    /// Addresses or networks that its requests come from. From there a request that names it is this peer's: it counts at the rate
+    /// of a peer, what it brings is said to be the peer's, and shows that the peer is there. Absent: the address in `url`, if it is
+    /// written there as a number; with a name in `url` no request counts as the peer's, since names are not looked up. What comes
+    /// from elsewhere is taken like anybody's, and what a peer has is asked of it at its `url` all the same.
     #[serde(default)]
     pub addresses: TrustedProxies,
 }

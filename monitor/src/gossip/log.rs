@@ -47,7 +47,7 @@ struct Inner {
     /// When heads were discarded last, or this process began.
     discarded_at: Millis,
     /// The notes of the own head and of all that wait.
-    notes: BTreeMap<Head, Vec<u8>>,
+    notes: BTreeMap<Head, Arc<[u8]>>,
 }
 
 fn head_of(checked: &Checked) -> Head {
@@ -71,7 +71,7 @@ impl LogGossip {
         for (head, kept) in log.store.waiting()? {
             let source = kept.peer.as_ref().and_then(|name| id_of(&peers, name)).map_or(Source::Anyone, Source::Peer);
             waiting.push(Waiting::new(head, source, kept.since, kept.told()));
-            notes.insert(head, kept.note.into_bytes());
+            notes.insert(head, kept.note.into_bytes().into());
         }
         let taken = |name: &String| log.store.evidence_taken_by(name);
         let known: Vec<(PeerId, u64)> = peers
@@ -109,7 +109,7 @@ impl LogGossip {
     /// The own newest head with the log's lines alone: what answers a push.
     pub fn own_note(&self) -> Option<Vec<u8>> {
         let inner = self.lock();
-        inner.core.own().and_then(|own| inner.notes.get(&own).cloned())
+        inner.core.own().and_then(|own| inner.notes.get(&own).map(|note| note.to_vec()))
     }
 
     /// A head with the log's own lines alone, verified.
@@ -142,7 +142,7 @@ impl LogGossip {
             }
         }
         let mut inner = self.lock();
-        inner.notes.insert(head, note.clone());
+        inner.notes.insert(head, note.as_slice().into());
         let outputs = inner.core.step(now.seconds(), input(head, random()), &Own::of(&self.log)?);
         let mut step = Step::default();
         let is_old = key.time.0.saturating_add(KEPT_SECONDS) < now.seconds().0;
@@ -216,17 +216,19 @@ impl LogGossip {
         }
         let note = Note::parse(&followed.checkpoint.to_bytes()).map_err(|e| Error::local(e.to_string()))?;
         let stripped = self.check(note).map_err(|e| Error::local(format!("the newest head: {e}")))?;
-        inner.notes.insert(own, stripped.checkpoint.to_bytes());
+        inner.notes.insert(own, stripped.checkpoint.to_bytes().into());
         self.feed_in(&mut inner, Input::Grew { own }, now)
     }
 
     /// Makes the outcome durable; what was found is shown from then on.
     fn commit(&self, step: Step, heads: Vec<KeptHead<'_>>, now: Millis) -> Result<Vec<Act>, Error> {
         let Step { mut findings, gossip, acts, .. } = step;
+        let mut evidence = self.log.prove(&mut findings, Reach::Kept)?;
+        self.log.only_news(&mut findings, &mut evidence)?;
         let changes = findings != Findings::default();
         if changes || !heads.is_empty() || gossip != GossipStep::default() {
-            let evidence = self.log.prove(&mut findings, Reach::Kept)?;
-            self.log.store.commit_batch(&Batch { findings, evidence, heads, gossip, ..Batch::default() }, now)?;
+            let batch = Batch { findings, evidence, heads, gossip, ..Batch::default() };
+            self.log.stored(&self.log.store.commit_evidence(&batch, now)?);
         }
         if changes {
             self.log.look(None)?;
@@ -271,7 +273,7 @@ impl LogGossip {
                 }
                 Output::Ask { whom, head, from } => step.acts.push(Act::Ask { whom, head, from }),
                 Output::Push { peer, head, old } => {
-                    let note = inner.note(head).to_vec();
+                    let note = inner.notes.get(&head).cloned().unwrap_or_default();
                     step.acts.push(Act::Push { peer, head, note, old });
                 }
                 Output::SendEvidence { peer, number } => step.acts.push(Act::SendEvidence { peer, number }),
@@ -343,7 +345,7 @@ impl LogGossip {
 
 impl Inner {
     fn note(&self, head: Head) -> &[u8] {
-        self.notes.get(&head).map_or(&[], Vec::as_slice)
+        self.notes.get(&head).map_or(&[], |note| note)
     }
 
     /// Forgets the notes of heads that are neither the own one nor wait.

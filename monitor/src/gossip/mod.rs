@@ -15,6 +15,7 @@
 //! | `statement` | that heads stay unavailable, as peers state it |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
+//! | `lanes` | who waits for whom in that |
 //! | `branch` | proofs of a history that contradicts the followed one |
 //! | `once` | one round of that, for a monitor that looks once |
 //! | `ways` | how a log is reached |
@@ -30,6 +31,7 @@ pub mod core;
 mod cosigned;
 mod evidence;
 pub mod head;
+mod lanes;
 pub mod last_cosigned;
 pub mod log;
 mod look_after;

@@ -266,7 +266,8 @@ impl Peer {
     /// Sends a statement.
     pub(super) async fn send_statement(&self, message: &StatementMessage) -> Result<(), Error> {
         let body = serde_json::to_vec(message).map_err(|e| Error::local(e.to_string()))?;
-        self.note(self.http.post("/v1/statements", JSON_TYPE, body.into(), MAX_GOSSIP_BYTES).await).map(drop)
+        let path = format!("/v1/statements?from={}", encode_segment(&self.me));
+        self.note(self.http.post(&path, JSON_TYPE, body.into(), MAX_GOSSIP_BYTES).await).map(drop)
     }
 
     /// A page of the statements that it keeps, behind this place of its list.

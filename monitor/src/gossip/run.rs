@@ -1,22 +1,22 @@
-//! What gossip does: asks, pushes, pulls. Everything runs in tasks of a bounded number; what finds no room is not done, and comes
-//! again by its deadline.
+//! What gossip does: asks, pushes, pulls. Everything runs in tasks of a bounded number, in lanes that no log and no peer shares
+//! with another; what finds no room is not done, and comes again by its deadline.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::Error;
 use proto::note::Note;
 use proto::num::TreeSize;
 use proto::policy::Checked;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::act::Act;
 use super::config::GossipConfig;
 use super::core::{Head, Input, PeerId, Proof, Source, Whom};
+use super::lanes::Lanes;
 use super::log::{LogGossip, now};
 use super::peer::{Peer, StatementMessage};
 use super::ways::{Way, proof_by, ways};
@@ -24,10 +24,9 @@ use crate::config::Config;
 use crate::follow::FollowedLog;
 use crate::witness::Witness;
 
-/// Things to do that wait for their turn at most: each is a few hundred bytes, but for a head of at most 64 KiB.
-const MOST_ACTS: usize = 1024;
-/// Things done at once: each holds a connection, and an answer of at most 8 MiB.
-const MOST_AT_ONCE: usize = 32;
+/// Answers' time that all tiles of one proof may take by one way out. They are some ten, one behind the other, so that one answer's
+/// time is little for a slow line; a log that drips holds a place of its own lane for no longer.
+const ANSWERS_A_PROOF: u32 = 3;
 /// Deadlines are whole seconds.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -40,8 +39,8 @@ pub struct Gossip {
     /// How peers are asked.
     pub(super) config: GossipConfig,
     pub(super) tasks: TaskTracker,
-    waiting: Arc<Semaphore>,
-    running: Semaphore,
+    /// Of each log, as in `logs`.
+    lanes: Vec<Lanes>,
     stop: CancellationToken,
 }
 
@@ -86,8 +85,7 @@ impl Gossip {
             witness: witness.cloned(),
             config: config.gossip.clone(),
             tasks: TaskTracker::new(),
-            waiting: Arc::new(Semaphore::new(MOST_ACTS)),
-            running: Semaphore::new(MOST_AT_ONCE),
+            lanes: logs.iter().map(|_| Lanes::new(config.peers.len())).collect(),
             stop,
         }))
     }
@@ -112,7 +110,7 @@ impl Gossip {
         self.peers.iter().find(|peer| peer.config.name == name)
     }
 
-    /// The same, if the request also comes from where that peer sends from.
+    /// The same, if the request also comes from where that peer sends from: only then it is said to be the peer's.
     pub fn peer_at(&self, name: &str, address: IpAddr) -> Option<&Arc<Peer>> {
         self.peer(name).filter(|peer| peer.config.sends_from(address))
     }
@@ -135,16 +133,16 @@ impl Gossip {
 
     /// Does these things, each in a task of its own. May be called from any thread of the runtime.
     pub fn act(self: &Arc<Self>, log: &Arc<LogGossip>, acts: Vec<Act>) {
+        let Some(lanes) = self.place(log).and_then(|at| self.lanes.get(at)) else { return };
         for act in acts {
-            let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            let Some(place) = lanes.enter(&act) else {
                 tracing::debug!(origin = log.log().origin(), "gossip is busy; something is left for later");
-                return;
+                continue;
             };
             let (gossip, log) = (self.clone(), log.clone());
             self.tasks.spawn(async move {
-                let _place = place;
                 let done = async {
-                    let _turn = gossip.running.acquire().await;
+                    let _turn = place.turn().await;
                     gossip.perform(&log, act).await;
                 };
                 tokio::select! {
@@ -153,6 +151,11 @@ impl Gossip {
                 }
             });
         }
+    }
+
+    /// Where a log is among all.
+    fn place(&self, log: &LogGossip) -> Option<usize> {
+        self.logs.iter().position(|one| one.log().origin() == log.log().origin())
     }
 
     async fn perform(self: &Arc<Self>, log: &Arc<LogGossip>, act: Act) {
@@ -205,13 +208,15 @@ impl Gossip {
         }
     }
 
-    /// The proof out of the log's tiles, by whichever way out shows the tree of this head. Waits for the network.
+    /// The proof out of the log's tiles, by whichever way out shows the tree of this head, each for a bounded time. Waits for the
+    /// network.
     fn ask_log(&self, log: &LogGossip, head: Head, from: TreeSize) -> Option<Proof> {
-        let at = self.logs.iter().position(|one| one.log().origin() == log.log().origin())?;
-        self.ways.get(at)?.iter().find_map(|way| proof_by(way, head, from).ok())
+        let time = self.config.answer() * ANSWERS_A_PROOF;
+        let by = |way: &Way| proof_by(way, head, from, Instant::now() + time).ok();
+        self.ways.get(self.place(log)?)?.iter().find_map(by)
     }
 
-    async fn push(self: &Arc<Self>, log: &Arc<LogGossip>, id: PeerId, head: Head, note: Vec<u8>, old: TreeSize) {
+    async fn push(self: &Arc<Self>, log: &Arc<LogGossip>, id: PeerId, head: Head, note: Arc<[u8]>, old: TreeSize) {
         let Some(peer) = self.peers.get(usize::from(id.0)).cloned() else { return };
         let asked = log.clone();
         let body = tokio::task::spawn_blocking(move || body_of(&asked, head, &note, old)).await;

@@ -46,22 +46,27 @@ impl fmt::Display for NotKept {
 }
 
 impl Gossip {
-    /// Keeps what a peer stated, whoever hands it in, and judges the head that it is about as any other.
+    /// Keeps what a peer stated, whoever hands it in, and judges the head that it is about as any other. `shown_by` is the peer
+    /// that hands it in: who made it may be away, and anybody can pass it on.
     ///
     /// Waits for the disk: call it off the async threads.
     ///
     /// # Errors
     /// When it is not one to keep.
-    pub fn keep_statement(self: &Arc<Self>, message: &StatementMessage, now: Millis) -> Result<(), NotKept> {
+    pub fn keep_statement(
+        self: &Arc<Self>,
+        message: &StatementMessage,
+        shown_by: Option<&Peer>,
+        now: Millis,
+    ) -> Result<(), NotKept> {
         let origin = message.checkpoint.lines().next().unwrap_or_default();
         let log = self.log(origin).ok_or(NotKept::OtherLog)?;
         let by = message.statement.lines().last().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
         let made_it = |peer: &&Arc<Peer>| peer.verifier.as_ref().is_some_and(|key| key.vkey().name().as_str() == by);
-        let peer = self.peers().iter().find(made_it);
-        let (peer, key) = peer.and_then(|peer| Some((peer, peer.verifier.as_ref()?))).ok_or(NotKept::NoPeer)?;
+        let key = self.peers().iter().find(made_it).and_then(|peer| peer.verifier.as_ref()).ok_or(NotKept::NoPeer)?;
         let shown = log.take_statement(message, (by, key), now)?;
         // The head is one like any other: perhaps the tree here shows what it is.
-        let source = log.peer(&peer.config.name).map_or(Source::Anyone, Source::Peer);
+        let source = shown_by.and_then(|peer| log.peer(&peer.config.name)).map_or(Source::Anyone, Source::Peer);
         let input = |head, random| Input::Received { head, source, proof: None, random };
         let (_, acts) = log.take(&shown, input, now).map_err(NotKept::Own)?;
         self.act(log, acts);
@@ -78,9 +83,9 @@ impl Gossip {
     ) -> Option<String> {
         let page = peer.statements(log.log().origin(), place.as_deref()).await.ok()?;
         if !page.statements.is_empty() {
-            let (gossip, log, name) = (self.clone(), log.clone(), peer.config.name.clone());
+            let (gossip, log, by) = (self.clone(), log.clone(), peer.clone());
             let listed = page.statements.into_iter().take(STATEMENTS_PAGE).map(StatementMessage::from).collect();
-            let taken = move || gossip.take_listed(&log, &name, listed);
+            let taken = move || gossip.take_listed(&log, &by, listed);
             if let Err(error) = tokio::task::spawn_blocking(taken).await {
                 tracing::error!(peer = peer.config.name, %error, "statements of a peer");
             }
@@ -89,7 +94,7 @@ impl Gossip {
     }
 
     /// Keeps of a peer's page what is new and made by a peer that is known here.
-    fn take_listed(self: &Arc<Self>, log: &LogGossip, peer: &str, listed: Vec<StatementMessage>) {
+    fn take_listed(self: &Arc<Self>, log: &LogGossip, peer: &Peer, listed: Vec<StatementMessage>) {
         let known: BTreeSet<String> = match log.log().store.statements() {
             Ok(kept) => kept.into_iter().map(|kept| kept.statement).collect(),
             Err(error) => {
@@ -97,12 +102,12 @@ impl Gossip {
             }
         };
         for message in listed.into_iter().filter(|one| !known.contains(&one.statement)) {
-            match self.keep_statement(&message, now()) {
+            match self.keep_statement(&message, Some(peer), now()) {
                 Ok(()) => {}
                 Err(NotKept::Own(error)) => {
                     tracing::error!(origin = log.log().origin(), error = error.message, "a statement cannot be kept");
                 }
-                Err(why) => tracing::debug!(peer, "a listed statement is not taken: {why}"),
+                Err(why) => tracing::debug!(peer = peer.config.name, "a listed statement is not taken: {why}"),
             }
         }
     }

@@ -9,6 +9,7 @@ use proto::checkpoint::CheckpointText;
 use proto::cosignature::Cosigner;
 use proto::ed25519::SecretKey;
 use proto::hash::Hash;
+use proto::misbehaviour::Misbehaviour;
 use proto::note::{KeyName, Note, NoteSigner, Verifier};
 use proto::num::{Millis, TreeSize};
 use proto::unavailable::Unavailable;
@@ -28,45 +29,68 @@ const BEGIN: Millis = Millis(1_000_000_000);
 
 // All keys here are test keys.
 fn log_key() -> NoteSigner {
-    NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), SecretKey::from_seed(&[1; 32]))
+    key_of(ORIGIN)
+}
+
+fn key_of(origin: &str) -> NoteSigner {
+    NoteSigner::new(KeyName::parse(origin).unwrap(), SecretKey::from_seed(&[1; 32]))
+}
+
+/// A file about two heads of this log.
+pub(super) fn file() -> Vec<u8> {
+    let head = |root: &[u8]| {
+        let text = CheckpointText::new(ORIGIN, TreeSize(9), Hash::of(root)).unwrap();
+        Note::parse(text.sign(&[&log_key()], &[]).unwrap().as_bytes()).unwrap()
+    };
+    let file = Misbehaviour::same_size(ORIGIN, log_key().vkey(), [&head(b"one"), &head(b"other")]).unwrap();
+    file.to_text().into_bytes()
 }
 
 fn cosigner() -> Cosigner {
     Cosigner::new(KeyName::parse("m.example").unwrap(), SecretKey::from_seed(&[3; 32])).unwrap()
 }
 
-fn head(size: u64) -> Vec<u8> {
+pub(super) fn head(size: u64) -> Vec<u8> {
     let text = CheckpointText::new(ORIGIN, TreeSize(size), Hash::of(&size.to_be_bytes())).unwrap();
     text.sign(&[&log_key()], &[]).unwrap().into_bytes()
 }
 
 /// A log that nobody answers for, in a folder that goes away.
-struct World {
+pub(super) struct World {
+    origin: &'static str,
     folder: TempDir,
     runtime: Runtime,
 }
 
 impl World {
-    fn new() -> World {
-        let folder = tempfile::tempdir().unwrap();
-        LogStore::create(folder.path(), ORIGIN).unwrap();
-        World { folder, runtime: Runtime::new().unwrap() }
+    pub(super) fn new() -> World {
+        World::of(ORIGIN)
     }
 
-    /// A process with this state.
-    fn open(&self) -> LogGossip {
-        let trust = Trust::parse(format!("log {}\nquorum none\n", log_key().vkey()).as_bytes()).unwrap();
+    pub(super) fn of(origin: &'static str) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        LogStore::create(folder.path(), origin).unwrap();
+        World { origin, folder, runtime: Runtime::new().unwrap() }
+    }
+
+    /// The log as a process with this state follows it, at this address.
+    pub(super) fn followed(&self, url: &str) -> Arc<FollowedLog> {
+        let trust = Trust::parse(format!("log {}\nquorum none\n", key_of(self.origin).vkey()).as_bytes()).unwrap();
         let config = LogToFollow {
-            origin: ORIGIN.to_owned(),
-            url: "http://127.0.0.1:1".to_owned(),
+            origin: self.origin.to_owned(),
+            url: url.to_owned(),
             egress: Egress::Direct,
             trust,
             mirror: false,
             max_head_age: Duration::from_secs(60),
             watches: Arc::default(),
         };
-        let log =
-            FollowedLog::open(config, self.folder.path(), &Poll::default(), self.runtime.handle().clone()).unwrap();
+        FollowedLog::open(config, self.folder.path(), &Poll::default(), self.runtime.handle().clone()).unwrap()
+    }
+
+    /// A process with this state.
+    fn open(&self) -> LogGossip {
+        let log = self.followed("http://127.0.0.1:1");
         let keys = WitnessKeys::ed25519(cosigner());
         let witness = Witness::open(keys, self.folder.path(), self.folder.path(), &[]).unwrap();
         LogGossip::open(log, vec!["peer.example".to_owned()], Some(Arc::new(witness)), Duration::from_secs(60)).unwrap()

@@ -48,7 +48,7 @@ pub(super) async fn take(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let peer = state.charge(&uri, address, HEAD)?;
+    let peer = state.charge(&uri, address, HEAD)?.peer;
     let body = read_all(body, MAX_GOSSIP_BYTES).await?;
     let work = state.clone();
     state.shared.blocking(move || work.keep_cosigned(peer.as_deref(), &body)).await??;

@@ -10,7 +10,8 @@
 //! | `GET`, `POST /v1/statements` | a statement with its head | signed statements that heads stay unavailable |
 //!
 //! A request is charged before its body is read, the origin is looked up before anything is verified, and whoever sends is
-//! answered after what was decided is durable. `from` is the name that the sender has among its peers: so it can be asked back.
+//! answered after what was decided is durable. `from` is the name that the sender has among its peers: so it can be asked back. It
+//! counts only where that peer sends from; anybody can write a name.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -54,6 +55,25 @@ pub(super) struct Sharing {
     pub(super) shared: Shared,
     pub(super) gossip: Arc<Gossip>,
     rates: Arc<Rates>,
+}
+
+/// Whose a request is.
+pub(super) struct Sent {
+    /// The peer that it names, if it comes from where that peer sends from.
+    pub(super) peer: Option<Arc<Peer>>,
+    /// The peer that it names, but from elsewhere.
+    called: Option<String>,
+}
+
+impl Sent {
+    /// Where a file comes from.
+    fn source(self) -> EvidenceSource {
+        match (self.peer, self.called) {
+            (Some(peer), _) => EvidenceSource::Peer(peer.config.name.clone()),
+            (None, Some(name)) => EvidenceSource::Named(name),
+            (None, None) => EvidenceSource::Report,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -122,14 +142,15 @@ pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
 }
 
 impl Sharing {
-    /// Charges a request, and says which peer it names.
-    pub(super) fn charge(&self, uri: &Uri, address: IpAddr, cost: NonZeroU32) -> Result<Option<Arc<Peer>>, Problem> {
+    /// Charges a request, and says whose it is.
+    pub(super) fn charge(&self, uri: &Uri, address: IpAddr, cost: NonZeroU32) -> Result<Sent, Problem> {
         let Query(sender) = Query::<Sender>::try_from_uri(uri)
             .map_err(|_| invalid("The only parameter is `from`, the sender's name."))?;
         let name = sender.from.as_deref().unwrap_or_default();
-        let at_its_place = self.gossip.peer_at(name, address);
-        self.rates.charge(at_its_place.map(|peer| peer.config.name.as_str()), address, cost)?;
-        Ok(self.gossip.peer(name).cloned())
+        let peer = self.gossip.peer_at(name, address).cloned();
+        self.rates.charge(peer.as_ref().map(|peer| peer.config.name.as_str()), address, cost)?;
+        let called = self.gossip.peer(name).filter(|_| peer.is_none()).map(|peer| peer.config.name.clone());
+        Ok(Sent { peer, called })
     }
 
     /// Charges whoever asks for something; a peer by where it sends from.
@@ -174,8 +195,8 @@ async fn push(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let peer = state.charge(&uri, address, HEAD)?;
-    let (_, _, log) = state.take(peer, body).await?;
+    let sent = state.charge(&uri, address, HEAD)?;
+    let (_, _, log) = state.take(sent.peer, body).await?;
     Ok(match log.own_note() {
         Some(note) => ([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)], note).into_response(),
         None => (StatusCode::NO_CONTENT, [(CACHE_CONTROL, NO_STORE)]).into_response(),
@@ -189,8 +210,8 @@ async fn report(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let peer = state.charge(&uri, address, HEAD)?;
-    let (became, size, log) = state.take(peer, body).await?;
+    let sent = state.charge(&uri, address, HEAD)?;
+    let (became, size, log) = state.take(sent.peer, body).await?;
     let (verdict, explanation) = words(became);
     let reported = Reported {
         origin: log.log().origin().to_owned(),
@@ -259,8 +280,7 @@ async fn take_evidence(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let peer = state.charge(&uri, address, FILE)?;
-    let source = peer.map_or(EvidenceSource::Report, |peer| EvidenceSource::Peer(peer.config.name.clone()));
+    let source = state.charge(&uri, address, FILE)?.source();
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
     match evidence::take_from(&state.shared, bytes, source).await? {
         Ok(stored) => {
@@ -306,12 +326,13 @@ async fn take_statement(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    state.charge(&uri, address, HEAD)?;
+    let peer = state.charge(&uri, address, HEAD)?.peer;
     let body = read_all(body, MAX_GOSSIP_BYTES).await?;
     let message: StatementMessage = serde_json::from_slice(&body)
         .map_err(|_| invalid("The body is JSON with `statement` and `checkpoint`, both signed notes."))?;
     let gossip = state.gossip.clone();
-    let kept = state.shared.deciding(move || gossip.keep_statement(&message, clock::now())).await?;
+    let keep = move || gossip.keep_statement(&message, peer.as_deref(), clock::now());
+    let kept = state.shared.deciding(keep).await?;
     kept.map_err(|why| match why {
         NotKept::OtherLog => unknown_log(),
         NotKept::NoPeer => {

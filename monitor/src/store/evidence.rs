@@ -3,12 +3,13 @@
 //! A file, the finding that begins with it and everything else of its batch commit in one transaction.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use client::Error;
 use proto::num::Millis;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::{Batch, LogStore};
+use super::{Batch, Findings, LogStore};
 use crate::evidence::{EvidenceId, Kept, NewEvidence, Source, Stored};
 use crate::finding::Finding;
 
@@ -24,7 +25,8 @@ const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("evidence-counts
 const RESUMED: TableDefinition<&[u8], u64> = TableDefinition::new("evidence-resumed");
 
 /// Files of one kind against one key that are kept from outside. One convicts the key, and whoever holds a key that misbehaved
-/// could make any number of them: eight of at most 8 MiB each do not fill a disk, whatever came first.
+/// could make any number of them: eight of at most 8 MiB each do not fill a disk, whatever came first. Those despite which the
+/// operator resumed do not count: a fork that is shown after that is news again, and each act of an operator makes room but once.
 const MOST_OUTSIDE: u64 = 8;
 /// Files of one kind against one key that this monitor makes itself. They have room of their own: nobody outside can take it.
 const MOST_OWN: u64 = 64;
@@ -38,15 +40,29 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// Puts in what is not there yet; says of each what became of it.
+/// Puts in the files of a batch that are not there yet; says of each what became of it, and what the batch finds with them.
+/// `resumed` are the files despite which the operator resumed.
 pub(super) fn insert(
     transaction: &WriteTransaction,
+    batch: &Batch<'_>,
+    resumed: &[EvidenceId],
+    now: Millis,
+) -> Result<(Vec<Stored>, Findings), redb::Error> {
+    if batch.evidence.is_empty() {
+        return Ok((Vec::new(), with_findings(transaction, batch, &[], &BTreeMap::new())?));
+    }
+    let resumed = resumed_counts(transaction, resumed)?;
+    let stored = insert_files(transaction, &batch.evidence, &resumed, now)?;
+    let findings = with_findings(transaction, batch, &stored, &resumed)?;
+    Ok((stored, findings))
+}
+
+fn insert_files(
+    transaction: &WriteTransaction,
     evidence: &[NewEvidence],
+    resumed: &BTreeMap<String, u64>,
     now: Millis,
 ) -> Result<Vec<Stored>, redb::Error> {
-    if evidence.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut files = transaction.open_table(FILES)?;
     let mut kept = transaction.open_table(KEPT)?;
     let mut ids = transaction.open_table(IDS)?;
@@ -58,9 +74,9 @@ pub(super) fn insert(
             all.push(Stored::Known(id));
             continue;
         }
-        let (counted, most) = counted(new);
+        let (counted, most) = counted(&new.source, new.file.proven().kind, &new.file.proven().accused);
         let count = counts.get(counted.as_str())?.map_or(0, |count| count.value());
-        if count >= most {
+        if count.saturating_sub(resumed.get(&counted).copied().unwrap_or(0)) >= most {
             all.push(Stored::Enough(id));
             continue;
         }
@@ -76,22 +92,38 @@ pub(super) fn insert(
 }
 
 /// What a file is counted under, and how many of that there may be.
-fn counted(new: &NewEvidence) -> (String, u64) {
-    let proven = new.file.proven();
-    let (whose, most) = match new.source {
+fn counted(source: &Source, kind: impl fmt::Display, accused: impl fmt::Display) -> (String, u64) {
+    let (whose, most) = match source {
         Source::Own => ("own", MOST_OWN),
-        Source::Peer(_) | Source::Report => ("outside", MOST_OUTSIDE),
+        Source::Peer(_) | Source::Named(_) | Source::Report => ("outside", MOST_OUTSIDE),
     };
-    (format!("{whose} {} {}", proven.kind, proven.accused), most)
+    (format!("{whose} {kind} {accused}"), most)
+}
+
+/// How many of the kept files the operator resumed despite, by what they are counted under.
+fn resumed_counts(
+    transaction: &WriteTransaction,
+    resumed: &[EvidenceId],
+) -> Result<BTreeMap<String, u64>, redb::Error> {
+    let (ids, kept) = (transaction.open_table(IDS)?, transaction.open_table(KEPT)?);
+    let mut counts = BTreeMap::new();
+    for id in resumed {
+        let Some(number) = ids.get(id.0.0.as_slice())? else { continue };
+        let Some(about) = kept.get(number.value())? else { continue };
+        let about: Kept = serde_json::from_slice(about.value()).map_err(std::io::Error::other)?;
+        *counts.entry(counted(&about.source, about.kind, &about.accused).0).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// The findings of a batch that names files: each names only files that are kept, and a new file that none of them names begins
 /// one of its own.
-pub(super) fn with_findings(
+fn with_findings(
     transaction: &WriteTransaction,
     batch: &Batch<'_>,
     stored: &[Stored],
-) -> Result<super::Findings, redb::Error> {
+    resumed: &BTreeMap<String, u64>,
+) -> Result<Findings, redb::Error> {
     let mut findings = batch.findings.clone();
     let ids = transaction.open_table(IDS)?;
     for finding in findings.found_mut().iter_mut().filter(|finding| !finding.evidence.is_empty()) {
@@ -109,7 +141,12 @@ pub(super) fn with_findings(
         .iter()
         .filter(|new| is_new(new.file.id()))
         .filter(|new| !findings.found().iter().any(|finding| finding.evidence.contains(&new.file.id())))
-        .map(NewEvidence::finding)
+        .map(|new| {
+            // What is shown after the operator resumed is told once more, though the finding of what came before stays open.
+            let (kind, accused) = (new.file.proven().kind, &new.file.proven().accused);
+            let of = |source: &Source| resumed.get(&counted(source, kind, accused).0).copied().unwrap_or(0);
+            new.finding(of(&Source::Own) + of(&Source::Report))
+        })
         .collect();
     own.into_iter().for_each(|finding| findings.push(finding));
     Ok(findings)

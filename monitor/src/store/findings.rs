@@ -50,6 +50,11 @@ impl Findings {
         &mut self.begin
     }
 
+    /// Leaves out those of these names. One that is over in the same step, too, stays: it keeps that from ending.
+    pub(crate) fn forget(&mut self, names: &[String]) {
+        self.begin.retain(|finding| self.end.contains(&finding.id) || !names.contains(&finding.id));
+    }
+
     /// Adds others.
     pub fn extend(&mut self, other: Findings) {
         self.begin.extend(other.begin);

@@ -244,7 +244,7 @@ impl LogStore {
         // Before it is durable: nothing is cosigned in between.
         let raised = self.stop.raise(stops);
         let stored = self.commit_all(batch, now)?;
-        // What is not kept is not what the operator could look at; enough of its kind was, and ended cosigning then.
+        // What is not kept is not what the operator could look at; enough of its kind is, and stands: it ends cosigning now.
         let is_enough = |id: &EvidenceId| stored.contains(&Stored::Enough(*id));
         self.stop.forget(raised.iter().filter(|id| is_enough(id)));
         if raised.iter().any(|id| !is_enough(id)) {
@@ -255,8 +255,7 @@ impl LogStore {
 
     fn commit_all(&self, batch: &Batch<'_>, now: Millis) -> Result<Vec<Stored>, Error> {
         self.write(|transaction| {
-            let stored = evidence::insert(transaction, &batch.evidence, now)?;
-            let findings = evidence::with_findings(transaction, batch, &stored)?;
+            let (stored, findings) = evidence::insert(transaction, batch, &self.stop.resumed(), now)?;
             findings::apply(transaction, &self.origin, &findings, now)?;
             heads::insert(transaction, &batch.heads)?;
             gossip::apply(transaction, &batch.gossip)?;

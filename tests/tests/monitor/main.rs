@@ -13,6 +13,7 @@ mod evidence;
 mod honest;
 mod inputs;
 mod long;
+mod resumed;
 mod served;
 mod stopped;
 mod witness;

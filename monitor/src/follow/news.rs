@@ -1,0 +1,64 @@
+//! What is found again and changes nothing. Heads of a fork are public once the fork is known, so that anybody can show them again
+//! and again: that must not cost the disk.
+
+use std::sync::PoisonError;
+
+use client::Error;
+
+use super::FollowedLog;
+use crate::evidence::{EvidenceId, NewEvidence, Stored};
+use crate::finding::{Finding, code};
+use crate::store::Findings;
+
+/// Names of files without room that a process remembers, 32 bytes each. There are more only if a log signs thousands of forks.
+const MOST_WITHOUT_ROOM: usize = 4096;
+
+impl FollowedLog {
+    /// Leaves what is news of findings that were proven as far as they can be, and of their files.
+    pub(crate) fn only_news(&self, findings: &mut Findings, evidence: &mut Vec<NewEvidence>) -> Result<(), Error> {
+        let mut known = Vec::new();
+        for finding in findings.found() {
+            if self.is_known(finding)? {
+                known.push(finding.id.clone());
+            }
+        }
+        findings.forget(&known);
+        evidence.retain(|new| findings.found().iter().any(|one| one.evidence.contains(&new.file.id())));
+        Ok(())
+    }
+
+    fn is_known(&self, finding: &Finding) -> Result<bool, Error> {
+        let without_room = self.without_room.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let has_room = |id: &&EvidenceId| !without_room.contains(*id);
+        if let Some(open) = self.store.open_finding(&finding.id)? {
+            let was = open.finding;
+            let says_why = finding.unproven.is_none() || !was.evidence.is_empty() || finding.unproven == was.unproven;
+            return Ok(says_why && finding.evidence.iter().filter(has_room).all(|id| was.evidence.contains(id)));
+        }
+        // Further findings of its kind are told as one, and there is never room again: none of them ends.
+        if self.store.open_finding(&format!("{}:{}", code::MANY, finding.code))?.is_none() {
+            return Ok(false);
+        }
+        for id in finding.evidence.iter().filter(has_room) {
+            if self.store.evidence(*id)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Remembers which files of a batch had no room.
+    pub(crate) fn stored(&self, stored: &[Stored]) {
+        let enough = stored.iter().filter_map(|one| match one {
+            Stored::Enough(id) => Some(*id),
+            Stored::New(_) | Stored::Known(_) => None,
+        });
+        let mut without_room = self.without_room.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in enough {
+            if without_room.len() >= MOST_WITHOUT_ROOM {
+                without_room.clear();
+            }
+            without_room.insert(id);
+        }
+    }
+}
