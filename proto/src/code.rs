@@ -160,6 +160,8 @@ codes! {
     CheckpointInconsistent = "checkpoint.inconsistent",
     /// The witness does not cosign for this log until its operator acts (only at witnesses).
     WitnessStopped = "witness.stopped",
+    /// The witness does not know yet whether the head is of the tree that it is reading; ask again in a moment (only at witnesses).
+    WitnessWaits = "witness.waits",
     /// No such resource.
     RequestNotFound = "request.not_found",
     /// The request's method is not allowed here.

@@ -54,7 +54,8 @@ pub fn status_of(code: Code) -> StatusCode {
         | Code::ModeStopping
         | Code::ModeUnwitnessed
         | Code::ClockJump
-        | Code::WitnessStopped => StatusCode::SERVICE_UNAVAILABLE,
+        | Code::WitnessStopped
+        | Code::WitnessWaits => StatusCode::SERVICE_UNAVAILABLE,
         Code::RequestNotFound | Code::RequestBeyondTree => StatusCode::NOT_FOUND,
         Code::RequestMethod => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestInvalid => StatusCode::BAD_REQUEST,

@@ -13,7 +13,7 @@ use proto::tile::TileError;
 use super::FollowedLog;
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
-use crate::store::{Batch, Findings, HeadKey, KeptHead};
+use crate::store::{Batch, Findings, GossipStep, HeadKey, KeptHead};
 
 /// Kept heads that are judged anew when entries come: an hour of them at one a second, and a note is below a kilobyte.
 const MOST_KEPT_JUDGED: usize = 4096;
@@ -75,20 +75,17 @@ impl FollowedLog {
     pub fn offer(&self, head: &Checked, now: Millis) -> Result<Verdict, Error> {
         let verdict = self.judge(head)?;
         let is_kept = self.is_to_keep(head, &verdict, now)?;
-        let findings = match &verdict {
-            Verdict::Contradicts(finding) => Findings::begin(vec![(**finding).clone()]),
-            _ if !is_kept => return Ok(verdict),
-            _ => Findings::default(),
-        };
-        self.tell(findings, head, is_kept, Reach::Kept, now)?;
-        if verdict != Verdict::Larger {
-            return Ok(verdict);
+        let (mut findings, mut gossip) = (Findings::default(), GossipStep::default());
+        match &verdict {
+            Verdict::Contradicts(finding) => findings.push((**finding).clone()),
+            Verdict::Larger => {
+                let (step, no_room) = self.keep_unread(head, now)?;
+                gossip = step;
+                no_room.into_iter().for_each(|finding| findings.push(finding));
+            }
+            Verdict::Known => {}
         }
-        // Its entries may have come in between, and the kept heads been judged before this one was among them.
-        let verdict = self.judge(head)?;
-        if let Verdict::Contradicts(finding) = &verdict {
-            self.tell(Findings::begin(vec![(**finding).clone()]), head, false, Reach::Kept, now)?;
-        }
+        self.tell_with(findings, head, is_kept, gossip, Reach::Kept, now)?;
         Ok(verdict)
     }
 
@@ -109,23 +106,36 @@ impl FollowedLog {
     /// A head, what is to be said of it, and the files that prove it, in one step.
     pub(super) fn tell(
         &self,
+        findings: Findings,
+        head: &Checked,
+        is_kept: bool,
+        reach: Reach,
+        now: Millis,
+    ) -> Result<(), Error> {
+        self.tell_with(findings, head, is_kept, GossipStep::default(), reach, now)
+    }
+
+    /// The same, with what changes of the heads that are not read yet. What changes nothing writes nothing.
+    fn tell_with(
+        &self,
         mut findings: Findings,
         head: &Checked,
         is_kept: bool,
+        gossip: GossipStep,
         reach: Reach,
         now: Millis,
     ) -> Result<(), Error> {
         let mut evidence = self.prove(&mut findings, reach)?;
         self.only_news(&mut findings, &mut evidence)?;
         let any = !findings.found().is_empty();
-        if !any && !is_kept {
+        if !any && !is_kept && gossip == GossipStep::default() {
             return Ok(());
         }
         let note = head.checkpoint.to_bytes();
         let heads = if is_kept { vec![KeptHead { key: key_of(head, now), note: &note }] } else { Vec::new() };
-        let batch = Batch { findings, evidence, heads, ..Batch::default() };
+        let batch = Batch { findings, evidence, heads, gossip, ..Batch::default() };
         self.stored(&self.store.commit_evidence(&batch, now)?);
-        if any { self.look(None) } else { Ok(()) }
+        if any || batch.gossip != GossipStep::default() { self.look(None) } else { Ok(()) }
     }
 
     /// Whether a head states no time and is the newest one: it would be kept once for every time that it is seen.
@@ -147,7 +157,7 @@ impl FollowedLog {
         let is_larger = |key: &HeadKey| before.is_some_and(|before| key.size > before);
         let kept = self.store.heads_before(None, most)?;
         for (_, note) in kept.iter().filter(|(key, _)| is_later(key) || is_larger(key)) {
-            let Ok(head) = self.config.trust.policy().check(note) else { continue };
+            let Some(head) = self.known_head(note) else { continue };
             if let Verdict::Contradicts(finding) = self.judge(&head)? {
                 findings.push(*finding);
             }

@@ -18,6 +18,7 @@ mod junk;
 mod news;
 mod round;
 mod run;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -47,6 +48,7 @@ pub use judge::Verdict;
 pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
 pub use run::follow_until;
+pub(crate) use unread::Tie;
 
 /// How long a head or a page of heads may take in all: a few kilobytes, or a megabyte over a slow line. A log that takes longer
 /// is not there, whatever drips from it.
@@ -75,6 +77,12 @@ pub struct FollowedLog {
     pub(crate) changed: Notify,
     /// Findings of which this process could make no file, and would not in the next round either; histories without room.
     given_up: Mutex<BTreeSet<String>>,
+    /// Heads that are known to be states of the newest tree, entries unread.
+    tied: Mutex<unread::TiedHeads>,
+    /// When the last look began that showed the newest head.
+    looked_at: Mutex<Option<Millis>>,
+    /// When heads were discarded last, or this process began.
+    discarded_at: Mutex<Millis>,
     /// Heads without a time that this process keeps.
     timeless: Mutex<BTreeSet<(TreeSize, Hash)>>,
     /// Files that this process could not keep because enough of their kind are.
@@ -152,6 +160,9 @@ impl FollowedLog {
             given_up,
             timeless: Mutex::default(),
             without_room: Mutex::default(),
+            tied: Mutex::default(),
+            looked_at: Mutex::default(),
+            discarded_at: Mutex::new(crate::clock::now()),
         };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
@@ -174,7 +185,8 @@ impl FollowedLog {
     /// The newest head that was taken.
     pub(crate) fn newest(&self) -> Result<Option<Checked>, Error> {
         let Some(note) = self.store.newest()? else { return Ok(None) };
-        let checked = self.config.trust.policy().check(&note).map_err(|e| {
+        // A line under a key that was not known then, and is none of the log's, does not make what was taken another head.
+        let checked = self.config.trust.policy().check(&note).or_else(|e| self.kept_head(&note).ok_or(e)).map_err(|e| {
             Error::local(format!(
                 "the head of {} that was taken last is not one under this trust file: {e}. Either the trust file names other \
                  keys than before, or the state is another's",
@@ -203,7 +215,7 @@ impl FollowedLog {
         }
         let Some(note) = self.store.read_head()? else { return Ok(None) };
         // Under a trust file that names other keys now it is no other side for anything.
-        Ok(self.config.trust.policy().check(&note).ok())
+        Ok(self.known_head(&note))
     }
 
     /// Why nothing is cosigned though no file is there yet: two histories are known, both signed by the log.

@@ -140,6 +140,7 @@ impl FollowedLog {
             Verdict::Known => self.keep(&head, self.is_newest(&head)?, round.now)?,
             Verdict::Larger => self.check_extends(&head, round.now)?,
         }
+        self.looked(round.now);
         if self.seen().last_success.is_none() {
             self.judge_kept(None, findings)?;
         }

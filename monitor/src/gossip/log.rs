@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use client::Error;
 use proto::note::Note;
-use proto::num::Millis;
+use proto::num::{Millis, TreeSize};
 use proto::policy::Checked;
 use proto::unavailable::Unavailable;
 
@@ -44,8 +44,6 @@ pub struct LogGossip {
 
 struct Inner {
     core: Core,
-    /// When heads were discarded last, or this process began.
-    discarded_at: Millis,
     /// The notes of the own head and of all that wait.
     notes: BTreeMap<Head, Arc<[u8]>>,
 }
@@ -82,7 +80,7 @@ impl LogGossip {
         let core = Core::restore(known, waiting, log.store.discarded()?);
         let heard = LastSeen::new(code::PEER, "the peer", silent_after, peers.iter().cloned());
         peers.iter().for_each(|peer| heard.expect(peer, now()));
-        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes, discarded_at: now() }) })
+        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes }) })
     }
 
     /// The log.
@@ -134,7 +132,7 @@ impl LogGossip {
     ) -> Result<(Became, Vec<Act>), Error> {
         let mut verdict = self.log.judge(shown)?;
         let (head, note, key) = (head_of(shown), shown.checkpoint.to_bytes(), key_of(shown, now));
-        // Below the head that is being read it needs no proof and no room: it is judged when its entries have come.
+        // Below the head that is being read it needs no proof and no room here: its tiles say what it is (`unread.rs`).
         if verdict == Verdict::Larger && self.is_being_read(head)? {
             verdict = self.log.offer(shown, now)?;
             if verdict == Verdict::Larger {
@@ -190,7 +188,7 @@ impl LogGossip {
         let outputs = inner.core.step(now.seconds(), input, &Own::of(&self.log)?);
         let mut step = Step::default();
         self.settle(inner, outputs, None, now, &mut step)?;
-        if is_tick && self.flood_is_over(inner, now) {
+        if is_tick && self.flood_is_over(now) {
             step.findings.over(code::DISCARDED);
         }
         let acts = self.commit(step, Vec::new(), now)?;
@@ -198,9 +196,28 @@ impl LogGossip {
         Ok(acts)
     }
 
+    /// What was found besides, and what the machine says of these inputs, durable in one step.
+    pub(super) fn settle_all(&self, mut step: Step, inputs: Vec<Input>, now: Millis) -> Result<Vec<Act>, Error> {
+        let mut inner = self.lock();
+        for input in inputs {
+            let outputs = inner.core.step(now.seconds(), input, &Own::of(&self.log)?);
+            self.settle(&mut inner, outputs, None, now, &mut step)?;
+        }
+        let acts = self.commit(step, Vec::new(), now)?;
+        inner.prune();
+        Ok(acts)
+    }
+
+    /// What waits and is larger than what was read, with its notes.
+    pub(super) fn waiting_above(&self, followed: TreeSize) -> Vec<(Head, Vec<u8>)> {
+        let inner = self.lock();
+        let above = inner.core.waiting().map(|one| one.head).filter(|head| head.size > followed);
+        above.map(|head| (head, inner.note(head).to_vec())).collect()
+    }
+
     /// Whether heads were discarded once, and none for long.
-    fn flood_is_over(&self, inner: &Inner, now: Millis) -> bool {
-        let is_quiet = now.0.saturating_sub(inner.discarded_at.0) >= FLOOD_OVER.0;
+    fn flood_is_over(&self, now: Millis) -> bool {
+        let is_quiet = now.0.saturating_sub(self.log.last_discarded().0) >= FLOOD_OVER.0;
         is_quiet && self.log.seen().open.iter().any(|open| open.finding.id == code::DISCARDED)
     }
 
@@ -250,7 +267,7 @@ impl LogGossip {
                 Output::Waits(waiting) => self.keep_waiting(inner, &waiting, step),
                 Output::Settled { head, .. } => step.over(head),
                 Output::Discarded { head, total } => {
-                    inner.discarded_at = now;
+                    self.log.discarded(now);
                     step.over(head);
                     step.gossip.discarded = Some(total);
                     step.findings.push(tell::discarded(total));

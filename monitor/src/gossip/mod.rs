@@ -44,6 +44,7 @@ mod silence;
 mod statement;
 mod step;
 mod tell;
+mod unread;
 mod ways;
 
 pub use act::{Act, Became};

@@ -32,6 +32,9 @@ impl Gossip {
             })
             .await;
         }
+        for log in &self.logs {
+            self.read_unread(log).await;
+        }
         for peer in &self.peers {
             self.tasks.spawn(self.clone().pull_once(peer.clone()));
         }

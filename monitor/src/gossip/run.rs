@@ -28,7 +28,7 @@ use crate::witness::Witness;
 /// time is little for a slow line; a log that drips holds a place of its own lane for no longer.
 const ANSWERS_A_PROOF: u32 = 3;
 /// Deadlines are whole seconds.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// The gossip of a monitor: its logs, its peers, and what runs.
 pub struct Gossip {
@@ -121,6 +121,7 @@ impl Gossip {
             self.tasks.spawn(self.clone().keep_up(log.clone()));
             self.tasks.spawn(self.clone().look_around(at));
             self.tasks.spawn(self.clone().look_after(at));
+            self.tasks.spawn(self.clone().look_at_unread(at));
         }
         for peer in &self.peers {
             self.tasks.spawn(self.clone().pull(peer.clone()));

@@ -16,6 +16,8 @@
 //! | 10 | all is good, and durable | 200, body: signature lines |
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -44,6 +46,11 @@ pub const SIZE_TYPE: HeaderValue = HeaderValue::from_static("text/x.tlog.size");
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// How long a head may take to become known: two looks of gossip at what is unread.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// After which it is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Label {
@@ -87,11 +94,23 @@ async fn answer(shared: &Shared, address: IpAddr, body: Body) -> Result<Response
     let body = read_all(body, MAX_BODY_BYTES).await?;
     let asked = shared.clone();
     // A head that is stored is also cosigned and shown, whether or not the client waits.
-    let decided = shared.0.detached.run(async move {
-        let work = asked.clone();
-        asked.deciding(move || decide(&work, &body)).await
-    });
-    decided.await??
+    let decided = shared.0.detached.run(async move { decide_in_time(&asked, body.to_vec().into()).await });
+    decided.await?
+}
+
+/// Decides; a head that is not known yet to be of the tree that is being read is looked at again for a moment: an honest log's few
+/// newest entries, or the tiles above them, are read by then.
+async fn decide_in_time(shared: &Shared, body: Arc<[u8]>) -> Result<Response, Problem> {
+    let begun = Instant::now();
+    loop {
+        let (work, body) = (shared.clone(), body.clone());
+        match shared.deciding(move || decide(&work, &body)).await? {
+            Err(problem) if problem.code() == Code::WitnessWaits && begun.elapsed() < LONGEST_WAIT => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            decided => return decided,
+        }
+    }
 }
 
 fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
@@ -123,6 +142,11 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     }
     if let Some(why) = log.forked() {
         return respond(Answer::Stopped(why), "");
+    }
+    if log.is_untied(&head).map_err(|error| Problem::internal(&error.message))? {
+        let detail = "This head is smaller than one that the log showed here, and it is not known yet whether it is of that tree. \
+                      Ask again, or for a newer head.";
+        return Err(Problem::new(Code::WitnessWaits, detail).retry_after(LOOK_AGAIN));
     }
     let answer = witness.cosign(old, &request.proof, &head.checkpoint, clock::now().seconds());
     respond(answer, "the proof does not lead from the last cosigned checkpoint to this one")

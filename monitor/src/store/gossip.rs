@@ -7,6 +7,7 @@ use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::LogStore;
+use super::unread::{self, Unread};
 use crate::gossip::core::{Head, Told};
 
 /// size, root → what waits
@@ -74,16 +75,20 @@ pub struct GossipStep {
     pub discarded: Option<u64>,
     /// Statements.
     pub statements: Vec<(Head, KeptStatement)>,
+    /// Heads that were shown and are not read yet.
+    pub unread: Vec<Unread>,
+    /// Such heads that are known now, or wait among the others.
+    pub read: Vec<Head>,
 }
 
-fn key_of(head: Head) -> [u8; 8 + HASH_BYTES] {
+pub(super) fn key_of(head: Head) -> [u8; 8 + HASH_BYTES] {
     let mut key = [0; 8 + HASH_BYTES];
     key[..8].copy_from_slice(&head.size.0.to_be_bytes());
     key[8..].copy_from_slice(&head.root.0);
     key
 }
 
-fn head_of(key: &[u8]) -> Option<Head> {
+pub(super) fn head_of(key: &[u8]) -> Option<Head> {
     let (size, root) = key.split_first_chunk::<8>()?;
     Some(Head { size: TreeSize(u64::from_be_bytes(*size)), root: Hash::from_slice(root)? })
 }
@@ -93,6 +98,7 @@ fn text(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
 }
 
 pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    unread::make(transaction)?;
     transaction.open_table(WAITING)?;
     transaction.open_table(STATEMENTS)?;
     transaction.open_table(COUNTS)?;
@@ -103,6 +109,7 @@ pub(super) fn apply(transaction: &WriteTransaction, step: &GossipStep) -> Result
     if *step == GossipStep::default() {
         return Ok(());
     }
+    unread::apply(transaction, &step.unread, &step.read)?;
     let mut waiting = transaction.open_table(WAITING)?;
     for (head, kept) in &step.waits {
         waiting.insert(key_of(*head).as_slice(), text(kept)?.as_slice())?;

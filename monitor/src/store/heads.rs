@@ -8,7 +8,7 @@ use proto::hash::{HASH_BYTES, Hash};
 use proto::note::Note;
 use proto::num::{Seconds, TreeSize};
 use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
-use service::thinning::{KEEP_ONE_SECONDS, Thinning};
+use service::thinning::{KEEP_ONE_SECONDS, Thinning, thin_before};
 
 use super::LogStore;
 
@@ -109,7 +109,7 @@ fn joined(kept: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Heads to remove among those of these times, and the time up to which that is all.
-pub(super) fn due(
+fn due(
     transaction: &ReadTransaction,
     from: Seconds,
     before: Seconds,
@@ -130,7 +130,7 @@ pub(super) fn due(
     Ok((removed, before))
 }
 
-pub(super) fn remove(transaction: &WriteTransaction, heads: &[HeadKey]) -> Result<(), redb::Error> {
+fn remove(transaction: &WriteTransaction, heads: &[HeadKey]) -> Result<(), redb::Error> {
     let mut table = transaction.open_table(HEADS)?;
     for key in heads {
         table.remove(key.to_bytes().as_slice())?;
@@ -139,6 +139,21 @@ pub(super) fn remove(transaction: &WriteTransaction, heads: &[HeadKey]) -> Resul
 }
 
 impl LogStore {
+    /// Removes heads by the rule of [`service::thinning`]; gives how many. Each minute is looked at once.
+    pub fn thin_heads(&self, now: Seconds) -> Result<u64, Error> {
+        let (from, before) = (Seconds(self.number(super::THINNED)?.unwrap_or(0)), thin_before(now));
+        if before <= from {
+            return Ok(0);
+        }
+        let (due, done) = self.read(|transaction| due(transaction, from, before))?;
+        self.write(|transaction| {
+            remove(transaction, &due)?;
+            transaction.open_table(super::META)?.insert(super::THINNED, done.0.to_be_bytes().as_slice())?;
+            Ok(())
+        })?;
+        Ok(due.len() as u64)
+    }
+
     /// The head in whose place the newest one came, if all its entries were read.
     pub fn read_head(&self) -> Result<Option<Vec<u8>>, Error> {
         self.meta(super::READ_HEAD)

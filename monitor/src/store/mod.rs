@@ -8,6 +8,7 @@
 //! | `tiles` | leaf hashes and what tiles hold above them |
 //! | `bundles` | the entries themselves, if the log is mirrored |
 //! | `heads` | every signed head with all its signatures, thinned after a day |
+//! | `heads-unread` | those that were shown and could not be held against the tree yet |
 //! | `open` | findings that are open |
 //! | `events` | their beginnings and ends, and what watch lists matched, numbered |
 //! | `watched` | payloads of claims that a watch is about |
@@ -30,6 +31,7 @@ mod room;
 mod statements;
 mod stopped;
 mod tiles;
+mod unread;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -40,9 +42,8 @@ use client::Error;
 use client::database::Reopening;
 use client::follow::{Cursor, Judged, Kv, Reading, Remark, Step, Stopped, decode_range, encode_range, encode_times};
 use proto::hash::Hash;
-use proto::num::{Millis, Seconds, TreeSize};
+use proto::num::{Millis, TreeSize};
 use redb::{Database, TableDefinition, WriteTransaction};
-use service::thinning::thin_before;
 
 use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
 
@@ -51,6 +52,7 @@ pub use findings::Findings;
 pub use gossip::{GossipStep, KeptStatement, KeptWaiting};
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
+pub use unread::{MOST_UNREAD, Unread};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");
@@ -271,21 +273,6 @@ impl LogStore {
             }
             Ok(stored)
         })
-    }
-
-    /// Removes heads by the rule of [`service::thinning`]; gives how many. Each minute is looked at once.
-    pub fn thin_heads(&self, now: Seconds) -> Result<u64, Error> {
-        let (from, before) = (Seconds(self.number(THINNED)?.unwrap_or(0)), thin_before(now));
-        if before <= from {
-            return Ok(0);
-        }
-        let (due, done) = self.read(|transaction| heads::due(transaction, from, before))?;
-        self.write(|transaction| {
-            heads::remove(transaction, &due)?;
-            transaction.open_table(META)?.insert(THINNED, done.0.to_be_bytes().as_slice())?;
-            Ok(())
-        })?;
-        Ok(due.len() as u64)
     }
 
     /// Lets the rules begin again where they stopped: a newer program may know more of them.

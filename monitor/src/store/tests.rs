@@ -6,7 +6,7 @@ use proto::cosignature::Cosigner;
 use proto::ed25519::SecretKey;
 use proto::merkle::root_at;
 use proto::note::{KeyName, Note, NoteSigner};
-use proto::num::LeafIndex;
+use proto::num::{LeafIndex, Seconds};
 use proto::tile::{BundleId, TileId};
 
 use super::*;

@@ -105,6 +105,14 @@ pub enum Input {
         /// The head.
         own: Head,
     },
+    /// A head that waits was held against a larger one that the log signed, whose entries are being read: it is a state of that
+    /// tree, or it is not and the fork is told already. Either way there is nothing more to wait for.
+    Resolved {
+        /// The head.
+        head: Head,
+        /// Whether it contradicts the larger one.
+        contradicts: bool,
+    },
     /// An answer to [`Output::Ask`].
     Proven {
         /// The head that the proof leads to.
@@ -253,6 +261,7 @@ impl Core {
                 self.receive(now, head, source, proof.as_ref(), random, tree, &mut out);
             }
             Input::Grew { own } => self.grow(now, own, tree, &mut out),
+            Input::Resolved { head, contradicts } => self.settle(head, contradicts, &mut out),
             Input::Proven { head, whom, proof } => {
                 self.prove(head, &proof, &mut out);
                 if self.own.is_some_and(|own| proof.from < own.size) {
