@@ -4,6 +4,7 @@
 mod meet;
 mod page;
 mod some;
+mod withheld;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -10,7 +10,7 @@ use crate::witness::{add, request};
 use crate::{open, programs};
 
 /// Where the two histories part, and each with so many entries more.
-fn parted(models: [&[&str]; 2]) -> [Script; 2] {
+pub(super) fn parted(models: [&[&str]; 2]) -> [Script; 2] {
     let common = Script::begun(client::clock::now());
     models.map(|models| {
         let mut script = common.clone();
@@ -20,7 +20,7 @@ fn parted(models: [&[&str]; 2]) -> [Script; 2] {
     })
 }
 
-fn monitor_at(served: &Served) -> MonitorUnderTest {
+pub(super) fn monitor_at(served: &Served) -> MonitorUnderTest {
     let mut monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
     monitor.serve();
     monitor
