@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::parcel::{Look, Next, Parcel};
 use super::refused::{Refusals, Refused};
 use super::{Mark, Outbox, Source};
-use crate::finding::{Class, Finding, Severity, code};
+use crate::finding::{Class, Finding, Open, Severity, code};
 use crate::store::Findings;
 
 /// How often a channel looks for what is new. A look reads one number of a database.
@@ -254,9 +254,11 @@ impl Delivery {
         alert.message = message;
         for source in &self.sources {
             let open = source.open()?;
-            let worst = open.first().map(|open| format!(", the worst: {}", open.finding.class.name()));
-            let worst = worst.unwrap_or_default();
-            alert.message.push_str(&format!("\n{}: {}; {} open{worst}", source.name(), source.state(), open.len()));
+            let counting = open.iter().filter(|open| open.counts()).count();
+            let worst = Open::worst(&open).map(|class| format!(", the worst: {}", class.name())).unwrap_or_default();
+            let known = open.len() - counting;
+            let known = if known > 0 { format!(", {known} acknowledged") } else { String::new() };
+            alert.message.push_str(&format!("\n{}: {}; {counting} open{worst}{known}", source.name(), source.state()));
         }
         Ok(alert)
     }

@@ -4,6 +4,7 @@ mod alert;
 mod beside;
 mod evidence;
 mod failure;
+mod findings;
 mod follow;
 mod heads;
 mod init;
@@ -30,7 +31,7 @@ pub use failure::{Exit, Failure};
 /// Shown below the help of every command.
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  done; for `serve --once` and `status`: nothing is open; for `evidence`: proven
+    0  done; for `serve --once` and `status`: nothing is open that was not acknowledged; for `evidence`: proven
     1  evidence verify, show, import: the file proves nothing
     2  evidence verify, show, import: it is no misbehaviour file
     3  evidence import: proven, but about no log or key of the trust files
@@ -38,7 +39,7 @@ Exit codes:
    11  claim: a log took a claim that its rules refuse
    12  outage: a log cannot be read
    13  degraded: not everything can be checked, or a head is late
-       (several are open: the first of these)
+       (several are open: the first of these; what `findings acknowledge` was said of does not count)
        (for `alert test`: 1, a channel did not take its test)
    64  the command line makes no sense as given
    69  an address or the state is in use, or not available
@@ -72,6 +73,8 @@ enum Command {
     Heads(heads::HeadsArgs),
     /// Show, export, take and verify evidence of misbehaviour; works beside a running monitor.
     Evidence(evidence::EvidenceArgs),
+    /// Show what is open, and acknowledge a finding that does not end; works beside a running monitor.
+    Findings(findings::FindingsArgs),
     /// Let a log be cosigned again, after its record and the database disagreed, or despite evidence.
     ResumeOrigin(resume::ResumeArgs),
     /// Alerts: test the channels, show what waits, make the key that signs webhooks.
@@ -144,6 +147,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Heads(args) => heads::run(&args).map(|()| 0),
         Command::Evidence(args) => evidence::run(&args),
+        Command::Findings(args) => findings::run(&args).map(|()| 0),
         Command::ResumeOrigin(args) => resume::run(&args).map(|()| 0),
         Command::Alert(command) => alert::run(&command),
         Command::Completions { shell } => completions(shell).map(|()| 0),

@@ -8,6 +8,7 @@
     reason = "a test stops at the first surprise, and reads and writes files of its own, and seeds are printed"
 )]
 
+mod acknowledged;
 mod dishonest;
 mod evidence;
 mod honest;
