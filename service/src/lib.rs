@@ -11,6 +11,7 @@
 //! | [`admin`], [`metrics`] | health, readiness, metrics on an address of their own | OpenMetrics 1.0 |
 //! | [`config`] | defaults < file < environment < flags | TOML 1.0 |
 //! | [`shutdown`], [`detached`], [`logging`] | stop in order, finish what was begun, say what happened | |
+//! | [`output`] | what commands print | |
 //! | [`record`], [`thinning`] | the last head signed, kept apart; which signed heads are kept how long | |
 //!
 //! ```
@@ -42,6 +43,7 @@ pub mod limits;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod output;
 pub mod problem;
 pub mod record;
 pub mod shutdown;

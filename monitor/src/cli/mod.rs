@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use client::plain::{plain_json, plain_lines};
+use service::output::print;
 
 use crate::config::{Config, FILE_NAME, Flag};
 use crate::follow::FollowedLog;
@@ -164,24 +165,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "claimtrail-monitor", &mut script);
-    printed(std::io::stdout().write_all(&script))
+    print(&script).map_err(|error| Failure::output(&error))
 }
 
 /// Prints to standard output: JSON, or lines for people. What a terminal obeys is written out, whoever wrote it.
 fn say(text: &str) -> Result<(), Failure> {
     let text = if text.starts_with('{') { plain_json(text) } else { plain_lines(text) };
-    let mut out = std::io::stdout().lock();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-/// Whoever closed the pipe has seen enough: the exit code is still that of what was found.
-fn printed(done: std::io::Result<()>) -> Result<(), Failure> {
-    match done {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Io, format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(()),
-    }
+    print(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
 /// A path for messages.
@@ -196,11 +186,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_reader_that_goes_away_is_no_failure() {
-        assert!(printed(Err(std::io::ErrorKind::BrokenPipe.into())).is_ok());
-        assert_eq!(printed(Err(std::io::ErrorKind::StorageFull.into())).unwrap_err().exit, Exit::Io);
     }
 }
