@@ -15,6 +15,7 @@ use axum::routing::get;
 use clap::Args;
 use prometheus_client::registry::Registry;
 use service::admin::{self, Readiness};
+use service::admin_host::guard;
 use service::detached::Detached;
 use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
@@ -255,7 +256,7 @@ impl Parts {
         let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));
         Parts {
             public: public_router(shared, gossip, Some(requests)),
-            admin: edge::wrap(admin, None),
+            admin: edge::wrap(guard(admin, config.listen.admin_hosts.clone()), None),
             options,
             detached,
         }
