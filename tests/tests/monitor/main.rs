@@ -10,6 +10,7 @@
 
 mod acknowledged;
 mod dishonest;
+mod documented;
 mod evidence;
 mod honest;
 mod inputs;
