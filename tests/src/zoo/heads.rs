@@ -93,7 +93,7 @@ pub(super) const ALL: &[Animal] = &[
         class: Class::Tamper,
         code: "head.signature",
         proven: &[],
-        ends: false,
+        ends: true,
         audit: Audit::Says(1, "head.malformed"),
         life: forged_list,
     },
