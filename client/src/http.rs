@@ -64,6 +64,17 @@ struct Failed {
     unconnected: bool,
 }
 
+/// The URL of a server, perhaps with a path before the server's own.
+fn parsed(base: &str) -> Result<reqwest::Url, Error> {
+    let url = reqwest::Url::parse(base).map_err(|e| Error::usage(format!("{base:?} is not a URL: {e}")))?;
+    let has_rest = url.query().is_some() || url.fragment().is_some();
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || has_rest {
+        let message = format!("{base:?} is not the address of a log or monitor; it looks like https://log.example");
+        return Err(Error::usage(message));
+    }
+    Ok(url)
+}
+
 impl Http {
     /// Talks to the server at this URL (`http` or `https`, perhaps with a path before the log's own).
     pub fn new(base: &str) -> Result<Http, Error> {
@@ -73,13 +84,7 @@ impl Http {
     /// The same by this way out.
     pub fn via(base: &str, egress: &Egress) -> Result<Http, Error> {
         install_tls();
-        let url = reqwest::Url::parse(base).map_err(|e| Error::usage(format!("{base:?} is not a URL: {e}")))?;
-        let has_rest = url.query().is_some() || url.fragment().is_some();
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || has_rest {
-            return Err(Error::usage(format!(
-                "{base:?} is not the address of a log; it looks like https://log.example"
-            )));
-        }
+        let url = parsed(base)?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
@@ -97,6 +102,14 @@ impl Http {
         let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
         let base = base.trim_end_matches('/').to_owned();
         Ok(Http { client, base, deadline: DEFAULT_DEADLINE, connect_deadline: CONNECT_DEADLINE, whole: None })
+    }
+
+    /// Whether this is a URL that [`Http::new`] takes.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn check(base: &str) -> Result<(), Error> {
+        parsed(base).map(drop)
     }
 
     /// Tries a failing request, and for a connection, again for at most this long.

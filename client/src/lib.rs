@@ -4,7 +4,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`http`], [`egress`], [`problem`], [`api`] | requests with bounds and retries, by which way out; the log's refusals; the log's own endpoints |
+//! | [`clock`], [`random`] | the one place each that reads the wall clock, that draws randomness |
 //! | [`keyfile`], [`files`], [`trust`] | key files, the atomic writer, whom the reader believes |
+//! | [`database`], [`plain`] | a database that survives a full disk; text of others for a terminal |
 //! | [`state`], [`head`] | the newest verified head of each log, and the demand that newer ones agree with it |
 //! | [`tiles`], [`follow`], [`audit`] | tiles and bundles over HTTP; a log followed: re-hashed, its rules run again; an audit |
 //! | [`compose`], [`submit`] | claims filled in, written as templates, signed and submitted |

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use service::admin_host::AdminHosts;
 use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::limits::ServeLimits;
@@ -132,6 +133,9 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Where `/healthz`, `/readyz` and `/metrics` are; not for the public.
     pub admin: SocketAddr,
+    /// DNS names under which that address is asked, such as the one in the configuration of Prometheus. Besides these it answers
+    /// only requests for an IP address or for `localhost`.
+    pub admin_hosts: AdminHosts,
     /// Addresses or networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
 }
@@ -141,6 +145,7 @@ impl Default for Listen {
         Listen {
             address: DEFAULT_ADDRESS.into(),
             admin: DEFAULT_ADMIN.into(),
+            admin_hosts: AdminHosts::default(),
             trusted_proxies: TrustedProxies::default(),
         }
     }

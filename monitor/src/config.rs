@@ -14,12 +14,13 @@ use client::Error;
 use client::egress::Egress;
 use client::trust::Trust;
 use serde::Deserialize;
+use service::admin_host::AdminHosts;
 use service::client_addr::TrustedProxies;
 use service::config::{ConfigError, Layers};
 use service::logging::LogConfig as Logging;
 
 use crate::alert::config::{AlertConfig, AlertsConfig};
-use crate::gossip::config::{GossipConfig, PeerConfig};
+use crate::gossip::config::{GossipConfig, PeerConfig, check as check_peers};
 use crate::watch::WatchList;
 use crate::watch::config::{WatchConfig, watches};
 
@@ -143,6 +144,9 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Where `/healthz`, `/readyz`, `/metrics` and `/status` are; not for the public.
     pub admin: SocketAddr,
+    /// DNS names under which that address is asked, such as the one in the configuration of Prometheus. Besides these it answers
+    /// only requests for an IP address or for `localhost`.
+    pub admin_hosts: AdminHosts,
     /// Addresses or networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
 }
@@ -152,6 +156,7 @@ impl Default for Listen {
         Listen {
             address: DEFAULT_ADDRESS.into(),
             admin: DEFAULT_ADMIN.into(),
+            admin_hosts: AdminHosts::default(),
             trusted_proxies: TrustedProxies::default(),
         }
     }
@@ -258,8 +263,9 @@ impl Config {
         Ok(config)
     }
 
-    /// The logs, with their trust files read; no two of one origin.
+    /// The logs, with their trust files read; no two of one origin, and no two peers of one name.
     pub fn logs(&self) -> Result<Vec<LogToFollow>, Error> {
+        check_peers(&self.peers)?;
         let mut logs: Vec<LogToFollow> = Vec::new();
         let watches = Arc::new(self.watches()?);
         for (number, entry) in self.follow.iter().enumerate() {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::watch::Match;
 
+pub use crate::acknowledge::{Acknowledged, Reason};
 use crate::evidence::EvidenceId;
 pub use proto::query::finding::Severity;
 
@@ -262,6 +263,13 @@ pub enum What {
     Ended(Finding),
     /// It was found before, and a misbehaviour file proves it now.
     Proven(Finding),
+    /// The operator knows of it; it stays open.
+    Acknowledged {
+        /// What stays open.
+        finding: Finding,
+        /// Why that is right.
+        because: Reason,
+    },
     /// A claim that a watch list matched.
     Matched(Box<Match>),
 }
@@ -273,7 +281,19 @@ impl What {
             What::Began(_) => "began",
             What::Ended(_) => "ended",
             What::Proven(_) => "proven",
+            What::Acknowledged { .. } => "acknowledged",
             What::Matched(_) => "matched",
+        }
+    }
+
+    /// The finding that it is about.
+    pub fn finding(&self) -> Option<&Finding> {
+        match self {
+            What::Began(finding)
+            | What::Ended(finding)
+            | What::Proven(finding)
+            | What::Acknowledged { finding, .. } => Some(finding),
+            What::Matched(_) => None,
         }
     }
 }
@@ -298,6 +318,26 @@ pub struct Open {
     pub since: Millis,
     /// The finding.
     pub finding: Finding,
+    /// That the operator knows of it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
+}
+
+impl Open {
+    /// One that nobody acknowledged.
+    pub fn new(since: Millis, finding: Finding) -> Open {
+        Open { since, finding, acknowledged: None }
+    }
+
+    /// Whether it counts for exit codes: nobody has acknowledged it.
+    pub fn counts(&self) -> bool {
+        self.acknowledged.is_none()
+    }
+
+    /// The worst class of those that count.
+    pub fn worst<'a>(all: impl IntoIterator<Item = &'a Open>) -> Option<Class> {
+        all.into_iter().filter(|open| open.counts()).map(|open| open.finding.class).min()
+    }
 }
 
 #[cfg(test)]

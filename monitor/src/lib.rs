@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`finding`] | what is found, in which class, and the events that tell of it |
+//! | [`acknowledge`] | what the operator says of a finding that does not end |
 //! | [`store`] | what is kept of one log, in one database: cursor, state, tiles, bundles, heads, findings, events |
 //! | [`follow`] | one log followed: its head judged, its entries hashed, its rules run again |
 //! | [`gossip`] | heads that others were shown, held against own leaf hashes and tied by proofs |
@@ -16,6 +17,7 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests damage files of their own"))]
 
+pub mod acknowledge;
 pub mod alert;
 pub mod cli;
 pub mod clock;

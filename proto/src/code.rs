@@ -174,6 +174,8 @@ codes! {
     RequestIncomplete = "request.incomplete",
     /// The content type or encoding is not one this endpoint takes.
     RequestContentType = "request.content_type",
+    /// The request is for a host that this address is not (only at admin addresses).
+    RequestHost = "request.host",
     /// The server failed; the operator finds the cause in its log.
     ServerInternal = "server.internal",
 }

@@ -6,9 +6,10 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use proto::code::Code;
 use serde_json::json;
 
 use crate::problem::Problem;
@@ -35,6 +36,24 @@ pub fn router(registry: Arc<Registry>, ready: impl Fn() -> Readiness + Clone + S
         .route("/healthz", get(async || no_store(StatusCode::OK, "application/json", json!({"ok": true}).to_string())))
         .route("/readyz", get(async move || readiness(ready())))
         .route("/metrics", get(async move || metrics(&registry)))
+}
+
+/// Takes only what says of itself that it is JSON.
+///
+/// A page in a browser of the operator can post to any address, but not with this type: the browser asks the other side first,
+/// which does not allow it.
+///
+/// # Errors
+/// `request.content_type` for anything else, also for nothing.
+pub fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
+    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = essence.split(';').next().unwrap_or_default().trim();
+    match essence.eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => {
+            Err(Problem::new(Code::RequestContentType, "This is taken with `content-type: application/json` only."))
+        }
+    }
 }
 
 fn readiness(readiness: Readiness) -> Response {

@@ -9,8 +9,10 @@
 //! | [`edge`] | what every public router is wrapped in: panics, request ids, errors, metrics | |
 //! | [`cors`] | public reads from any web page | Fetch standard, "CORS protocol" |
 //! | [`admin`], [`metrics`] | health, readiness, metrics on an address of their own | OpenMetrics 1.0 |
+//! | [`admin_host`] | for whom that address answers | RFC 9110 §15.5.20 |
 //! | [`config`] | defaults < file < environment < flags | TOML 1.0 |
 //! | [`shutdown`], [`detached`], [`logging`] | stop in order, finish what was begun, say what happened | |
+//! | [`output`] | what commands print | |
 //! | [`record`], [`thinning`] | the last head signed, kept apart; which signed heads are kept how long | |
 //!
 //! ```
@@ -29,6 +31,7 @@
 //! ```
 
 pub mod admin;
+pub mod admin_host;
 pub mod body;
 pub mod caps;
 pub mod client_addr;
@@ -42,6 +45,7 @@ pub mod limits;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+pub mod output;
 pub mod problem;
 pub mod record;
 pub mod shutdown;

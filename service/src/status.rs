@@ -10,6 +10,7 @@ pub fn status_of(code: Code) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Code::PayloadTypeUnsupported | Code::RequestContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::RequestHost => StatusCode::MISDIRECTED_REQUEST,
         Code::SizeEnvelope | Code::SizeEntry => StatusCode::PAYLOAD_TOO_LARGE,
         Code::KeyUnknown | Code::KeyRevoked | Code::KeyExpired => StatusCode::FORBIDDEN,
         Code::KeyWeak | Code::KeyNoPossession => StatusCode::UNPROCESSABLE_ENTITY,
@@ -75,6 +76,7 @@ pub fn title_of(code: Code) -> &'static str {
         Code::RequestInvalid => "The request is malformed",
         Code::RequestBeyondTree => "The index or size is beyond the tree",
         Code::RequestIncomplete => "The request did not arrive in time",
+        Code::RequestHost => "This address is not that host's",
         Code::RequestContentType => "The content type is not taken here",
         _ => title_of_family(code),
     }
@@ -136,6 +138,7 @@ mod tests {
         ("request.beyond_tree", 404),
         ("request.incomplete", 408),
         ("request.content_type", 415),
+        ("request.host", 421),
         ("server.internal", 500),
         ("entry.", 500),
         ("head.", 500),

@@ -19,6 +19,7 @@ use http::header::CONTENT_TYPE;
 use prometheus_client::registry::Registry;
 use proto::code::{Code, Refused};
 use service::admin::{self, Readiness};
+use service::admin_host::guard;
 use service::client_addr::{ClientAddr, TrustedProxies};
 use service::listen::ServeOptions;
 use service::metrics::Metrics;
@@ -142,8 +143,9 @@ async fn the_admin_address_tells_health_readiness_and_bounded_metrics() {
         true => Readiness::Ready { mode: "normal" },
         false => Readiness::NotReady("rebuilding".to_owned()),
     };
-    let admin = Running::start(edge::wrap(admin::router(Arc::new(registry), readiness), None), ServeOptions::default());
-    let admin = admin.await;
+    let hosts = serde_json::from_value(serde_json::json!(["test"])).unwrap();
+    let guarded = guard(admin::router(Arc::new(registry), readiness), hosts);
+    let admin = Running::start(edge::wrap(guarded, None), ServeOptions::default()).await;
 
     assert!(admin.ask("GET /healthz HTTP/1.1").await.starts_with("HTTP/1.1 200 "));
     let not_ready = admin.ask("GET /readyz HTTP/1.1").await;
@@ -167,4 +169,11 @@ async fn the_admin_address_tells_health_readiness_and_bounded_metrics() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"), "{text}");
+
+    for (line, host) in [("/healthz", "evil.example"), ("http://evil.example/healthz", "test")] {
+        let mut client = admin.client().await;
+        client.send(&format!("GET {line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")).await;
+        let answer = client.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 421 ") && answer.contains("listen.admin_hosts"), "{line}: {answer}");
+    }
 }

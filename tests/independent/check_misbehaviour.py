@@ -219,8 +219,7 @@ def judge(raw):
     """The result, and of a proven file kind, accused key, party and code."""
     try:
         doc = parse(raw)
-        code = contradiction(doc)
-        return {"result": "proven", "kind": doc["kind"], "accused": doc["accused"], "party": doc["party"], "code": code}
+        return {"result": "proven", "code": contradiction(doc)} | {m: doc[m] for m in ("kind", "accused", "party")}
     except Malformed:
         return {"result": "malformed"}
     except (NotProven, KeyError, TypeError, ValueError, AttributeError, RecursionError):
@@ -238,14 +237,10 @@ def main(*arguments):
     if len(arguments) == 1:
         found = judge(raw)
         return print(json.dumps(found)) or {"proven": 0, "not-proven": 1, "malformed": 2}[found["result"]]
-    cases, wrong = json.loads(raw)["cases"], 0
-    for case in cases:
-        found = judge(case["file"].encode())
-        if any(case.get(member, value) != value for member, value in found.items()):
-            wrong += 1
-            print(f"{case['name']}: {found}", file=sys.stderr)
-    print(json.dumps({"cases": len(cases), "wrong": wrong}))
-    return 1 if wrong else 0
+    cases = [(case, judge(case["file"].encode())) for case in json.loads(raw)["cases"]]
+    wrong = [f"{case['name']}: {found}" for case, found in cases if any(case.get(m, v) != v for m, v in found.items())]
+    print(*wrong, sep="\n", end="\n" if wrong else "", file=sys.stderr)
+    return print(json.dumps({"cases": len(cases), "wrong": len(wrong)})) or (1 if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,31 @@ pub fn packages() -> Result<Vec<Package>, String> {
     packages_in(&out)
 }
 
+/// How many crates `cargo tree` has below a package of the workspace, itself included, on Linux on x86-64. `edges` as cargo
+/// takes them: `normal` for what is linked, `normal,build` with what runs while it is built.
+///
+/// # Errors
+/// When cargo does not run; the message says why.
+pub fn crates_of(package: &str, edges: &str) -> Result<usize, String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args([
+        "tree",
+        "--offline",
+        "--locked",
+        "--target",
+        "x86_64-unknown-linux-gnu",
+        "--prefix",
+        "none",
+        "--no-dedupe",
+    ]);
+    let out = run(command.args(["-p", package, "-e", edges]))?;
+    let text = String::from_utf8(out).map_err(|_| "cargo tree: not UTF-8".to_owned())?;
+    // `name version`, then where it is from, in brackets.
+    let crates: BTreeSet<&str> = text.lines().filter_map(|line| line.split(" (").next()).collect();
+    Ok(crates.len())
+}
+
 /// The files that git keeps, relative to [`root`].
 ///
 /// # Errors

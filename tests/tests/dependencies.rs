@@ -9,10 +9,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::workspace::{Package, packages, root};
+use harness::workspace::{Package, crates_of, packages, root};
 
 /// Packages that are tests as a whole.
 const TESTS_AS_A_WHOLE: [&str; 2] = ["claimtrail-tests", "claimtrail-fuzz"];
+
+/// What the page counts, and the package.
+const COUNTED: [(&str, &str); 4] = [
+    ("claimtrail-proto", "claimtrail-proto"),
+    ("claimtrail", "claimtrail-client"),
+    ("claimtrail-log", "claimtrail-log"),
+    ("claimtrail-monitor", "claimtrail-monitor"),
+];
 
 /// Crates and the folders of the packages that name them.
 type Users = BTreeMap<String, BTreeSet<String>>;
@@ -54,6 +62,26 @@ fn every_direct_dependency_has_its_reason() {
     let (programs, tests) = named(&packages().unwrap());
     assert_eq!(table(&page, "In the programs"), programs, "docs/dependencies.md (left) and the workspace (right)");
     assert_eq!(table(&page, "Only in tests"), tests, "docs/dependencies.md (left) and the workspace (right)");
+}
+
+#[test]
+fn as_many_crates_are_linked_as_the_page_says() {
+    let page = std::fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
+    let section = page.split("\n## ").find_map(|section| section.strip_prefix("How many there are")).unwrap();
+    let written: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let counted: Vec<[String; 2]> = COUNTED
+        .iter()
+        .map(|(_, package)| ["normal", "normal,build"].map(|edges| crates_of(package, edges).unwrap().to_string()))
+        .collect();
+    assert_eq!(written.len(), COUNTED.len());
+    for (((name, _), row), numbers) in COUNTED.iter().zip(&written).zip(&counted) {
+        assert!(row[0].starts_with(&format!("`{name}`")), "{row:?}");
+        assert_eq!(row[1..], *numbers, "docs/dependencies.md (left) and cargo (right): {name}");
+    }
 }
 
 #[test]

@@ -15,6 +15,9 @@ use harness::workspace::{files, packages, root};
 /// A file longer than this is two files: it does more than one thing, or will soon.
 const LONGEST_FILE_LINES: usize = 400;
 
+/// The script in Python that judges misbehaviour files is for people who trust none of our code: they read it all.
+const LONGEST_SCRIPT_LINES: usize = 250;
+
 /// What no file may say, put together from pieces so that this file does not say it.
 fn banned() -> Vec<String> {
     [
@@ -100,6 +103,12 @@ fn source_files_stay_short() {
     }
     assert!(seen > 0, "no source files found");
     assert!(long.is_empty(), "longer than {LONGEST_FILE_LINES} lines without their tests; split them: {long:#?}");
+}
+
+#[test]
+fn the_second_verifier_can_be_read_in_one_sitting() {
+    let script = fs::read_to_string(root().join("tests/independent/check_misbehaviour.py")).unwrap();
+    assert!(script.lines().count() < LONGEST_SCRIPT_LINES, "{} lines", script.lines().count());
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use service::output::print;
 
 use crate::config::{Config, FILE_NAME, Flag};
 
@@ -129,13 +130,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "claimtrail-log", &mut script);
-    std::io::stdout().write_all(&script).map_err(|error| Failure::output(&error))
+    print(&script).map_err(|error| Failure::output(&error))
 }
 
 /// Prints to standard output.
 fn say(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+    print(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
 /// A path for messages.

@@ -151,11 +151,11 @@ impl Serving {
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
-        ask(&self.public, &format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
+        ask(&self.public, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
     }
 
     pub(crate) fn get_admin(&self, path: &str) -> String {
-        ask(&self.admin, &format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
+        ask(&self.admin, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"))
     }
 
     pub(crate) fn post(&self, envelope: &Envelope) -> String {

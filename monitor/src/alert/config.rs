@@ -12,7 +12,7 @@ use super::channel::command::Command;
 use super::channel::mail::{Mail, SmtpConfig};
 use super::channel::webhook::Webhook;
 use super::channel::{Channel, Way};
-use crate::finding::{Class, Event, Finding, What};
+use crate::finding::{Class, Event, Finding, Reason, What};
 use crate::watch::{Hit, WatchList};
 
 /// How long a receiver may take for one alert unless configured otherwise: a queue or a database behind it has answered by
@@ -134,6 +134,14 @@ impl Filter {
         Filter { public: true, ..self }
     }
 
+    /// What is said of why the operator acknowledged a finding; that is not for the public.
+    pub fn says_why(&self, because: &Reason) -> String {
+        match self.public {
+            true => "the operator of this monitor knows of it; it stays open".to_owned(),
+            false => format!("acknowledged, and stays open: {because}"),
+        }
+    }
+
     /// What is said of a finding.
     pub fn says<'a>(&self, finding: &'a Finding) -> &'a str {
         if self.public { finding.for_public() } else { &finding.message }
@@ -143,7 +151,10 @@ impl Filter {
     pub fn wants(&self, event: &Event) -> bool {
         match &event.what {
             What::Matched(found) => found.watches.iter().any(|hit| self.tells(hit)),
-            What::Began(finding) | What::Ended(finding) | What::Proven(finding) => {
+            What::Began(finding)
+            | What::Ended(finding)
+            | What::Proven(finding)
+            | What::Acknowledged { finding, .. } => {
                 self.classes.contains(&finding.class)
                     || !self.hits(&event.origin, finding).is_empty()
                     || (finding.ends_rules() && self.waits_for_claims(&event.origin))

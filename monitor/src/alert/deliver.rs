@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::parcel::{Look, Next, Parcel};
 use super::refused::{Refusals, Refused};
 use super::{Mark, Outbox, Source};
-use crate::finding::{Class, Finding, Severity, code};
+use crate::finding::{Class, Finding, Open, Severity, code};
 use crate::store::Findings;
 
 /// How often a channel looks for what is new. A look reads one number of a database.
@@ -26,10 +26,18 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The time after which a channel that takes nothing is told to the other channels.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
+/// The longest wait that a receiver may ask for: it would else choose how late its alerts are, and be called stuck before its
+/// first try.
+const LONGEST_ASKED: Duration = STUCK_AFTER;
 /// How often a channel that waits is looked at for that.
 const JUDGE_EVERY: Duration = Duration::from_secs(30);
 /// What a number of alerts that wait is counted up to.
 const COUNTED_UP_TO: u64 = 1000;
+
+/// How long is waited after an alert that was not taken.
+pub(super) fn wait_after(backoff: &mut Backoff, no: &NotTaken) -> Duration {
+    backoff.next(no.wait.map(|asked| asked.min(LONGEST_ASKED)))
+}
 
 /// How a channel is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +94,7 @@ impl Delivery {
                 Err(no) => {
                     let (channel, error) = (self.channel.name.as_str(), no.message.as_str());
                     tracing::warn!(channel, error, "an alert was not taken; it is tried again");
-                    backoff.next(no.wait)
+                    wait_after(&mut backoff, &no)
                 }
             };
             self.clone().rest(wait, &stop).await;
@@ -213,7 +221,7 @@ impl Delivery {
     }
 
     /// A channel that is stuck is a finding of the monitor's own: the other channels tell it.
-    fn judge(&self, now: Millis) -> Result<(), Error> {
+    pub(super) fn judge(&self, now: Millis) -> Result<(), Error> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(since) = state.failing_since else { return Ok(()) };
         if u128::from(now.0.saturating_sub(since.0)) < STUCK_AFTER.as_millis() {
@@ -254,9 +262,11 @@ impl Delivery {
         alert.message = message;
         for source in &self.sources {
             let open = source.open()?;
-            let worst = open.first().map(|open| format!(", the worst: {}", open.finding.class.name()));
-            let worst = worst.unwrap_or_default();
-            alert.message.push_str(&format!("\n{}: {}; {} open{worst}", source.name(), source.state(), open.len()));
+            let counting = open.iter().filter(|open| open.counts()).count();
+            let worst = Open::worst(&open).map(|class| format!(", the worst: {}", class.name())).unwrap_or_default();
+            let known = open.len() - counting;
+            let known = if known > 0 { format!(", {known} acknowledged") } else { String::new() };
+            alert.message.push_str(&format!("\n{}: {}; {counting} open{worst}{known}", source.name(), source.state()));
         }
         Ok(alert)
     }

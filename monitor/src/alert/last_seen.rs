@@ -99,7 +99,7 @@ mod tests {
         peers.expect("a", Millis(1_000));
         let mut findings = Findings::default();
         let finding = |name: &str| Finding::new(Class::Degraded, "peer.silent", "").named(name);
-        let open = ["a", "gone"].map(|name| Open { since: Millis(1), finding: finding(name) });
+        let open = ["a", "gone"].map(|name| Open::new(Millis(1), finding(name)));
         peers.judge(Millis(61_000), &open, &mut findings);
         let [told] = findings.found() else { panic!("{findings:?}") };
         assert_eq!(told.message, "the peer a was not heard of since 1970-01-01T00:00:01Z");

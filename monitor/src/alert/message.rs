@@ -33,6 +33,8 @@ pub enum Kind {
     Ended,
     /// What was told before is proven by a file now.
     Proven,
+    /// The operator knows of it.
+    Acknowledged,
     /// A claim matched a watch.
     Matched,
     /// There was too much to tell one by one.
@@ -199,9 +201,14 @@ impl Alert {
             What::Began(finding) => Alert::of_finding(event, finding, Kind::Began, filter, monitor),
             What::Ended(finding) => Alert::of_finding(event, finding, Kind::Ended, filter, monitor),
             What::Proven(finding) => Alert::of_finding(event, finding, Kind::Proven, filter, monitor),
+            What::Acknowledged { finding, because } => {
+                let mut alert = Alert::of_finding(event, finding, Kind::Acknowledged, filter, monitor);
+                alert.message = plain(&format!("{}. {}", filter.says_why(because), alert.message));
+                alert
+            }
             What::Matched(found) => Alert::of_match(event, found, filter, monitor),
         };
-        if let What::Began(finding) | What::Ended(finding) | What::Proven(finding) = &event.what {
+        if let Some(finding) = event.what.finding() {
             alert.watches = filter.hits(&event.origin, finding);
         }
         alert.link = alert.index.and_then(|index| source.link(index.0));
@@ -209,12 +216,13 @@ impl Alert {
     }
 
     fn of_finding(event: &Event, finding: &Finding, kind: Kind, filter: &Filter, monitor: &str) -> Alert {
-        let over = kind == Kind::Ended;
-        let severity = if over { Severity::Info } else { finding.class.severity() };
+        let (over, known) = (kind == Kind::Ended, kind == Kind::Acknowledged);
+        let severity = if over || known { Severity::Info } else { finding.class.severity() };
         let mut alert = Alert::new(id_of(event), monitor, kind, severity, &event.origin, event.at);
         let word = match kind {
             Kind::Ended => "over: ",
             Kind::Proven => "proven: ",
+            Kind::Acknowledged => "acknowledged: ",
             _ => "",
         };
         alert.subject = plain(&format!("{word}{} {} at {}", finding.class.name(), finding.code, event.origin));
@@ -223,7 +231,7 @@ impl Alert {
         alert.code = Some(finding.code.clone());
         alert.finding = Some(finding.id.clone());
         alert.index = finding.index;
-        if over {
+        if over || known {
             return alert;
         }
         let mut room = MAX_HEAD_BYTES;
@@ -339,7 +347,11 @@ impl Summary {
         let _ = writeln!(out, "\nHow many of which kind:");
         for count in &self.counts {
             let class = count.class.map(|class| format!("{} ", class.name())).unwrap_or_default();
-            let over = if count.kind == Kind::Ended { " (over)" } else { "" };
+            let over = match count.kind {
+                Kind::Ended => " (over)",
+                Kind::Acknowledged => " (acknowledged)",
+                _ => "",
+            };
             let _ = writeln!(out, "{:>9} {class}{}{over}", count.count, count.code);
         }
         if self.others > 0 {

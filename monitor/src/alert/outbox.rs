@@ -14,7 +14,8 @@ use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransactio
 
 use super::refused::Refused;
 use super::{Mark, Source, mark, refused};
-use crate::finding::{Event, Open, code};
+use crate::finding::{Event, Open, Reason, code};
+use crate::store::acknowledge::acknowledge;
 use crate::store::{Findings, findings};
 
 /// channel, log → the number of the last event of the summary that is under way
@@ -217,11 +218,16 @@ impl Outbox {
         self.read(findings::open_in)
     }
 
+    /// The operator knows of something that is wrong with this monitor itself; nothing when it is not open.
+    pub fn acknowledge(&self, name: &str, because: &Reason, now: Millis) -> Result<Option<Open>, Error> {
+        self.write(|transaction| acknowledge(transaction, &self.monitor, name, because, now))
+    }
+
     fn read<T>(&self, work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
         self.database.read(work).map_err(|e| self.broken(&e))
     }
 
-    fn write(&self, work: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>) -> Result<(), Error> {
+    fn write<T>(&self, work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>) -> Result<T, Error> {
         self.database.write(work).map_err(|e| self.broken(&e))
     }
 

@@ -17,6 +17,7 @@ use client::plain::plain;
 use client::{Error, ErrorKind, keyfile};
 use proto::code::Code;
 use serde::Deserialize;
+use service::admin::json_only;
 use service::problem::Problem;
 use tokio::runtime::Runtime;
 
@@ -122,9 +123,7 @@ pub(super) fn routes(alerts: Option<Arc<Alerts>>) -> Router {
         Ok(axum::Json(shown.map_err(Problem::internal)?).into_response())
     };
     let test = async move |headers: HeaderMap, Query(asked): Query<Asked>| -> Result<Response, Problem> {
-        if headers.get("content-type").is_none_or(|given| given != TYPE) {
-            return Err(Problem::new(Code::RequestInvalid, "A test is asked for with content-type application/json."));
-        }
+        json_only(&headers)?;
         let busy = || Problem::new(Code::QueueFull, "A test runs already; ask again when it is over.");
         Ok(axum::Json(alerts.test(asked.channel.as_deref()).await.ok_or_else(busy)?).into_response())
     };

@@ -43,6 +43,11 @@ impl Failure {
         Failure::new(Exit::Internal, format!("a part of the monitor failed: {error}"))
     }
 
+    /// Standard output is gone.
+    pub fn output(error: &std::io::Error) -> Failure {
+        Failure::new(Exit::Io, format!("standard output cannot be written: {error}"))
+    }
+
     /// As the process's exit code.
     pub fn code(&self) -> ExitCode {
         ExitCode::from(self.exit as u8)

@@ -4,6 +4,7 @@ mod alert;
 mod beside;
 mod evidence;
 mod failure;
+mod findings;
 mod follow;
 mod heads;
 mod init;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use client::plain::{plain_json, plain_lines};
+use service::output::print;
 
 use crate::config::{Config, FILE_NAME, Flag};
 use crate::follow::FollowedLog;
@@ -30,7 +32,7 @@ pub use failure::{Exit, Failure};
 /// Shown below the help of every command.
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  done; for `serve --once` and `status`: nothing is open; for `evidence`: proven
+    0  done; for `serve --once` and `status`: nothing is open that was not acknowledged; for `evidence`: proven
     1  evidence verify, show, import: the file proves nothing
     2  evidence verify, show, import: it is no misbehaviour file
     3  evidence import: proven, but about no log or key of the trust files
@@ -38,7 +40,7 @@ Exit codes:
    11  claim: a log took a claim that its rules refuse
    12  outage: a log cannot be read
    13  degraded: not everything can be checked, or a head is late
-       (several are open: the first of these)
+       (several are open: the first of these; what `findings acknowledge` was said of does not count)
        (for `alert test`: 1, a channel did not take its test)
    64  the command line makes no sense as given
    69  an address or the state is in use, or not available
@@ -72,6 +74,8 @@ enum Command {
     Heads(heads::HeadsArgs),
     /// Show, export, take and verify evidence of misbehaviour; works beside a running monitor.
     Evidence(evidence::EvidenceArgs),
+    /// Show what is open, and acknowledge a finding that does not end; works beside a running monitor.
+    Findings(findings::FindingsArgs),
     /// Let a log be cosigned again, after its record and the database disagreed, or despite evidence.
     ResumeOrigin(resume::ResumeArgs),
     /// Alerts: test the channels, show what waits, make the key that signs webhooks.
@@ -144,6 +148,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Heads(args) => heads::run(&args).map(|()| 0),
         Command::Evidence(args) => evidence::run(&args),
+        Command::Findings(args) => findings::run(&args).map(|()| 0),
         Command::ResumeOrigin(args) => resume::run(&args).map(|()| 0),
         Command::Alert(command) => alert::run(&command),
         Command::Completions { shell } => completions(shell).map(|()| 0),
@@ -160,24 +165,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "claimtrail-monitor", &mut script);
-    printed(std::io::stdout().write_all(&script))
+    print(&script).map_err(|error| Failure::output(&error))
 }
 
 /// Prints to standard output: JSON, or lines for people. What a terminal obeys is written out, whoever wrote it.
 fn say(text: &str) -> Result<(), Failure> {
     let text = if text.starts_with('{') { plain_json(text) } else { plain_lines(text) };
-    let mut out = std::io::stdout().lock();
-    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
-}
-
-/// Whoever closed the pipe has seen enough: the exit code is still that of what was found.
-fn printed(done: std::io::Result<()>) -> Result<(), Failure> {
-    match done {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Io, format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(()),
-    }
+    print(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
 /// A path for messages.
@@ -192,11 +186,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_reader_that_goes_away_is_no_failure() {
-        assert!(printed(Err(std::io::ErrorKind::BrokenPipe.into())).is_ok());
-        assert_eq!(printed(Err(std::io::ErrorKind::StorageFull.into())).unwrap_err().exit, Exit::Io);
     }
 }

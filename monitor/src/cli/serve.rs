@@ -15,6 +15,7 @@ use axum::routing::get;
 use clap::Args;
 use prometheus_client::registry::Registry;
 use service::admin::{self, Readiness};
+use service::admin_host::guard;
 use service::detached::Detached;
 use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
@@ -29,11 +30,12 @@ use tokio_util::task::TaskTracker;
 use super::beside::in_use;
 use super::status::{LogStatus, Status};
 use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
+use crate::acknowledge::Everywhere;
 use crate::alert::Alerts;
 use crate::config::Config;
 use crate::follow::{FollowedLog, cosigners, follow_until};
 use crate::gossip::Gossip;
-use crate::http::{Answers, Shared, admin_router, public_router};
+use crate::http::{Answers, Shared, admin_router, findings_router, public_router};
 use crate::witness::{Witness, WitnessKeys};
 
 /// How long a round that waits for a log may take to end once the monitor stops; nothing is lost if it does not.
@@ -249,10 +251,12 @@ impl Parts {
             Ok(axum::Json(Status { logs, own }))
         });
         let admin = admin::router(Arc::new(registry), ready).route("/status", status);
+        let everywhere = Everywhere::new(logs.to_vec(), alerts.as_ref().map(|alerts| alerts.outbox().clone()));
+        let admin = admin.merge(findings_router(everywhere));
         let admin = admin.merge(alert::routes(alerts)).merge(admin_router(shared.clone()));
         Parts {
             public: public_router(shared, gossip, Some(requests)),
-            admin: edge::wrap(admin, None),
+            admin: edge::wrap(guard(admin, config.listen.admin_hosts.clone()), None),
             options,
             detached,
         }

@@ -144,7 +144,7 @@ pub(super) fn report(status: &Status, json: bool) -> (String, u8) {
     let open = || status.logs.iter().flat_map(|log| &log.open).chain(&status.own);
     // Of a log that never showed a head nothing can be said; that nothing is open does not mean that all is well.
     let unread = status.logs.iter().any(|log| log.head_size.is_none()).then_some(Class::Degraded);
-    let code = open().map(|open| open.finding.class).chain(unread).min().map_or(0, |class| class.exit_code());
+    let code = Open::worst(open()).into_iter().chain(unread).min().map_or(0, |class| class.exit_code());
     if json {
         return (format!("{:#}\n", serde_json::json!(status)), code);
     }
@@ -192,13 +192,16 @@ pub(super) fn report(status: &Status, json: bool) -> (String, u8) {
 }
 
 /// A finding that is open, for people.
-fn write_open(out: &mut String, open: &Open) {
+pub(super) fn write_open(out: &mut String, open: &Open) {
     let (finding, since) = (&open.finding, open.since.to_rfc3339());
     let class = finding.class.name().to_uppercase();
     // Writing to a string cannot fail.
     let _ = writeln!(out, "  {class} {} since {since}: {}", finding.code, plain(&finding.message));
     for id in &finding.evidence {
         let _ = writeln!(out, "    evidence {id}");
+    }
+    if let Some(known) = &open.acknowledged {
+        let _ = writeln!(out, "    acknowledged at {}: {}", known.at.to_rfc3339(), plain(known.because.as_str()));
     }
     if let Some(why) = &finding.unproven {
         let _ = writeln!(out, "    no file proves it to others: {}", plain(why));
@@ -213,10 +216,18 @@ mod tests {
     #[test]
     fn what_is_wrong_with_the_monitor_itself_is_told_and_counts() {
         let finding = Finding::new(Class::Degraded, code::STUCK, "the channel mail takes nothing").named("mail");
-        let status = Status { logs: Vec::new(), own: vec![Open { since: Millis(0), finding }] };
+        let status = Status { logs: Vec::new(), own: vec![Open::new(Millis(0), finding)] };
         let (text, code) = report(&status, false);
         assert_eq!(code, Class::Degraded.exit_code());
         assert!(text.contains("this monitor itself:\n  DEGRADED alert.stuck"), "{text}");
+        let known = serde_json::json!({ "at": 0, "because": "its operator knows" });
+        let mut known = Open { acknowledged: Some(serde_json::from_value(known).unwrap()), ..status.own[0].clone() };
+        let acknowledged = Status { logs: Vec::new(), own: vec![known.clone()] };
+        let (text, code) = report(&acknowledged, false);
+        assert!(code == 0 && text.contains("acknowledged at 1970-01-01T00:00:00"), "{code} {text}");
+        known.finding.class = Class::Tamper;
+        let both = Status { logs: Vec::new(), own: vec![known, status.own[0].clone()] };
+        assert_eq!(report(&both, false).1, Class::Degraded.exit_code(), "what is new is seen");
         let (json, _) = report(&status, true);
         let read: Status = serde_json::from_str(&json).unwrap();
         assert_eq!(read.own, status.own);

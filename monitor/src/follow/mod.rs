@@ -115,9 +115,9 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The worst class of what is open.
+    /// The worst class of what is open and was not acknowledged.
     pub fn worst(&self) -> Option<Class> {
-        self.open.iter().map(|open| open.finding.class).min()
+        Open::worst(&self.open)
     }
 }
 
@@ -271,7 +271,7 @@ impl FollowedLog {
         let since = before.map_or(now, |open| open.since);
         let mut now = (**seen).clone();
         now.open.retain(|open| open.finding.id != finding.id);
-        now.open.push(Open { since, finding });
+        now.open.push(Open::new(since, finding));
         self.seen.store(Arc::new(now));
     }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use client::Error;
 use client::egress::Egress;
-use proto::note::{SignatureType, Vkey};
-use serde::Deserialize;
+use client::http::Http;
+use proto::note::{SignatureType, Verifier, Vkey};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use service::client_addr::{Network, TrustedProxies};
 
 /// How often peers are asked for what a push did not bring, and logs are looked at by another way out.
@@ -24,9 +26,10 @@ pub struct PeerConfig {
     /// Its name: that of its witness key, or the `gossip.name` that its operator set.
     pub name: String,
     /// Its public address.
+    #[serde(deserialize_with = "address")]
     pub url: String,
     /// Its witness key, a vkey of type 04: with it its signed statements are taken.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "key")]
     pub vkey: Option<String>,
     /// The way out to it; `direct` if absent.
     #[serde(default)]
@@ -54,7 +57,38 @@ pub struct GossipConfig {
     pub answer_seconds: NonZeroU64,
     /// The ways out to logs: `direct`, or `socks5://host:port`. Logs are followed by the first; in turn each of them is used to
     /// look at the head that is shown there.
+    #[serde(deserialize_with = "some_way")]
     pub egress: Vec<Egress>,
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    Http::check(&url).map_err(|e| D::Error::custom(e.message))?;
+    Ok(url)
+}
+
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.as_deref().map(witness_key).transpose().map_err(D::Error::custom)?;
+    Ok(text)
+}
+
+fn some_way<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Egress>, D::Error> {
+    let ways = Vec::<Egress>::deserialize(deserializer)?;
+    match ways.is_empty() {
+        true => Err(D::Error::custom("an empty list is no way out; leave it away for \"direct\"")),
+        false => Ok(ways),
+    }
+}
+
+/// A vkey with which cosignatures can be checked.
+fn witness_key(text: &str) -> Result<Vkey, String> {
+    let vkey = Vkey::parse(text).map_err(|e| e.to_string())?;
+    Verifier::new(&vkey).map_err(|e| e.to_string())?;
+    match vkey.signature_type() {
+        SignatureType::CosignatureV1 => Ok(vkey),
+        other => Err(format!("it is of type {other}; a witness's is of type 04")),
+    }
 }
 
 impl Default for GossipConfig {
@@ -99,11 +133,7 @@ impl PeerConfig {
     pub fn key(&self) -> Result<Option<Vkey>, Error> {
         let Some(text) = &self.vkey else { return Ok(None) };
         let wrong = |why: String| Error::malformed(format!("the vkey of the peer {}: {why}", self.name));
-        let vkey = Vkey::parse(text).map_err(|e| wrong(e.to_string()))?;
-        match vkey.signature_type() {
-            SignatureType::CosignatureV1 => Ok(Some(vkey)),
-            other => Err(wrong(format!("it is of type {other}; a witness's is of type 04"))),
-        }
+        witness_key(text).map(Some).map_err(wrong)
     }
 
     /// Whether a request from this address may be this peer's.
@@ -145,7 +175,43 @@ pub fn check(peers: &[PeerConfig]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_refused_when_it_is_read() {
+        // Of a test key; the first is a log's.
+        let (log, witness) = (vkey(SignatureType::Ed25519), vkey(SignatureType::CosignatureV1));
+        let peer = |url: &str, vkey: &str| {
+            serde_json::from_value::<PeerConfig>(json!({ "name": "a", "url": url, "vkey": vkey }))
+        };
+        assert!(peer("https://a.example/x", &witness).is_ok());
+        for (url, vkey, why) in [
+            ("ftp://a.example", &witness, "address"),
+            ("a.example", &witness, "URL"),
+            ("https://a.example?x", &witness, "address"),
+            ("https://a.example", &log, "type 04"),
+            ("https://a.example", &"nonsense".to_owned(), "vkey"),
+        ] {
+            let error = peer(url, vkey).unwrap_err().to_string();
+            assert!(error.contains(why), "{url} {vkey}: {error}");
+        }
+        let ways = |ways: serde_json::Value| serde_json::from_value::<GossipConfig>(json!({ "egress": ways }));
+        assert!(ways(json!([])).unwrap_err().to_string().contains("no way out"));
+        assert_eq!(ways(json!(["direct"])).unwrap().first_way(), Egress::Direct);
+    }
+
+    fn vkey(kind: SignatureType) -> String {
+        use proto::cosignature::Cosigner;
+        use proto::ed25519::SecretKey;
+        use proto::note::{KeyName, NoteSigner};
+        let (name, key) = (KeyName::parse("a.example").unwrap(), SecretKey::from_seed(&[1; 32]));
+        match kind {
+            SignatureType::CosignatureV1 => Cosigner::new(name, key).unwrap().vkey().to_string(),
+            _ => NoteSigner::new(name, key).vkey().to_string(),
+        }
+    }
 
     fn peer(url: &str, addresses: &[&str]) -> PeerConfig {
         PeerConfig {

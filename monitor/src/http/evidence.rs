@@ -5,10 +5,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use proto::code::Code;
 use proto::misbehaviour::MAX_FILE_BYTES;
 use serde::{Deserialize, Serialize};
+use service::admin::json_only;
 use service::body::read_all;
 use service::problem::Problem;
 
@@ -131,7 +132,8 @@ pub(super) async fn branches(State(shared): State<Shared>) -> Result<Response, P
 }
 
 /// `POST /v1/evidence`, at the admin address: the operator hands in a file.
-pub(super) async fn take(State(shared): State<Shared>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn take(State(shared): State<Shared>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    json_only(&headers)?;
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
     match take_from(&shared, bytes, Source::Report).await? {
         Ok(stored) => {

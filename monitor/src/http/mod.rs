@@ -16,6 +16,7 @@
 mod cosigned;
 mod evidence;
 mod feed;
+mod findings;
 mod gossip;
 mod heads;
 mod mirror;
@@ -46,6 +47,7 @@ use crate::witness::Witness;
 use rates::Rates;
 
 pub use evidence::{Branches, EvidencePage, TakenAnswer};
+pub use findings::findings_router;
 pub use gossip::Reported;
 pub use heads::ShownHead;
 pub use witness::{Answers, SIZE_TYPE};

@@ -110,14 +110,16 @@ fn cosigned(shared: &Shared, log: &FollowedLog) -> Markup {
 
 fn state(seen: &Seen) -> Markup {
     html! {
+        @let counting = seen.open.iter().filter(|open| open.counts()).count();
         @match seen.worst() {
-            None => { span.good { "nothing is open" } }
+            None => { span.good { "nothing is open" @if !seen.open.is_empty() { " that was not acknowledged" } } }
             Some(worst) => {
                 strong class=(worst.name()) { (words(worst)) }
-                @let others = seen.open.len() - 1;
-                @if others > 0 { " and " (others) " more" }
+                @if counting > 1 { " and " (counting - 1) " more" }
             }
         }
+        @let known = seen.open.len() - counting;
+        @if known > 0 { "; acknowledged: " (known) }
     }
 }
 
@@ -179,12 +181,16 @@ fn open(open: &[Open]) -> Markup {
             table {
                 thead { tr { th scope="col" { "since" } th scope="col" { "class" } th scope="col" { "what" } th scope="col" { "in words" } } }
                 tbody {
-                    @for Open { since, finding } in open.iter().take(OPEN) {
+                    @for Open { since, finding, acknowledged } in open.iter().take(OPEN) {
                         tr {
                             td { (moment(*since)) }
                             td class=(finding.class.name()) { (finding.class.name()) }
                             td { code { (finding.code) } }
-                            td { (finding.for_public()) (signed(finding)) }
+                            td {
+                                (finding.for_public())
+                                @if let Some(known) = acknowledged { " " em { "Acknowledged by the operator of this monitor, " (moment(known.at)) "." } }
+                                (signed(finding))
+                            }
                         }
                     }
                 }
@@ -209,6 +215,7 @@ fn happened(events: &[Event]) -> Markup {
         What::Began(finding) => Some((event.at, "began", finding)),
         What::Ended(finding) => Some((event.at, "ended", finding)),
         What::Proven(finding) => Some((event.at, "proven", finding)),
+        What::Acknowledged { finding, .. } => Some((event.at, "acknowledged by the operator", finding)),
         What::Matched(_) => None,
     });
     html! {
@@ -292,7 +299,7 @@ mod tests {
     fn what_a_log_says_cannot_become_markup() {
         let finding =
             Finding::new(Class::Tamper, code::FORK, "<script>alert(1)</script> & \"more\"").with_heads(&[b"<b>"]);
-        let shown = open(&[Open { since: Millis(0), finding }]).into_string();
+        let shown = open(&[Open::new(Millis(0), finding)]).into_string();
         assert!(!shown.contains("<script>") && !shown.contains("<b>"), "{shown}");
         assert!(shown.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;"), "{shown}");
     }
@@ -301,7 +308,7 @@ mod tests {
     fn own_faults_are_not_told_to_the_public() {
         let finding = Finding::new(Class::Degraded, code::OWN, "/secret/place is full");
         let event = Event { number: 1, at: Millis(0), origin: "o".into(), what: What::Began(finding.clone()) };
-        let shown = open(&[Open { since: Millis(0), finding }]).into_string() + &happened(&[event]).into_string();
+        let shown = open(&[Open::new(Millis(0), finding)]).into_string() + &happened(&[event]).into_string();
         assert!(!shown.contains("secret"), "{shown}");
     }
 }

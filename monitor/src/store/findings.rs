@@ -2,16 +2,16 @@
 
 use client::Error;
 use proto::num::Millis;
-use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use super::{LogStore, room};
 use crate::finding::{Event, Finding, Open, What, code};
 use crate::watch::Match;
 
 /// the finding's name → the finding, since when
-const OPEN: TableDefinition<&str, &[u8]> = TableDefinition::new("open");
+pub(super) const OPEN: TableDefinition<&str, &[u8]> = TableDefinition::new("open");
 /// number → event
-const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
+pub(super) const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 
 /// Findings that begin and findings that end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,12 +68,12 @@ pub(crate) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn text(value: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
+pub(super) fn text(value: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(value).map_err(|e| redb::Error::Io(std::io::Error::other(e)))
 }
 
 /// Adds an event.
-fn tell(
+pub(super) fn tell(
     events: &mut redb::Table<'_, u64, &'static [u8]>,
     origin: &str,
     what: What,
@@ -121,48 +121,60 @@ pub(crate) fn apply(
         }
     }
     for finding in &findings.begin {
-        if let Some((known, newly_proven)) = known_better(&open, finding)? {
-            open.insert(finding.id.as_str(), text(&known)?.as_slice())?;
-            // Whoever was told of it without a file is told that there is one. Further ones are found with the finding.
-            if newly_proven {
-                tell(What::Proven(known.finding))?;
-            }
-            continue;
+        let (mut found, mut was) = (finding.clone(), known(&open, &finding.id)?);
+        if was.is_none()
+            && let Some(name) = room::none_for(&open, finding)?
+        {
+            found = many(finding, &name);
+            was = known(&open, &found.id)?;
         }
-        if open.get(finding.id.as_str())?.is_some() {
-            continue;
-        }
-        let finding = match room::none_for(&open, finding)? {
-            Some(name) => many(finding, &name),
-            None => finding.clone(),
+        let (now_open, told) = match was {
+            None => (Open::new(now, found.clone()), Some(What::Began(found))),
+            Some(was) => match again(was, &found) {
+                Some(changed) => changed,
+                None => continue,
+            },
         };
-        if open.get(finding.id.as_str())?.is_none() {
-            open.insert(finding.id.as_str(), text(&Open { since: now, finding: finding.clone() })?.as_slice())?;
-            tell(What::Began(finding))?;
+        open.insert(now_open.finding.id.as_str(), text(&now_open)?.as_slice())?;
+        if let Some(told) = told {
+            tell(told)?;
         }
     }
     Ok(())
 }
 
-/// A finding that is open already, when it is found again with evidence that it did not name, or with the reason why there is
-/// none; and whether it had no evidence before.
-fn known_better(
-    open: &redb::Table<'_, &'static str, &'static [u8]>,
-    finding: &Finding,
-) -> Result<Option<(Open, bool)>, redb::Error> {
-    if finding.evidence.is_empty() && finding.unproven.is_none() {
-        return Ok(None);
-    }
-    let Some(value) = open.get(finding.id.as_str())? else { return Ok(None) };
-    let Open { since, finding: was } = serde_json::from_slice(value.value()).map_err(std::io::Error::other)?;
+/// The finding of this name, if it is open.
+pub(super) fn known(
+    open: &impl ReadableTable<&'static str, &'static [u8]>,
+    name: &str,
+) -> Result<Option<Open>, redb::Error> {
+    let Some(value) = open.get(name)? else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?))
+}
+
+/// A finding that is open already, when it is found again and more is known of it: evidence that it did not name, the reason why
+/// there is none, a worse class; and what is told of that. What is more than the operator acknowledged is not acknowledged.
+fn again(was: Open, finding: &Finding) -> Option<(Open, Option<What>)> {
+    let Open { since, finding: was, acknowledged } = was;
     let mut evidence = was.evidence.clone();
     evidence.extend(finding.evidence.iter().filter(|id| !was.evidence.contains(id)));
     let more = evidence.len() > was.evidence.len();
-    let why = evidence.is_empty() && finding.unproven != was.unproven;
-    let unproven = finding.unproven.clone().filter(|_| evidence.is_empty());
-    let newly_proven = more && was.evidence.is_empty();
-    let renewed = || Open { since, finding: Finding { evidence, unproven, ..finding.clone() } };
-    Ok((more || why).then(|| (renewed(), newly_proven)))
+    let worse = finding.class < was.class;
+    let why = evidence.is_empty() && finding.unproven.is_some() && finding.unproven != was.unproven;
+    if !(more || worse || why) {
+        return None;
+    }
+    let unproven = finding.unproven.clone().or(was.unproven).filter(|_| evidence.is_empty());
+    let renewed = Finding { evidence, unproven, ..finding.clone() };
+    // Whoever was told of it without a file is told that there is one. Further ones are found with the finding, unless somebody
+    // has done with it.
+    let told = match (worse, more && (was.evidence.is_empty() || acknowledged.is_some())) {
+        (true, _) => Some(What::Began(renewed.clone())),
+        (false, true) => Some(What::Proven(renewed.clone())),
+        (false, false) => None,
+    };
+    let acknowledged = acknowledged.filter(|_| !more && !worse);
+    Some((Open { since, finding: renewed, acknowledged }, told))
 }
 
 /// What stands for those that have no room.
@@ -208,11 +220,7 @@ impl LogStore {
 
     /// The finding of this name, if it is open.
     pub fn open_finding(&self, name: &str) -> Result<Option<Open>, Error> {
-        self.read(|transaction| {
-            let table = transaction.open_table(OPEN)?;
-            let Some(value) = table.get(name)? else { return Ok(None) };
-            Ok(Some(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?))
-        })
+        self.read(|transaction| known(&transaction.open_table(OPEN)?, name))
     }
 
     /// Events behind this number, the oldest first, at most so many.

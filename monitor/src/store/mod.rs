@@ -20,6 +20,7 @@
 //! A database is made by an explicit act only. One that is missing is never made anew on the way: what it knew of the log's
 //! past would be gone without a word.
 
+pub(crate) mod acknowledge;
 mod branches;
 mod cosigned;
 mod evidence;

@@ -5,7 +5,7 @@ use proto::fold::Submission;
 use serde_json::{Value, json};
 
 use super::served::{Served, log_of, router};
-use super::{alerts_in, file_of, monitor_with, to_file, wait};
+use super::{alerts_in, file_of, monitor_with, to_file, until_in, wait};
 
 /// Acme moves the end of support for a model; gives the id of the claim.
 fn supersede(test: &TestLog, model: &str, from: &str, until: &str) -> String {
@@ -97,4 +97,49 @@ fn a_claim_read_before_it_was_watched_is_said_to_be_unknown_unless_it_is_mirrore
         let says_so = alerts[0]["message"].as_str().unwrap().contains("what changed is not known");
         assert_eq!(says_so, !mirror);
     }
+}
+
+/// Puts a claim into the log, signed by Acme; gives its id.
+fn log_claim(test: &TestLog, claim: &Value) -> String {
+    let envelope = sign(claim, &[number::ACME_SIGN]);
+    test.time.pass(1000);
+    wait(test.log.submit(body(&envelope))).expect("logged");
+    Submission::from_envelope(envelope).unwrap().id().to_string()
+}
+
+#[test]
+fn a_watch_for_a_vulnerability_hears_that_the_claim_about_it_is_taken_back() {
+    let test = log_of(&["CAM-1"]);
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let watch = "[[watch]]\nname = \"the zero day\"\nid = { scheme = \"vulnerability\", value = \"cve-2027-12345\" }\n";
+    let mut monitor = monitor_with(&served, &format!("{watch}{}", to_file("all", &file)));
+    monitor.serve();
+    let about = |body: Value| {
+        let mut claim = support_claim("CAM-1", "2031-03");
+        (claim["type"], claim["body"]) = ("vulnerability/v1".into(), body);
+        claim
+    };
+    let other = json!({"ids": ["CVE-2027-54321"], "status": [{"versions": ["1.x"], "state": "under_investigation"}]});
+    let affected = json!({"ids": ["CVE-2027-12345"], "status": [{"versions": ["1.x"], "state": "affected"}]});
+    log_claim(&test, &about(other));
+    let id = log_claim(&test, &about(affected));
+    assert_eq!(until_in(&file, 1)[0]["claim"]["id"], id);
+
+    // The body of a withdrawal names nothing; who waits for this id is told all the same.
+    let mut withdrawal = about(json!({}));
+    withdrawal["rel"] = json!({"kind": "withdraw", "target": {"id": id}, "reason": "not affected after all"});
+    let taken_back = log_claim(&test, &withdrawal);
+    let alerts = until_in(&file, 2);
+    let (alert, claim) = (&alerts[1], &alerts[1]["claim"]);
+    assert_eq!(
+        (&claim["id"], &claim["rel"], &alert["code"]),
+        (&taken_back.as_str().into(), &"withdraw".into(), &"withdrawn".into())
+    );
+    let on = json!([{"field": "id", "value": "vulnerability CVE-2027-12345 (of the claim before)"}]);
+    assert_eq!((told(alert), &alert["watches"][0]["on"]), (vec!["the zero day"], &on), "{alert:#}");
+    assert_eq!((&claim["before"]["id"], &claim["before"]["known"]), (&id.as_str().into(), &true.into()));
+    monitor.stop();
+    assert_eq!(alerts_in(&file).len(), 2, "the other vulnerability is nobody's affair");
 }

@@ -185,12 +185,12 @@ fn an_entry_that_is_none_stays_an_alert_that_says_why() {
     );
 }
 
-fn checkpoint(url: &str) -> Vec<u8> {
+pub(super) fn checkpoint(url: &str) -> Vec<u8> {
     wait(Api::new(Http::new(url).unwrap()).checkpoint()).unwrap()
 }
 
 /// A log of this many claims that a running monitor follows and cosigned once; its head.
-fn cosigned(test: &TestLog) -> (Served, MonitorUnderTest, Vec<u8>) {
+pub(super) fn cosigned(test: &TestLog) -> (Served, MonitorUnderTest, Vec<u8>) {
     let served = Served::new(router(test));
     let mut monitor = monitor_at(&served.url);
     monitor.serve();

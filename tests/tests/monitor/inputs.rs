@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// More than add-checkpoint takes.
 const TOO_LARGE: usize = (128 << 10) + 1;
 
+const CLOSE: &str = "connection: close\r\n";
+
 /// What is sent, and the answer: its status and the code of its problem, or nothing where it has no body.
 type Row = (String, Vec<u8>, u16, &'static str);
 
@@ -35,7 +37,7 @@ fn exchange(url: &str, bytes: &[u8]) -> (u16, String, String) {
 }
 
 fn ask(request: &str, status: u16, code: &'static str) -> Row {
-    let bytes = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes();
+    let bytes = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").into_bytes();
     (request.to_owned(), bytes, status, code)
 }
 
@@ -150,6 +152,16 @@ fn admin() -> Vec<Row> {
     for path in ["/healthz", "/readyz", "/metrics", "/status"] {
         rows.push(ask(&format!("POST {path}"), 405, "request.method"));
         rows.push(ask(&format!("GET {path}/x"), 404, "request.not_found"));
+        // A page whose own name leads here.
+        rows.push(raw(path, &format!("GET {path} HTTP/1.1\r\nhost: evil.example\r\n{CLOSE}\r\n"), 421, "request.host"));
+    }
+    for path in ["/v1/evidence", "/v1/findings/acknowledge"] {
+        let posted = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{CLOSE}content-length: 2\r\n");
+        for kind in ["", "content-type: text/plain\r\n", "content-type: application/x-www-form-urlencoded\r\n"] {
+            rows.push(raw(path, &format!("{posted}{kind}\r\n{{}}"), 415, "request.content_type"));
+        }
+        let json = format!("{posted}content-type: application/json; charset=utf-8\r\n\r\n{{}}");
+        rows.push(raw(path, &json, 400, "request.invalid"));
     }
     rows
 }

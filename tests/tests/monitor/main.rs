@@ -8,7 +8,9 @@
     reason = "a test stops at the first surprise, and reads and writes files of its own, and seeds are printed"
 )]
 
+mod acknowledged;
 mod dishonest;
+mod documented;
 mod evidence;
 mod honest;
 mod inputs;

@@ -22,9 +22,16 @@ pub(super) type Answer = (u16, String, String);
 
 /// One request by hand; nothing when the connection breaks.
 pub(super) fn request(url: &str, head: &str, body: &[u8]) -> Option<Answer> {
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).ok()?;
+    request_with(url, head, "", body)
+}
+
+/// The same with further fields, each with its end.
+pub(super) fn request_with(url: &str, head: &str, fields: &str, body: &[u8]) -> Option<Answer> {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).ok()?;
     let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-    stream.write_all(format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{length}\r\n").as_bytes()).ok()?;
+    let host = if fields.contains("host: ") { String::new() } else { format!("host: {address}\r\n") };
+    stream.write_all(format!("{head} HTTP/1.1\r\n{host}connection: close\r\n{fields}{length}\r\n").as_bytes()).ok()?;
     stream.write_all(body).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

@@ -15,6 +15,7 @@ use clap::Args;
 use futures_util::future::BoxFuture;
 use prometheus_client::registry::Registry;
 use service::admin::{self, Readiness};
+use service::admin_host::guard;
 use service::detached::Detached;
 use service::limits::ServeLimits;
 use service::listen::{ServeOptions, Server};
@@ -186,7 +187,7 @@ impl Parts {
         let ready = move || readiness(&asked.mode(), stopping.is_cancelled(), || asked.store().head().is_ok());
         Ok(Parts {
             public: public_router(log.clone(), http),
-            admin: edge::wrap(admin::router(Arc::new(registry), ready), None),
+            admin: edge::wrap(guard(admin::router(Arc::new(registry), ready), config.listen.admin_hosts.clone()), None),
             options,
             detached,
             watch,

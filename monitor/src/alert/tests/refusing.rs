@@ -5,14 +5,15 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use client::http::Backoff;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::alert::channel::command::Command;
 use crate::alert::channel::mail::{Mail, Security, SmtpConfig};
-use crate::alert::channel::{Channel, Way};
-use crate::alert::deliver::Delivery;
+use crate::alert::channel::{Channel, NotTaken, Way};
+use crate::alert::deliver::{Delivery, wait_after};
 
 /// Tries that are more than enough for another form.
 const TRIES: usize = 30;
@@ -148,6 +149,25 @@ async fn a_mail_server_that_drips_holds_a_channel_for_its_time_only() {
     assert!(begun.elapsed() < Duration::from_secs(20));
     let since = delivery.shown().unwrap().state.failing_since.unwrap();
     assert!(since.0 < before.0 + 1000, "it takes nothing since the try began, not since that ended");
+}
+
+#[tokio::test]
+async fn a_channel_is_stuck_by_the_clock_and_not_by_its_next_try() {
+    let folder = tempfile::tempdir().unwrap();
+    let delivery = delivery(folder.path(), program(folder.path(), "true"), 30, found(&[("a.b", "one")]));
+    let no = delivery.clone().all_new(&CancellationToken::new()).await.unwrap_err();
+    let since = delivery.shown().unwrap().state.failing_since.unwrap().0;
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let at = |after: Duration| Millis(since + u64::try_from(after.as_millis()).unwrap());
+    delivery.judge(at(minutes(15) - Duration::from_millis(1))).unwrap();
+    delivery.judge(at(minutes(15))).unwrap();
+    drop(delivery);
+    let open = Outbox::open(folder.path(), "m").unwrap().open_findings().unwrap();
+    assert_eq!((open.len(), open[0].finding.id.as_str(), open[0].since), (1, "alert.stuck:c", at(minutes(15))));
+    // Nor does a receiver choose how late it is told.
+    let mut backoff = Backoff::between(Duration::from_secs(1), minutes(5));
+    let day = NotTaken { wait: Some(minutes(24 * 60)), ..no };
+    assert!((minutes(15)..minutes(16)).contains(&wait_after(&mut backoff, &day)));
 }
 
 #[tokio::test]

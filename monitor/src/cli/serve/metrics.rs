@@ -68,6 +68,10 @@ impl Collector for LogsCollector {
             let stopped = |witness: &crate::witness::Witness| witness.stopped(log.origin()).or_else(|| log.forked());
             self.witness.as_deref().map(|witness| u64::from(stopped(witness).is_some()))
         })?;
+        let known = "Findings that are open and that the operator acknowledged";
+        self.each(out, "findings_acknowledged", known, |_, seen| {
+            Some(seen.open.iter().filter(|open| !open.counts()).count() as u64)
+        })?;
         let none = ConstGauge::new(0i64);
         let help = "Findings that are open, by class";
         let mut open = encoder.encode_descriptor("findings_open", help, None, none.metric_type())?;
