@@ -305,7 +305,7 @@ impl LogGossip {
         let (Some(by), Some(statement)) = (keys.name(), keys.state(&said)) else { return Ok(()) };
         let checkpoint = String::from_utf8_lossy(inner.note(waiting.head)).into_owned();
         let kept = KeptStatement { by, statement: statement.clone(), checkpoint: checkpoint.clone() };
-        step.gossip.statements.push((waiting.head, kept));
+        step.gossip.own_statements.push((waiting.head, kept));
         step.acts.push(Act::SendStatement { statement, checkpoint });
         Ok(())
     }

@@ -20,8 +20,9 @@ const DISCARDED: &str = "discarded";
 /// What the counts of peers begin with; the rest is the peer's name.
 const TAKEN_BY: &str = "evidence taken by ";
 
-/// Statements of one log that are kept at most. A monitor makes one for a head that waits a day, and peers as many.
-const MOST_STATEMENTS: usize = 1000;
+/// Statements of one log that are kept of each peer at most. A monitor makes one for a head that waits a day, and at most 64 heads
+/// wait; one that makes more has nothing to do with what others have room for.
+pub const MOST_STATEMENTS_OF_ONE: usize = 100;
 
 /// A head that waits, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,23 +73,27 @@ pub struct GossipStep {
     pub over: Vec<Head>,
     /// How many were discarded so far.
     pub discarded: Option<u64>,
-    /// Statements.
+    /// Statements of this monitor itself, which always have room: what it stated, it shows.
+    pub own_statements: Vec<(Head, KeptStatement)>,
+    /// Statements of peers.
     pub statements: Vec<(Head, KeptStatement)>,
+    /// Statements that say nothing any more, and whose.
+    pub statements_over: Vec<(Head, String)>,
 }
 
-fn key_of(head: Head) -> [u8; 8 + HASH_BYTES] {
+pub(super) fn key_of(head: Head) -> [u8; 8 + HASH_BYTES] {
     let mut key = [0; 8 + HASH_BYTES];
     key[..8].copy_from_slice(&head.size.0.to_be_bytes());
     key[8..].copy_from_slice(&head.root.0);
     key
 }
 
-fn head_of(key: &[u8]) -> Option<Head> {
+pub(super) fn head_of(key: &[u8]) -> Option<Head> {
     let (size, root) = key.split_first_chunk::<8>()?;
     Some(Head { size: TreeSize(u64::from_be_bytes(*size)), root: Hash::from_slice(root)? })
 }
 
-fn text(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
+pub(super) fn text(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(value).map_err(|e| redb::Error::Io(std::io::Error::other(e)))
 }
 
@@ -113,15 +118,7 @@ pub(super) fn apply(transaction: &WriteTransaction, step: &GossipStep) -> Result
     if let Some(discarded) = step.discarded {
         transaction.open_table(COUNTS)?.insert(DISCARDED, discarded)?;
     }
-    let mut statements = transaction.open_table(STATEMENTS)?;
-    for (head, kept) in &step.statements {
-        let key = [key_of(*head).as_slice(), kept.by.as_bytes()].concat();
-        let is_full = redb::ReadableTableMetadata::len(&statements)? >= MOST_STATEMENTS as u64;
-        if !is_full || statements.get(key.as_slice())?.is_some() {
-            statements.insert(key.as_slice(), text(kept)?.as_slice())?;
-        }
-    }
-    Ok(())
+    super::statements::apply(transaction, step)
 }
 
 impl LogStore {
@@ -154,19 +151,6 @@ impl LogStore {
         self.write(|transaction| {
             transaction.open_table(COUNTS)?.insert(format!("{TAKEN_BY}{peer}").as_str(), number)?;
             Ok(())
-        })
-    }
-
-    /// The signed statements that heads stay unavailable, the smallest head first.
-    pub fn statements(&self) -> Result<Vec<KeptStatement>, Error> {
-        self.read(|transaction| {
-            let table = transaction.open_table(STATEMENTS)?;
-            let mut all = Vec::new();
-            for item in table.iter()? {
-                let (_, value) = item?;
-                all.push(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?);
-            }
-            Ok(all)
         })
     }
 

@@ -48,7 +48,7 @@ use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
 
 pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
-pub use gossip::{GossipStep, KeptStatement, KeptWaiting};
+pub use gossip::{GossipStep, KeptStatement, KeptWaiting, MOST_STATEMENTS_OF_ONE};
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
 
