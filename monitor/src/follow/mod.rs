@@ -38,7 +38,7 @@ use tokio::sync::Notify;
 
 use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
-use crate::evidence::EvidenceId;
+use crate::evidence::{Again, EvidenceId};
 use crate::finding::{Class, Finding, Open, code};
 use crate::store::{Findings, LogStore};
 
@@ -79,6 +79,8 @@ pub struct FollowedLog {
     timeless: Mutex<BTreeSet<(TreeSize, Hash)>>,
     /// Files that this process could not keep because enough of their kind are.
     without_room: Mutex<BTreeSet<EvidenceId>>,
+    /// When findings without a file are tried again.
+    pub(crate) again: Mutex<Again>,
 }
 
 /// A list of heads that is longer than a round reads. Begun anew with the program, from the second that is kept.
@@ -152,6 +154,7 @@ impl FollowedLog {
             given_up,
             timeless: Mutex::default(),
             without_room: Mutex::default(),
+            again: Mutex::default(),
         };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
