@@ -35,8 +35,10 @@ const FLOOD_OVER: Millis = Millis(3_600_000);
 /// The gossip of one log.
 pub struct LogGossip {
     log: Arc<FollowedLog>,
-    peers: Vec<String>,
+    pub(super) peers: Vec<String>,
     witness: Option<Arc<Witness>>,
+    /// When evidence that a peer refused is sent again.
+    pub(super) refused_next: Mutex<Millis>,
     /// When each peer was heard of.
     pub(super) heard: LastSeen,
     inner: Mutex<Inner>,
@@ -82,7 +84,8 @@ impl LogGossip {
         let core = Core::restore(known, waiting, log.store.discarded()?);
         let heard = LastSeen::new(code::PEER, "the peer", silent_after, peers.iter().cloned());
         peers.iter().for_each(|peer| heard.expect(peer, now()));
-        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes, discarded_at: now() }) })
+        let inner = Mutex::new(Inner { core, notes, discarded_at: now() });
+        Ok(LogGossip { log, peers, witness, refused_next: Mutex::new(Millis(0)), heard, inner })
     }
 
     /// The log.

@@ -14,11 +14,11 @@ const WAITING: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-wait
 /// size, root, who says so → the statement
 pub(super) const STATEMENTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-statements");
 /// name → number
-const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("gossip-counts");
+pub(super) const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("gossip-counts");
 
 const DISCARDED: &str = "discarded";
 /// What the counts of peers begin with; the rest is the peer's name.
-const TAKEN_BY: &str = "evidence taken by ";
+pub(super) const TAKEN_BY: &str = "evidence taken by ";
 
 /// Statements of one log that are kept of each peer at most. A monitor makes one for a head that waits a day, and at most 64 heads
 /// wait; one that makes more has nothing to do with what others have room for.
@@ -101,7 +101,7 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(WAITING)?;
     transaction.open_table(STATEMENTS)?;
     transaction.open_table(COUNTS)?;
-    Ok(())
+    super::refused::make(transaction)
 }
 
 pub(super) fn apply(transaction: &WriteTransaction, step: &GossipStep) -> Result<(), redb::Error> {
@@ -141,20 +141,7 @@ impl LogStore {
         self.gossip_count(DISCARDED)
     }
 
-    /// The number up to which a peer has this log's evidence.
-    pub fn evidence_taken_by(&self, peer: &str) -> Result<u64, Error> {
-        self.gossip_count(&format!("{TAKEN_BY}{peer}"))
-    }
-
-    /// A peer has the evidence up to this number.
-    pub fn set_evidence_taken_by(&self, peer: &str, number: u64) -> Result<(), Error> {
-        self.write(|transaction| {
-            transaction.open_table(COUNTS)?.insert(format!("{TAKEN_BY}{peer}").as_str(), number)?;
-            Ok(())
-        })
-    }
-
-    fn gossip_count(&self, name: &str) -> Result<u64, Error> {
+    pub(super) fn gossip_count(&self, name: &str) -> Result<u64, Error> {
         self.read(|transaction| Ok(transaction.open_table(COUNTS)?.get(name)?.map_or(0, |count| count.value())))
     }
 }

@@ -26,6 +26,7 @@ pub(crate) mod findings;
 mod gossip;
 mod heads;
 mod life;
+mod refused;
 mod room;
 mod statements;
 mod stopped;
@@ -127,9 +128,7 @@ impl LogStore {
             let database = Database::create(&begun)?;
             let transaction = database.begin_write()?;
             {
-                let mut meta = transaction.open_table(META)?;
-                meta.insert(ORIGIN, origin.as_bytes())?;
-                drop(meta);
+                transaction.open_table(META)?.insert(ORIGIN, origin.as_bytes())?;
                 life::make(&transaction, &life)?;
                 transaction.open_table(STATE)?;
                 transaction.open_table(TIMES)?;
