@@ -33,4 +33,4 @@ mod resumed;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
-mod withheld;
+pub(crate) mod withheld;

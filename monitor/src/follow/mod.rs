@@ -106,6 +106,8 @@ pub struct Seen {
     pub open: Vec<Open>,
     /// Misbehaviour files that are kept, by kind.
     pub evidence: BTreeMap<String, u64>,
+    /// Why nothing is cosigned though no file proves it.
+    pub forked: Option<String>,
 }
 
 impl Seen {
@@ -209,12 +211,10 @@ impl FollowedLog {
         Ok(self.config.trust.policy().check(&note).ok())
     }
 
-    /// Why nothing is cosigned though no file is there yet: two histories are known, both signed by the log.
+    /// Why nothing is cosigned though no file is there yet: two histories are known, both signed by the log, and the operator has
+    /// not resumed despite that.
     pub fn forked(&self) -> Option<String> {
-        let seen = self.seen();
-        let forks = seen.open.iter().map(|open| &open.finding).filter(|finding| finding.code == code::FORK);
-        let unproven = forks.filter(|finding| finding.evidence.is_empty() && finding.heads.len() == 2);
-        unproven.map(|finding| format!("{}; what proves it to others is still missing", finding.message)).next()
+        self.seen().forked.clone()
     }
 
     /// Notes who cosigned a head of the log.
@@ -281,6 +281,7 @@ impl FollowedLog {
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,
             evidence: self.store.evidence_counts()?,
+            forked: self.store.unproven_fork()?,
         }));
         self.changed.notify_one();
         Ok(())

@@ -101,7 +101,8 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(WAITING)?;
     transaction.open_table(STATEMENTS)?;
     transaction.open_table(COUNTS)?;
-    super::refused::make(transaction)
+    super::refused::make(transaction)?;
+    super::forks::make(transaction)
 }
 
 pub(super) fn apply(transaction: &WriteTransaction, step: &GossipStep) -> Result<(), redb::Error> {

@@ -23,6 +23,7 @@ mod branches;
 mod cosigned;
 mod evidence;
 pub(crate) mod findings;
+mod forks;
 mod gossip;
 mod heads;
 mod life;
