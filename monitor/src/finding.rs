@@ -109,11 +109,13 @@ pub mod code {
     pub const RESUMED: &str = "witness.resumed";
     /// A peer does not answer any more.
     pub const PEER: &str = "peer.silent";
+    /// A peer refuses evidence that verifies here.
+    pub const REFUSES: &str = "peer.refuses";
     /// A channel has not taken alerts for a while.
     pub const STUCK: &str = "alert.stuck";
 
     /// All of them.
-    pub const ALL: [&str; 20] = [
+    pub const ALL: [&str; 21] = [
         FORK,
         TIME,
         SIGNATURE,
@@ -133,6 +135,7 @@ pub mod code {
         DOUBT,
         RESUMED,
         PEER,
+        REFUSES,
         STUCK,
     ];
 

@@ -29,6 +29,11 @@ pub(super) struct ResumeArgs {
     /// cosigned all the same. Name each piece of evidence that stands. The act is recorded.
     #[arg(long, value_name = "ID", conflicts_with = "nothing_newer")]
     despite_evidence: Vec<EvidenceId>,
+    /// Two histories are known that a holder of the log's key signed, though what proves it to others is missing, so that there is no
+    /// evidence to name. Name each such finding (head.fork:…, as `status` shows it). The act is recorded; evidence that comes later
+    /// ends cosigning again.
+    #[arg(long, value_name = "FINDING", conflicts_with_all = ["nothing_newer", "ask_peers"])]
+    despite_fork: Vec<String>,
 }
 
 pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
@@ -43,8 +48,13 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
     store.stop().beside(stop_path(&records_folder(&config), &log.origin))?;
     if !args.despite_evidence.is_empty() {
         store.resume_despite(&args.despite_evidence, clock::now())?;
-        return match store.stop().why() {
-            None => say(&format!("{} is cosigned again despite the evidence; that is recorded.\n", log.origin)),
+    }
+    if !args.despite_fork.is_empty() {
+        store.resume_despite_forks(&args.despite_fork, clock::now())?;
+    }
+    if !args.despite_evidence.is_empty() || !args.despite_fork.is_empty() {
+        return match why_not(&store)? {
+            None => say(&format!("{} is cosigned again despite that; it is recorded.\n", log.origin)),
             Some(why) => Err(stopped(format!("{} is still not cosigned: {why}", log.origin))),
         };
     }
@@ -57,12 +67,18 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
         Some(last) => format!("from the head of {} entries on (root {})", last.size, last.root.to_base64()),
         None => "from its first head on; nothing was cosigned so far".to_owned(),
     };
-    match store.stop().why() {
+    match why_not(&store)? {
         None => say(&format!("{} is cosigned again, {from}.\n", log.origin)),
         Some(why) => {
             Err(stopped(format!("{} would be cosigned {from}, but {why}. See --despite-evidence", log.origin)))
         }
     }
+}
+
+/// Why the log is not cosigned, whatever is known of what was cosigned last.
+fn why_not(store: &LogStore) -> Result<Option<String>, Failure> {
+    let fork = store.unproven_fork()?;
+    Ok(store.stop().why().or(fork))
 }
 
 /// What was asked for was done as far as it goes, and the log is not cosigned all the same.

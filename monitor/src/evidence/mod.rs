@@ -17,6 +17,7 @@ mod kept;
 mod stop;
 mod take;
 
+pub(crate) use accuse::Again;
 pub use accuse::Reach;
 pub use file::{EvidenceId, NotEvidence, ProvenFile};
 pub use kept::{Kept, NewEvidence, Source, Stored};
@@ -24,10 +25,12 @@ pub use stop::Stop;
 pub use take::{Refused, Taken, take_evidence};
 
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod replayed;
 #[cfg(test)]
 mod resumed;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
-mod withheld;
+pub(crate) mod withheld;

@@ -90,7 +90,8 @@ impl Stop {
     }
 
     /// Takes up the file of this path, which is beside the witness's record: what it says and what the database says are
-    /// joined, and written again.
+    /// joined, and written again. An act of the operator's is recorded in the database first, so that of evidence that the file
+    /// knows the file says whether it was made: one that the database alone knows was not done to its end.
     ///
     /// # Errors
     /// When it cannot be written. One that cannot be read ends cosigning instead.
@@ -98,8 +99,7 @@ impl Stop {
         self.with(|inner| {
             match read(&file) {
                 Ok(lines) => lines.into_iter().for_each(|(id, resumed)| {
-                    let known = inner.known.entry(id).or_default();
-                    *known = known.or(resumed);
+                    inner.known.insert(id, resumed);
                 }),
                 Err(why) => inner.damaged = Some(why),
             }
@@ -108,31 +108,44 @@ impl Stop {
         })
     }
 
-    /// The operator's act: cosigning goes on despite these.
+    /// The operator's act: cosigning goes on despite these. `record` makes it durable in the database; only then it is written
+    /// into the file, and only then it counts.
     ///
     /// # Errors
-    /// When one of them is not known here, or others stand that are not named.
-    pub(crate) fn resume(&self, despite: &[EvidenceId], now: Millis) -> Result<(), Error> {
+    /// When one of them is not known here, others stand that are not named, or it cannot be recorded: then nothing is changed here.
+    pub(crate) fn resume(
+        &self,
+        despite: &[EvidenceId],
+        now: Millis,
+        record: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.with(|inner| {
-            if let Some(stranger) = despite.iter().find(|id| !inner.known.contains_key(id)) {
-                return Err(Error::usage(format!("no evidence {stranger} ends cosigning of this log")));
-            }
-            let left: Vec<String> =
-                inner.standing().iter().filter(|id| !despite.contains(id)).map(EvidenceId::to_string).collect();
-            if !left.is_empty() {
-                return Err(Error::usage(format!(
-                    "further evidence ends cosigning of this log: {}. Look at each (`claimtrail-monitor evidence show ID`), and \
-                     name each with --despite-evidence",
-                    left.join(", ")
-                )));
-            }
+            inner.may_resume(despite)?;
+            record()?;
+            let before = inner.known.clone();
             despite.iter().for_each(|id| _ = inner.known.insert(*id, Some(now)));
-            inner.write()
+            inner.write().inspect_err(|_| inner.known = before)
         })
     }
 }
 
 impl Inner {
+    fn may_resume(&self, despite: &[EvidenceId]) -> Result<(), Error> {
+        if let Some(stranger) = despite.iter().find(|id| !self.known.contains_key(id)) {
+            return Err(Error::usage(format!("no evidence {stranger} ends cosigning of this log")));
+        }
+        let left: Vec<String> =
+            self.standing().iter().filter(|id| !despite.contains(id)).map(EvidenceId::to_string).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "further evidence ends cosigning of this log: {}. Look at each (`claimtrail-monitor evidence show ID`), and name each \
+             with --despite-evidence",
+            left.join(", ")
+        )))
+    }
+
     fn standing(&self) -> Vec<EvidenceId> {
         self.known.iter().filter(|(_, resumed)| resumed.is_none()).map(|(id, _)| *id).collect()
     }
@@ -201,9 +214,10 @@ mod tests {
         let restored = Stop::new([]);
         restored.beside(file.clone()).unwrap();
         assert_eq!(restored.standing().len(), 2);
-        assert!(restored.resume(&[id(b"one")], Millis(7)).unwrap_err().message.contains(&id(b"two").to_string()));
-        assert!(restored.resume(&[id(b"three")], Millis(7)).is_err());
-        restored.resume(&[id(b"one"), id(b"two")], Millis(7)).unwrap();
+        let resume = |names: &[EvidenceId]| restored.resume(names, Millis(7), || Ok(()));
+        assert!(resume(&[id(b"one")]).unwrap_err().message.contains(&id(b"two").to_string()));
+        assert!(resume(&[id(b"three")]).is_err());
+        resume(&[id(b"one"), id(b"two")]).unwrap();
         assert_eq!(restored.why(), None);
 
         // The file was lost: the database knows.
@@ -211,11 +225,44 @@ mod tests {
         known.beside(folder.path().join("other")).unwrap();
         assert_eq!(known.standing(), [id(b"one")]);
         assert!(folder.path().join("other").exists());
-        // An act that either knows counts: it was made.
+        // The act that the file knows was made.
         known.beside(file).unwrap();
         assert_eq!(known.why(), None);
         assert!(known.raise([id(b"one")]).is_empty());
         assert_eq!(known.why(), None, "the same evidence again does not end it again");
+    }
+
+    #[test]
+    fn an_act_that_fails_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let (records, aside) = (folder.path().join("record"), folder.path().join("aside"));
+        let file = records.join("stop");
+        let stop = Stop::new([]);
+        stop.beside(file.clone()).unwrap();
+        stop.raise([id(b"one")]);
+        stop.write().unwrap();
+        let before = std::fs::read(&file).unwrap();
+
+        // The database cannot be written.
+        let full = || Err(Error::local("the disk is full"));
+        assert_eq!(stop.resume(&[id(b"one")], Millis(7), full).unwrap_err().message, "the disk is full");
+        assert!(stop.why().is_some() && std::fs::read(&file).unwrap() == before, "nothing is changed");
+
+        // The file cannot: its folder is away.
+        std::fs::rename(&records, &aside).unwrap();
+        std::fs::write(&records, b"in the way").unwrap();
+        stop.resume(&[id(b"one")], Millis(7), || Ok(())).unwrap_err();
+        assert!(stop.why().is_some());
+        std::fs::remove_file(&records).unwrap();
+        std::fs::rename(&aside, &records).unwrap();
+        // At the next start the database knows of the act, and the file does not.
+        let half = Stop::new([(id(b"one"), Some(Millis(7)))]);
+        half.beside(file.clone()).unwrap();
+        assert_eq!(half.standing(), [id(b"one")], "it said that it failed");
+        half.resume(&[id(b"one")], Millis(8), || Ok(())).unwrap();
+        let again = Stop::new([(id(b"one"), Some(Millis(8)))]);
+        again.beside(file).unwrap();
+        assert_eq!(again.why(), None);
     }
 
     #[test]

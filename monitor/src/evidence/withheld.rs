@@ -6,7 +6,8 @@ use crate::follow::Verdict;
 use crate::store::Batch;
 use proto::misbehaviour::Kind;
 
-fn withheld() -> Followed {
+/// A log whose newest head is larger than what could be read.
+pub(crate) fn withheld() -> Followed {
     let followed = Followed::new();
     followed.follow(&three(), 12, None);
     let log = &followed.log;

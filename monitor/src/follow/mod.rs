@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 
 use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
-use crate::evidence::EvidenceId;
+use crate::evidence::{Again, EvidenceId};
 use crate::finding::{Class, Finding, Open, code};
 use crate::store::{Findings, LogStore};
 
@@ -87,6 +87,8 @@ pub struct FollowedLog {
     timeless: Mutex<BTreeSet<(TreeSize, Hash)>>,
     /// Files that this process could not keep because enough of their kind are.
     without_room: Mutex<BTreeSet<EvidenceId>>,
+    /// When findings without a file are tried again.
+    pub(crate) again: Mutex<Again>,
 }
 
 /// A list of heads that is longer than a round reads. Begun anew with the program, from the second that is kept.
@@ -112,6 +114,8 @@ pub struct Seen {
     pub open: Vec<Open>,
     /// Misbehaviour files that are kept, by kind.
     pub evidence: BTreeMap<String, u64>,
+    /// Why nothing is cosigned though no file proves it.
+    pub forked: Option<String>,
 }
 
 impl Seen {
@@ -163,6 +167,7 @@ impl FollowedLog {
             tied: Mutex::default(),
             looked_at: Mutex::default(),
             discarded_at: Mutex::new(crate::clock::now()),
+            again: Mutex::default(),
         };
         // Who cosigned the newest head that is kept is expected to go on.
         if let Some(newest) = log.newest()? {
@@ -218,12 +223,10 @@ impl FollowedLog {
         Ok(self.known_head(&note))
     }
 
-    /// Why nothing is cosigned though no file is there yet: two histories are known, both signed by the log.
+    /// Why nothing is cosigned though no file is there yet: two histories are known, both signed by the log, and the operator has
+    /// not resumed despite that.
     pub fn forked(&self) -> Option<String> {
-        let seen = self.seen();
-        let forks = seen.open.iter().map(|open| &open.finding).filter(|finding| finding.code == code::FORK);
-        let unproven = forks.filter(|finding| finding.evidence.is_empty() && finding.heads.len() == 2);
-        unproven.map(|finding| format!("{}; what proves it to others is still missing", finding.message)).next()
+        self.seen().forked.clone()
     }
 
     /// Notes who cosigned a head of the log.
@@ -290,6 +293,7 @@ impl FollowedLog {
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,
             evidence: self.store.evidence_counts()?,
+            forked: self.store.unproven_fork()?,
         }));
         self.changed.notify_one();
         Ok(())

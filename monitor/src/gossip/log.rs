@@ -35,8 +35,10 @@ const FLOOD_OVER: Millis = Millis(3_600_000);
 /// The gossip of one log.
 pub struct LogGossip {
     log: Arc<FollowedLog>,
-    peers: Vec<String>,
+    pub(super) peers: Vec<String>,
     witness: Option<Arc<Witness>>,
+    /// When evidence that a peer refused is sent again.
+    pub(super) refused_next: Mutex<Millis>,
     /// When each peer was heard of.
     pub(super) heard: LastSeen,
     inner: Mutex<Inner>,
@@ -80,7 +82,8 @@ impl LogGossip {
         let core = Core::restore(known, waiting, log.store.discarded()?);
         let heard = LastSeen::new(code::PEER, "the peer", silent_after, peers.iter().cloned());
         peers.iter().for_each(|peer| heard.expect(peer, now()));
-        Ok(LogGossip { log, peers, witness, heard, inner: Mutex::new(Inner { core, notes }) })
+        let inner = Mutex::new(Inner { core, notes });
+        Ok(LogGossip { log, peers, witness, refused_next: Mutex::new(Millis(0)), heard, inner })
     }
 
     /// The log.
@@ -322,7 +325,7 @@ impl LogGossip {
         let (Some(by), Some(statement)) = (keys.name(), keys.state(&said)) else { return Ok(()) };
         let checkpoint = String::from_utf8_lossy(inner.note(waiting.head)).into_owned();
         let kept = KeptStatement { by, statement: statement.clone(), checkpoint: checkpoint.clone() };
-        step.gossip.statements.push((waiting.head, kept));
+        step.gossip.own_statements.push((waiting.head, kept));
         step.acts.push(Act::SendStatement { statement, checkpoint });
         Ok(())
     }

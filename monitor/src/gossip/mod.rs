@@ -15,6 +15,7 @@
 //! | `statement` | that heads stay unavailable, as peers state it |
 //! | [`peer`] | another monitor over HTTP |
 //! | [`run`] | what is done: asking, pushing, pulling |
+//! | `refused` | evidence that a peer does not take |
 //! | `lanes` | who waits for whom in that |
 //! | `branch` | proofs of a history that contradicts the followed one |
 //! | `once` | one round of that, for a monitor that looks once |
@@ -39,6 +40,7 @@ mod once;
 mod own;
 pub mod peer;
 mod pull;
+mod refused;
 pub mod run;
 mod silence;
 mod statement;

@@ -27,6 +27,7 @@ impl Gossip {
             self.feed(log, |log| {
                 let mut acts = log.grown(now())?;
                 acts.extend(log.more_evidence(now())?);
+                acts.extend(log.refused_again(now())?);
                 acts.extend(log.feed(Input::Tick, now())?);
                 Ok(acts)
             })

@@ -27,7 +27,7 @@ impl<'a> Own<'a> {
     }
 
     /// Whether this head is a state of the own tree.
-    fn has(&self, head: Head) -> Result<bool, Error> {
+    pub(super) fn has(&self, head: Head) -> Result<bool, Error> {
         Ok(head.size <= self.size && self.root(head.size)? == head.root)
     }
 

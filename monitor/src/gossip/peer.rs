@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::config::PeerConfig;
 use super::core::{Head, Proof};
 use super::head::MAX_GOSSIP_BYTES;
+use super::refused::Sent;
 
 /// A proof of 64 hashes in JSON.
 const MAX_PROOF_BYTES: usize = 16 * 1024;
@@ -227,20 +228,23 @@ impl Peer {
         self.json(&path, MAX_PAGE_BYTES).await
     }
 
-    /// Sends a piece of evidence. An answer, also one that refuses it, is `Ok`.
-    pub(super) async fn send_evidence(&self, file: Vec<u8>) -> Result<(), Error> {
+    /// Sends a piece of evidence; what the peer's monitor says to it.
+    pub(super) async fn send_evidence(&self, file: Vec<u8>) -> Result<Sent, Error> {
         let path = format!("/v1/evidence?from={}", encode_segment(&self.me));
         let sent = self.note(self.http.post(&path, JSON_TYPE, file.into(), MAX_GOSSIP_BYTES).await);
         match sent {
-            Ok(_) => Ok(()),
-            // It does not follow this log, trusts other keys, or knows another form: sending it again changes nothing.
+            Ok(_) => Ok(Sent::Taken),
+            Err(error) if is_refusal(&error) && status(&error) == Some(404) => {
+                tracing::info!(peer = self.config.name, error = error.message, "evidence is not for this peer");
+                Ok(Sent::NotForIt)
+            }
             Err(error) if is_refusal(&error) => {
                 tracing::error!(
                     peer = self.config.name,
                     error = error.message,
-                    "a peer refuses evidence that verifies here; look at what it follows and at its version"
+                    "a peer refuses evidence that verifies here"
                 );
-                Ok(())
+                Ok(Sent::Refused(error.problem.map(|problem| problem.detail).unwrap_or_default()))
             }
             Err(error) => Err(error),
         }
@@ -301,8 +305,11 @@ impl Peer {
 
 /// Whether a monitor, not something before it, refuses what it was sent for good.
 fn is_refusal(error: &Error) -> bool {
-    error.code().is_some()
-        && error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422))
+    error.code().is_some() && matches!(status(error), Some(400 | 403 | 404 | 422))
+}
+
+fn status(error: &Error) -> Option<u16> {
+    error.problem.as_ref().map(|problem| problem.status)
 }
 
 impl std::fmt::Debug for Peer {

@@ -253,12 +253,8 @@ impl Gossip {
             Ok(Err(error)) => Err(error),
             Err(error) => Err(Error::local(error.to_string())),
         };
-        let name = peer.config.name.clone();
         self.feed(log, move |log| match sent {
-            Ok(()) => {
-                log.log().store.set_evidence_taken_by(&name, number)?;
-                log.feed(Input::EvidenceTaken { peer: id, number }, now())
-            }
+            Ok(sent) => log.evidence_sent(id, number, &sent, now()),
             Err(_) => log.feed(Input::Unanswered { peer: id }, now()),
         })
         .await;
@@ -270,6 +266,7 @@ impl Gossip {
             self.feed(&log, |log| {
                 let mut acts = log.grown(now())?;
                 acts.extend(log.more_evidence(now())?);
+                acts.extend(log.refused_again(now())?);
                 acts.extend(log.feed(Input::Tick, now())?);
                 Ok(acts)
             })

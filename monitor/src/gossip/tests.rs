@@ -88,8 +88,14 @@ impl World {
         FollowedLog::open(config, self.folder.path(), &Poll::default(), self.runtime.handle().clone()).unwrap()
     }
 
+    /// A head of this log with this root.
+    pub(super) fn head(&self, size: u64, root: Hash) -> Vec<u8> {
+        let text = CheckpointText::new(self.origin, TreeSize(size), root).unwrap();
+        text.sign(&[&key_of(self.origin)], &[]).unwrap().into_bytes()
+    }
+
     /// A process with this state.
-    fn open(&self) -> LogGossip {
+    pub(super) fn open(&self) -> LogGossip {
         let log = self.followed("http://127.0.0.1:1");
         let keys = WitnessKeys::ed25519(cosigner());
         let witness = Witness::open(keys, self.folder.path(), self.folder.path(), &[]).unwrap();

@@ -208,3 +208,90 @@ pub(super) async fn checkpoint(State(shared): State<Shared>, Path(hash): Path<St
     let note = note.await?.map_err(|error: client::Error| Problem::internal(error))?.ok_or_else(nothing)?;
     Ok(([(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)], note).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proto::cosignature::Cosigner;
+    use proto::ed25519::SecretKey;
+    use proto::note::KeyName;
+    use service::detached::Detached;
+
+    use super::*;
+    use crate::evidence::Source;
+    use crate::evidence::tests::{Followed, NOW, ORIGIN, file, head, others, three};
+    use crate::evidence::withheld::withheld;
+    use crate::store::Batch;
+    use crate::witness::{Witness, WitnessKeys};
+
+    /// What add-checkpoint answers for this log; its witness has cosigned nothing before.
+    struct Asked {
+        shared: Shared,
+        _records: tempfile::TempDir,
+    }
+
+    impl Asked {
+        fn of(followed: &Followed) -> Asked {
+            let records = tempfile::tempdir().unwrap();
+            Witness::create_record(records.path(), ORIGIN).unwrap();
+            // A test key.
+            let key = Cosigner::new(KeyName::parse("own.example").unwrap(), SecretKey::from_seed(&[4; 32])).unwrap();
+            let logs = [(ORIGIN.to_owned(), followed.log.config.trust.clone())];
+            let state = records.path().join("state");
+            let witness = Witness::open(WitnessKeys::ed25519(key), &state, records.path(), &logs).unwrap();
+            witness.heed(ORIGIN, records.path(), followed.log.store.stop()).unwrap();
+            let (logs, answers) = (vec![followed.log.clone()], Answers::default());
+            let shared = Shared::new(logs, Some(Arc::new(witness)), Detached::new(), answers);
+            Asked { shared, _records: records }
+        }
+
+        fn status(&self, old: u64, note: &[u8]) -> u16 {
+            let body = [format!("old {old}\n\n").as_bytes(), note].concat();
+            decide(&self.shared, &body).unwrap_or_else(IntoResponse::into_response).status().as_u16()
+        }
+    }
+
+    #[test]
+    fn a_fork_that_no_file_shows_is_refused_and_ends_cosigning_until_the_operator_acts() {
+        let followed = withheld();
+        // A state in which nothing proves it: the head before is not known either.
+        followed.log.store.commit_batch(&Batch { read_head: Some(b"none"), ..Batch::default() }, NOW).unwrap();
+        let asked = Asked::of(&followed);
+        let (good, fork) = (head(&three(), 12), head(&others(1)[..2], 11));
+        assert_eq!(asked.status(0, &good), 200);
+        for _ in 0..2 {
+            assert_eq!(asked.status(0, &fork), 422, "it contradicts what the log signed");
+        }
+        assert_eq!(asked.status(3, &good), 503, "nothing is cosigned while that is open");
+        let names: Vec<String> = followed.log.store.unproven_forks().unwrap().into_iter().map(|fork| fork.id).collect();
+        assert!(names.len() == 1 && followed.log.forked().unwrap().contains(&names[0]));
+
+        let resume = |name: &str| followed.log.store.resume_despite_forks(&[name.to_owned()], NOW);
+        assert!(resume("head.fork:other").unwrap_err().message.contains(&names[0]));
+        resume(&names[0]).unwrap();
+        followed.log.look(None).unwrap();
+        assert_eq!(asked.status(3, &good), 200);
+        assert_eq!(asked.status(3, &fork), 422, "the other history is cosigned by no act");
+        // Another fork is another matter, and so is a file.
+        assert_eq!(asked.status(0, &head(&others(0)[..1], 10)), 422);
+        assert_eq!(asked.status(3, &good), 503);
+        assert!(resume(&names[0]).is_err(), "that one is not open any more");
+    }
+
+    #[test]
+    fn a_file_is_said_as_the_stop_that_it_is() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        let asked = Asked::of(&followed);
+        let (good, fork) = (head(&three(), 12), head(&others(1), 12));
+        assert_eq!(asked.status(0, &good), 200);
+        assert_eq!(asked.status(3, &fork), 503, "the fork itself makes the file");
+        assert_eq!(asked.status(3, &good), 503);
+        let standing = followed.log.store.stop().standing();
+        followed.log.store.resume_despite(&standing, NOW).unwrap();
+        assert_eq!((asked.status(3, &good), asked.status(3, &fork)), (200, 422));
+        followed.log.take_evidence(&file(10), Source::Report, NOW).unwrap();
+        assert_eq!(asked.status(3, &good), 503);
+    }
+}

@@ -209,15 +209,16 @@ impl LogStore {
     /// The operator's act: the log is cosigned again despite these files. It is recorded here and beside the witness's record.
     ///
     /// # Errors
-    /// When one of them is not known, or others stand that are not named.
+    /// When one of them is not known, others stand that are not named, or it cannot be recorded in both places: then it is not done.
     pub fn resume_despite(&self, despite: &[EvidenceId], now: Millis) -> Result<(), Error> {
-        self.stop.resume(despite, now)?;
-        self.write(|transaction| {
-            let mut table = transaction.open_table(RESUMED)?;
-            for id in despite {
-                table.insert(id.0.0.as_slice(), now.0)?;
-            }
-            Ok(())
+        self.stop.resume(despite, now, || {
+            self.write(|transaction| {
+                let mut table = transaction.open_table(RESUMED)?;
+                for id in despite {
+                    table.insert(id.0.0.as_slice(), now.0)?;
+                }
+                Ok(())
+            })
         })
     }
 }

@@ -15,14 +15,15 @@ const WAITING: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-wait
 /// size, root, who says so → the statement
 pub(super) const STATEMENTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("gossip-statements");
 /// name → number
-const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("gossip-counts");
+pub(super) const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("gossip-counts");
 
 const DISCARDED: &str = "discarded";
 /// What the counts of peers begin with; the rest is the peer's name.
-const TAKEN_BY: &str = "evidence taken by ";
+pub(super) const TAKEN_BY: &str = "evidence taken by ";
 
-/// Statements of one log that are kept at most. A monitor makes one for a head that waits a day, and peers as many.
-const MOST_STATEMENTS: usize = 1000;
+/// Statements of one log that are kept of each peer at most. A monitor makes one for a head that waits a day, and at most 64 heads
+/// wait; one that makes more has nothing to do with what others have room for.
+pub const MOST_STATEMENTS_OF_ONE: usize = 100;
 
 /// A head that waits, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,12 +74,16 @@ pub struct GossipStep {
     pub over: Vec<Head>,
     /// How many were discarded so far.
     pub discarded: Option<u64>,
-    /// Statements.
+    /// Statements of this monitor itself, which always have room: what it stated, it shows.
+    pub own_statements: Vec<(Head, KeptStatement)>,
+    /// Statements of peers.
     pub statements: Vec<(Head, KeptStatement)>,
     /// Heads that were shown and are not read yet.
     pub unread: Vec<Unread>,
     /// Such heads that are known now, or wait among the others.
     pub read: Vec<Head>,
+    /// Statements that say nothing any more, and whose.
+    pub statements_over: Vec<(Head, String)>,
 }
 
 pub(super) fn key_of(head: Head) -> [u8; 8 + HASH_BYTES] {
@@ -93,7 +98,7 @@ pub(super) fn head_of(key: &[u8]) -> Option<Head> {
     Some(Head { size: TreeSize(u64::from_be_bytes(*size)), root: Hash::from_slice(root)? })
 }
 
-fn text(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
+pub(super) fn text(value: &impl Serialize) -> Result<Vec<u8>, redb::Error> {
     serde_json::to_vec(value).map_err(|e| redb::Error::Io(std::io::Error::other(e)))
 }
 
@@ -102,7 +107,8 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(WAITING)?;
     transaction.open_table(STATEMENTS)?;
     transaction.open_table(COUNTS)?;
-    Ok(())
+    super::refused::make(transaction)?;
+    super::forks::make(transaction)
 }
 
 pub(super) fn apply(transaction: &WriteTransaction, step: &GossipStep) -> Result<(), redb::Error> {
@@ -120,15 +126,7 @@ pub(super) fn apply(transaction: &WriteTransaction, step: &GossipStep) -> Result
     if let Some(discarded) = step.discarded {
         transaction.open_table(COUNTS)?.insert(DISCARDED, discarded)?;
     }
-    let mut statements = transaction.open_table(STATEMENTS)?;
-    for (head, kept) in &step.statements {
-        let key = [key_of(*head).as_slice(), kept.by.as_bytes()].concat();
-        let is_full = redb::ReadableTableMetadata::len(&statements)? >= MOST_STATEMENTS as u64;
-        if !is_full || statements.get(key.as_slice())?.is_some() {
-            statements.insert(key.as_slice(), text(kept)?.as_slice())?;
-        }
-    }
-    Ok(())
+    super::statements::apply(transaction, step)
 }
 
 impl LogStore {
@@ -151,33 +149,7 @@ impl LogStore {
         self.gossip_count(DISCARDED)
     }
 
-    /// The number up to which a peer has this log's evidence.
-    pub fn evidence_taken_by(&self, peer: &str) -> Result<u64, Error> {
-        self.gossip_count(&format!("{TAKEN_BY}{peer}"))
-    }
-
-    /// A peer has the evidence up to this number.
-    pub fn set_evidence_taken_by(&self, peer: &str, number: u64) -> Result<(), Error> {
-        self.write(|transaction| {
-            transaction.open_table(COUNTS)?.insert(format!("{TAKEN_BY}{peer}").as_str(), number)?;
-            Ok(())
-        })
-    }
-
-    /// The signed statements that heads stay unavailable, the smallest head first.
-    pub fn statements(&self) -> Result<Vec<KeptStatement>, Error> {
-        self.read(|transaction| {
-            let table = transaction.open_table(STATEMENTS)?;
-            let mut all = Vec::new();
-            for item in table.iter()? {
-                let (_, value) = item?;
-                all.push(serde_json::from_slice(value.value()).map_err(std::io::Error::other)?);
-            }
-            Ok(all)
-        })
-    }
-
-    fn gossip_count(&self, name: &str) -> Result<u64, Error> {
+    pub(super) fn gossip_count(&self, name: &str) -> Result<u64, Error> {
         self.read(|transaction| Ok(transaction.open_table(COUNTS)?.get(name)?.map_or(0, |count| count.value())))
     }
 }

@@ -25,9 +25,11 @@ mod branches;
 mod cosigned;
 mod evidence;
 pub(crate) mod findings;
+mod forks;
 mod gossip;
 mod heads;
 mod life;
+mod refused;
 mod room;
 mod statements;
 mod stopped;
@@ -50,7 +52,7 @@ use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
 
 pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
-pub use gossip::{GossipStep, KeptStatement, KeptWaiting};
+pub use gossip::{GossipStep, KeptStatement, KeptWaiting, MOST_STATEMENTS_OF_ONE};
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
 pub use unread::{MOST_UNREAD, Unread};
@@ -130,9 +132,7 @@ impl LogStore {
             let database = Database::create(&begun)?;
             let transaction = database.begin_write()?;
             {
-                let mut meta = transaction.open_table(META)?;
-                meta.insert(ORIGIN, origin.as_bytes())?;
-                drop(meta);
+                transaction.open_table(META)?.insert(ORIGIN, origin.as_bytes())?;
                 life::make(&transaction, &life)?;
                 transaction.open_table(STATE)?;
                 transaction.open_table(TIMES)?;

@@ -74,7 +74,9 @@ impl Witness {
             if !is_above(&seen.record, slot.last.as_ref()) {
                 return false;
             }
-            if slot.stopped.is_none() {
+            // A failed write may be over any moment; this is not.
+            if slot.stopped.is_none() || slot.again.is_some() {
+                slot.again = None;
                 let SignedRecord { size, time, .. } = seen.record;
                 let why = format!(
                     "{origin} is not cosigned: a cosignature of this witness's own key over {size} entries at {time} is known, \
@@ -176,7 +178,7 @@ impl Doubted {
 }
 
 /// Whether this was cosigned after `last`, or beside it.
-fn is_above(record: &SignedRecord, last: Option<&Cosigned>) -> bool {
+pub(super) fn is_above(record: &SignedRecord, last: Option<&Cosigned>) -> bool {
     let Some(last) = last else { return record.time > Seconds(0) };
     record.size > last.size || record.time > last.time || (record.size == last.size && record.root != last.root)
 }

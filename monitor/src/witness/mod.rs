@@ -8,6 +8,7 @@
 //! newer than it, and the witness does not cosign for that log until it knows from its peers what it cosigned last
 //! (`restore.rs`, `doubt.rs`), or its operator acts: `claimtrail-monitor resume-origin`.
 
+mod again;
 mod decide;
 mod doubt;
 mod key;
@@ -19,6 +20,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use client::trust::Trust;
 use proto::checkpoint::{CheckpointText, VerifiedCheckpoint};
@@ -69,6 +71,8 @@ struct Slot {
     stopped: Option<String>,
     /// Whether that is because what was cosigned last is not known, so that what peers know of it may end it.
     doubt: Option<Doubted>,
+    /// When a write failed: before which the disk is not tried again.
+    again: Option<Instant>,
     /// Whether the peers are to be asked first.
     waits: bool,
     /// Whose signatures are believed.
@@ -168,6 +172,7 @@ impl Witness {
         head: &VerifiedCheckpoint,
         now: Seconds,
     ) -> Answer {
+        self.take_up(slot, head.origin());
         if let Some(why) = slot.why_stopped() {
             return Answer::Stopped(why);
         }
@@ -183,11 +188,9 @@ impl Witness {
         match self.store_and_sign(slot, head, next) {
             Ok(lines) => Answer::Cosigned(lines),
             Err(why) => {
-                // What the disk holds now is unknown: only a restart, which reads it, may go on.
-                let why = format!("{why}; nothing more is cosigned for {} until a restart", head.origin());
-                tracing::error!(origin = head.origin(), "{why}");
-                slot.stopped = Some(why.clone());
-                Answer::Stopped(why)
+                // What the disk holds now is unknown: nothing is signed before it was read again.
+                self.failed(slot, head.origin(), &why);
+                Answer::Stopped(slot.why_stopped().unwrap_or(why))
             }
         }
     }

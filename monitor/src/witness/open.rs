@@ -150,7 +150,14 @@ pub(super) fn anew(
     SignerRecord::open(path, origin).map_err(|e| Error::local(e.to_string()))
 }
 
-fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, trust: &Trust) -> Result<Slot, Error> {
+/// What is known of a log, out of database and record.
+pub(super) fn open_slot(
+    keys: &WitnessKeys,
+    table: &Table,
+    records: &Path,
+    origin: &str,
+    trust: &Trust,
+) -> Result<Slot, Error> {
     let last = table.get(origin)?;
     let stopped = |why: String, doubt: Option<Doubted>| {
         let why = format!(
@@ -164,6 +171,7 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
             record: None,
             stopped: Some(why),
             doubt,
+            again: None,
             waits: false,
             trust,
             evidence: None,
@@ -186,7 +194,8 @@ fn open_slot(keys: &WitnessKeys, table: &Table, records: &Path, origin: &str, tr
         shown = cosigned_again(keys, trust, last);
     }
     let (record, trust) = (Some(record), trust.clone());
-    Ok(Slot { last, shown, made: None, record, stopped: None, doubt: None, waits: false, trust, evidence: None })
+    let (stopped, doubt, again) = (None, None, None);
+    Ok(Slot { last, shown, made: None, record, stopped, doubt, again, waits: false, trust, evidence: None })
 }
 
 /// Whether the record is gone or damaged: what it said may be known elsewhere.

@@ -1,12 +1,16 @@
 //! What was cosigned last for each log, in a database of its own: an answer never waits for a log that is being followed.
+//!
+//! After a failure it is opened again before its next use. A write that failed is there in full or not at all, and who asked for it is
+//! told: see `again.rs` for what a witness does then.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::Error;
+use client::database::Reopening;
 use proto::hash::{HASH_BYTES, Hash};
 use proto::num::{Seconds, TreeSize};
-use redb::{Database, ReadableDatabase as _, TableDefinition};
+use redb::TableDefinition;
 use service::record::SignedRecord;
 
 /// origin → size, time, root, note
@@ -58,8 +62,10 @@ impl Cosigned {
 
 /// The database.
 pub struct Table {
-    database: Database,
+    database: Reopening,
     path: PathBuf,
+    #[cfg(test)]
+    fails: tests::Fails,
 }
 
 impl Table {
@@ -72,19 +78,26 @@ impl Table {
     pub fn open(folder: &Path) -> Result<Table, Error> {
         client::files::make_folder(folder)?;
         let path = folder.join(FILE);
-        let database = client::state::open_database(&path, LOCK_WAIT)?;
-        let table = Table { database, path };
+        let database = Reopening::open(&path, LOCK_WAIT)?;
+        let table = Table {
+            database,
+            path,
+            #[cfg(test)]
+            fails: tests::Fails::default(),
+        };
         table.write(|_| Ok(()))?; // opening a table for writing makes it
         Ok(table)
     }
 
     /// What was cosigned last for a log.
     pub fn get(&self, origin: &str) -> Result<Option<Cosigned>, Error> {
-        let read = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(COSIGNED)?;
+        #[cfg(test)]
+        self.fails.read()?;
+        let read = self.database.read(|transaction| {
+            let table = transaction.open_table(COSIGNED)?;
             Ok(table.get(origin)?.map(|value| value.value().to_vec()))
-        };
-        match read().map_err(|e| self.broken(&e))? {
+        });
+        match read.map_err(|e| self.broken(&e))? {
             None => Ok(None),
             Some(bytes) => {
                 Cosigned::from_bytes(&bytes).map(Some).ok_or_else(|| self.broken(&format!("{origin} is damaged")))
@@ -94,22 +107,23 @@ impl Table {
 
     /// Makes it durable.
     pub fn put(&self, origin: &str, last: &Cosigned) -> Result<(), Error> {
-        self.write(|table| {
-            table.insert(origin, last.to_bytes().as_slice())?;
-            Ok(())
-        })
+        let put = || {
+            self.write(|table| {
+                table.insert(origin, last.to_bytes().as_slice())?;
+                Ok(())
+            })
+        };
+        #[cfg(test)]
+        self.fails.write(put)?;
+        put()
     }
 
     fn write(
         &self,
         work: impl FnOnce(&mut redb::Table<'_, &'static str, &'static [u8]>) -> Result<(), redb::Error>,
     ) -> Result<(), Error> {
-        let done = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
-            work(&mut transaction.open_table(COSIGNED)?)?;
-            Ok(transaction.commit()?)
-        };
-        done().map_err(|e| self.broken(&e))
+        let done = self.database.write(|transaction| work(&mut transaction.open_table(COSIGNED)?));
+        done.map_err(|e| self.broken(&e))
     }
 
     fn broken(&self, error: &dyn std::fmt::Display) -> Error {
@@ -120,5 +134,50 @@ impl Table {
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Table").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// How the disk of a test fails.
+    #[derive(Debug, Default)]
+    pub(super) struct Fails {
+        /// The next write, which may be there all the same.
+        write: Mutex<Option<bool>>,
+        reads: AtomicBool,
+    }
+
+    impl Fails {
+        pub(super) fn read(&self) -> Result<(), Error> {
+            match self.reads.load(Ordering::SeqCst) {
+                true => Err(Error::local("a test's disk fails")),
+                false => Ok(()),
+            }
+        }
+
+        pub(super) fn write(&self, write: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+            match self.write.lock().unwrap().take() {
+                Some(true) => write().and(Err(Error::local("a test's disk fails behind a write"))),
+                Some(false) => Err(Error::local("a test's disk fails before a write")),
+                None => Ok(()),
+            }
+        }
+    }
+
+    impl Table {
+        /// The next write fails, and is there all the same or not.
+        pub(in crate::witness) fn fail_next(&self, written: bool) {
+            *self.fails.write.lock().unwrap() = Some(written);
+        }
+
+        /// Reads fail from now on, or do not.
+        pub(in crate::witness) fn fail_reads(&self, fail: bool) {
+            self.fails.reads.store(fail, Ordering::SeqCst);
+        }
     }
 }

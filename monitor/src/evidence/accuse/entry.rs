@@ -11,8 +11,8 @@ use proto::misbehaviour::{MAX_ENTRIES, Misbehaviour, ShownEntry};
 use proto::note::Vkey;
 use proto::num::LeafIndex;
 
-use super::entries::Entries;
-use super::{Made, Reach, Why, first};
+use super::entries::{Asking, Entries};
+use super::{Made, Why, first};
 use crate::finding::Finding;
 use crate::follow::FollowedLog;
 use crate::store::LogStore;
@@ -30,12 +30,12 @@ impl State for Before<'_> {
 
 impl FollowedLog {
     /// The file of an entry at which the rules stopped, of the kind that its code asks for.
-    pub(super) fn accuse_of_entry(&self, finding: &Finding, reach: Reach) -> Made<Misbehaviour> {
+    pub(super) fn accuse_of_entry(&self, finding: &Finding, asking: &Asking) -> Made<Misbehaviour> {
         let index = finding.index.ok_or_else(|| Why::Never("no entry is named".to_owned()))?;
         if self.store.cursor()?.folded.next_index() != index {
             return Err(Why::Never(format!("the rules came past entry {index}")));
         }
-        let accuser = Accuser { log: self, index, entries: Entries::open(self, reach)?, before: Before(&self.store) };
+        let accuser = Accuser { log: self, index, entries: Entries::open(self, asking)?, before: Before(&self.store) };
         let bytes = accuser.entries.bytes(index)?;
         let entry = Entry::decode(&bytes).map_err(|why| {
             Why::Never(format!(

@@ -4,19 +4,26 @@
 //! are made from that and from what is kept, so that one for which something was missing is tried again in later rounds, and
 //! after a crash.
 
+mod again;
 mod entries;
 mod entry;
 mod fork;
 mod time;
 
+use std::sync::PoisonError;
+
 use client::Error;
 use proto::misbehaviour::{CannotAccuse, Misbehaviour, NotProven};
 use proto::note::{Note, Vkey};
+
+use entries::Asking;
 
 use super::{NewEvidence, ProvenFile};
 use crate::finding::{Class, Finding, code};
 use crate::follow::FollowedLog;
 use crate::store::Findings;
+
+pub(crate) use again::Again;
 
 /// What may be asked for what a file needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +71,10 @@ fn is_accusation(finding: &Finding) -> bool {
 impl FollowedLog {
     /// Makes the files of findings that are about to be committed: each finding names its files, and says why it has none.
     pub fn prove(&self, findings: &mut Findings, reach: Reach) -> Result<Vec<NewEvidence>, Error> {
-        let mut all = Vec::new();
+        let (mut all, asking) = (Vec::new(), Asking::new(reach));
         for finding in findings.found_mut().iter_mut().filter(|finding| is_accusation(finding)) {
             let convicted = self.convicted(finding)?;
-            match self.accuse(finding, &convicted, reach) {
+            match self.accuse(finding, &convicted, &asking) {
                 Ok(files) => {
                     finding.unproven = None;
                     finding.evidence = files.iter().map(ProvenFile::id).collect();
@@ -80,16 +87,16 @@ impl FollowedLog {
         Ok(all)
     }
 
-    /// Tries again what is open and has no file yet, such as an entry at which the rules stopped.
+    /// Tries again some of what is open and has no file yet, such as an entry at which the rules stopped.
     pub(crate) fn prove_open(&self, findings: &mut Findings) -> Result<(), Error> {
         let found: Vec<String> = findings.found().iter().map(|finding| finding.id.clone()).collect();
-        for open in self.store.open_findings()? {
-            let finding = open.finding;
-            let is_done = !finding.evidence.is_empty() || found.contains(&finding.id) || self.is_given_up(&finding.id);
-            if is_accusation(&finding) && !is_done {
-                findings.push(finding);
-            }
-        }
+        let open = self.store.open_findings()?.into_iter().map(|open| open.finding);
+        let is_done = |finding: &Finding| {
+            !finding.evidence.is_empty() || found.contains(&finding.id) || self.is_given_up(&finding.id)
+        };
+        let open: Vec<Finding> = open.filter(|finding| is_accusation(finding) && !is_done(finding)).collect();
+        let turn = self.again.lock().unwrap_or_else(PoisonError::into_inner).of_round(open);
+        turn.into_iter().for_each(|finding| findings.push(finding));
         Ok(())
     }
 
@@ -104,14 +111,14 @@ impl FollowedLog {
     }
 
     /// A file for each key that a finding convicts and that is not convicted of it yet.
-    fn accuse(&self, finding: &Finding, convicted: &[String], reach: Reach) -> Result<Vec<ProvenFile>, Why> {
+    fn accuse(&self, finding: &Finding, convicted: &[String], asking: &Asking) -> Result<Vec<ProvenFile>, Why> {
         let made = match finding.code.as_str() {
             code::FORK => self.accuse_of_fork(finding, convicted),
             _ if !convicted.is_empty() => Ok(Vec::new()),
-            code::TIME => self.accuse_of_time(finding, reach).map(|file| vec![file]),
-            _ => self.accuse_of_entry(finding, reach).map(|file| vec![file]),
+            code::TIME => self.accuse_of_time(finding, asking).map(|file| vec![file]),
+            _ => self.accuse_of_entry(finding, asking).map(|file| vec![file]),
         };
-        if matches!(made, Err(Why::Never(_))) && reach == Reach::Log {
+        if matches!(made, Err(Why::Never(_))) && asking.reach() == Reach::Log {
             self.give_up(&finding.id);
         }
         made?.iter().map(|file| ProvenFile::of(file).map_err(Why::from)).collect()

@@ -60,6 +60,9 @@ impl WitnessModel {
                 if doubt && left.talks > 0 {
                     self.talks(state, actions);
                 }
+                if stopped && !doubt {
+                    actions.push(Action::TakeUp);
+                }
                 if left.crashes > 0 {
                     actions.push(Action::Crash);
                 }
@@ -126,10 +129,12 @@ impl WitnessModel {
                 if self.is(Mutant::FailureIgnored) {
                     Self::step_done(state, work);
                 } else if let Process::Up { stopped, .. } = &mut state.process {
-                    *stopped = true; // until a restart, whatever peers say
+                    *stopped = true; // until it is taken up again, whatever peers say
                     state.work.clear();
                 }
             }
+            // As `Witness::take_up` does: what a start does, with the same code.
+            Action::TakeUp => self.start(state),
             Action::Crash => {
                 state.process = Process::Down;
                 state.work.clear();

@@ -154,6 +154,8 @@ pub(crate) enum Action {
         work: usize,
         written: bool,
     },
+    /// The log is taken up again after that, by the process itself.
+    TakeUp,
     Crash,
     Copy,
     Restore,
