@@ -99,6 +99,8 @@ pub mod code {
     pub const OWN: &str = "monitor.failed";
     /// This machine's clock stepped and is not believed yet.
     pub const CLOCK: &str = "clock.jump";
+    /// The log answers so slowly that it is looked at much less often than it should be.
+    pub const SLOW: &str = "log.slow";
     /// The log grows faster than it can be followed.
     pub const BACKLOG: &str = "log.backlog";
     /// A witness that cosigned the log's heads does so no more.
@@ -115,7 +117,7 @@ pub mod code {
     pub const STUCK: &str = "alert.stuck";
 
     /// All of them.
-    pub const ALL: [&str; 21] = [
+    pub const ALL: [&str; 22] = [
         FORK,
         TIME,
         SIGNATURE,
@@ -130,6 +132,7 @@ pub mod code {
         EVIDENCE,
         OWN,
         CLOCK,
+        SLOW,
         BACKLOG,
         WITNESS,
         DOUBT,

@@ -86,6 +86,7 @@ impl FollowedLog {
     /// # Errors
     /// When what is kept cannot be read or written. What is wrong with the log is no error but a finding.
     pub fn round(&self, mut round: Round<'_>) -> Result<(), Error> {
+        self.pay(round.now)?;
         let mut findings = Findings::default();
         let ended = self.learn(&mut round, &mut findings);
         let success = ended.is_ok();

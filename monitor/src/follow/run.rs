@@ -10,7 +10,7 @@ use super::{FollowedLog, Goes, Round};
 use crate::alert::Outbox;
 use crate::clock;
 use crate::finding::{Class, Finding, code};
-use crate::store::Findings;
+use crate::store::{Batch, Findings};
 
 /// How often a long round is told in the operator's log.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -35,7 +35,18 @@ pub async fn follow_until(
         let before = log.seen();
         let (asked, watched) = (log.clone(), stop.clone());
         let says_outage = last_success.elapsed() >= outage_after;
-        let ran = tokio::task::spawn_blocking(move || one(&asked, says_outage, &watched)).await;
+        let mut round = tokio::task::spawn_blocking(move || one(&asked, says_outage, &watched));
+        let longest = outage_after + LONGEST_READING;
+        let ran = tokio::select! {
+            ran = &mut round => ran,
+            () = tokio::time::sleep(longest) => {
+                judge_pace(&log, Some(longest)).await;
+                round.await
+            }
+        };
+        if begun.elapsed() < longest && is_slow(&log) {
+            judge_pace(&log, None).await;
+        }
         match ran {
             Ok(Ok(())) if failing => works(&log, outbox.as_deref()),
             Ok(Ok(())) => {}
@@ -69,6 +80,37 @@ fn one(log: &FollowedLog, says_outage: bool, stop: &CancellationToken) -> Result
         if stop.is_cancelled() || begun.elapsed() >= LONGEST_READING { Goes::Ends } else { Goes::On }
     };
     log.round(Round { now: clock::now(), says_outage, progress: &mut progress })
+}
+
+fn is_slow(log: &FollowedLog) -> bool {
+    log.seen().open.iter().any(|open| open.finding.code == code::SLOW)
+}
+
+/// Tells, beside the look that is still under way, that it takes longer than this; or that one took less.
+async fn judge_pace(log: &Arc<FollowedLog>, longer_than: Option<Duration>) {
+    let findings = match longer_than {
+        Some(longest) => Findings::begin(vec![Finding::new(
+            Class::Degraded,
+            code::SLOW,
+            format!(
+                "one look at the log takes longer than {} s, so slowly does it answer; as long as that is so it is looked at that \
+                 much less often",
+                longest.as_secs()
+            ),
+        )]),
+        None => Findings::end(code::SLOW),
+    };
+    let told = log.clone();
+    let write = move || {
+        let batch = Batch { findings, ..Batch::default() };
+        told.store.commit_batch(&batch, clock::now()).and_then(|()| told.look(None))
+    };
+    // A failure is the round's to tell.
+    match tokio::task::spawn_blocking(write).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(origin = log.origin(), error = error.message, "a slow log is not told"),
+        Err(error) => tracing::error!(origin = log.origin(), %error, "a slow log is not told"),
+    }
 }
 
 fn own(log: &FollowedLog, message: &str) -> Finding {
@@ -120,7 +162,7 @@ mod tests {
     use super::*;
     use crate::alert::Source as _;
     use crate::config::{LogToFollow, Poll};
-    use crate::store::{Batch, LogStore};
+    use crate::store::LogStore;
 
     const ORIGIN: &str = "log.example/run";
 
@@ -163,5 +205,27 @@ mod tests {
         assert_eq!(told.iter().map(|event| event.what.kind()).collect::<Vec<_>>(), ["began"], "once");
         works(&log, Some(&outbox));
         assert_eq!(outbox.last_event().unwrap(), 2, "and its end");
+    }
+
+    /// A log that takes connections and says nothing: a look at it takes as long as its answers may.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_look_that_takes_too_long_is_told_while_it_is_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log_in(folder.path());
+        judge_pace(&log, Some(Duration::from_secs(120))).await;
+        judge_pace(&log, Some(Duration::from_secs(120))).await;
+        let [open] = &log.seen().open[..] else { panic!("{:?}", log.seen().open) };
+        assert_eq!((open.finding.class, open.finding.code.as_str()), (Class::Degraded, code::SLOW));
+        // The next look is over at once: nobody listens at its address.
+        let stop = CancellationToken::new();
+        let (every, outage_after) = (Duration::from_millis(1), Duration::from_secs(60));
+        let following = tokio::spawn(follow_until(log.clone(), every, outage_after, None, stop.clone()));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while is_slow(&log) {
+            assert!(Instant::now() < deadline, "it does not end");
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        following.await.unwrap();
     }
 }

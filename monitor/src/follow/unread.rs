@@ -74,6 +74,11 @@ impl FollowedLog {
         Ok((step, None))
     }
 
+    /// Makes durable what was found while the disk failed.
+    pub(super) fn pay(&self, now: Millis) -> Result<(), Error> {
+        if self.store.pay(now)? { self.look(None) } else { Ok(()) }
+    }
+
     /// Heads were discarded at this moment.
     pub(crate) fn discarded(&self, now: Millis) {
         *self.discarded_at.lock().unwrap_or_else(PoisonError::into_inner) = now;

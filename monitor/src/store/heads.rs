@@ -109,11 +109,7 @@ fn joined(kept: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Heads to remove among those of these times, and the time up to which that is all.
-fn due(
-    transaction: &ReadTransaction,
-    from: Seconds,
-    before: Seconds,
-) -> Result<(Vec<HeadKey>, Seconds), redb::Error> {
+fn due(transaction: &ReadTransaction, from: Seconds, before: Seconds) -> Result<(Vec<HeadKey>, Seconds), redb::Error> {
     let table = transaction.open_table(HEADS)?;
     let (begin, end) = (HeadKey::first_of(from).to_bytes(), HeadKey::first_of(before).to_bytes());
     let (mut thinning, mut removed) = (Thinning::default(), Vec::new());

@@ -29,6 +29,7 @@ mod forks;
 mod gossip;
 mod heads;
 mod life;
+mod owed;
 mod refused;
 mod room;
 mod statements;
@@ -86,6 +87,7 @@ pub struct LogStore {
     state: Reading,
     watching: watched::Watching,
     stop: Arc<Stop>,
+    owed: owed::Owed,
 }
 
 /// What is made durable together besides a step of following.
@@ -188,7 +190,8 @@ impl LogStore {
         }
         let watching = watched::Watching::default();
         let stop = Arc::new(stop);
-        Ok(LogStore { database, path, origin: origin.to_owned(), life, mirror, state, watching, stop })
+        let (origin, owed) = (origin.to_owned(), owed::Owed::default());
+        Ok(LogStore { database, path, origin, life, mirror, state, watching, stop, owed })
     }
 
     /// The log.
@@ -246,14 +249,16 @@ impl LogStore {
         let stops = batch.evidence.iter().filter(|new| new.file.stops_cosigning()).map(|new| new.file.id());
         // Before it is durable: nothing is cosigned in between.
         let raised = self.stop.raise(stops);
-        let stored = self.commit_all(batch, now)?;
+        // Besides on another disk, perhaps: it ends cosigning also when this database cannot be written, and after a restart then.
+        let written = if raised.is_empty() { Ok(()) } else { self.stop.write() };
+        let stored = self.commit_all(batch, now).inspect_err(|_| self.owe(batch))?;
         // What is not kept is not what the operator could look at; enough of its kind is, and stands: it ends cosigning now.
         let is_enough = |id: &EvidenceId| stored.contains(&Stored::Enough(*id));
-        self.stop.forget(raised.iter().filter(|id| is_enough(id)));
-        if raised.iter().any(|id| !is_enough(id)) {
+        if raised.iter().any(is_enough) {
+            self.stop.forget(raised.iter().filter(|id| is_enough(id)));
             self.stop.write()?;
         }
-        Ok(stored)
+        written.map(|()| stored)
     }
 
     fn commit_all(&self, batch: &Batch<'_>, now: Millis) -> Result<Vec<Stored>, Error> {

@@ -38,7 +38,8 @@ fn a_fork_before_entries_that_are_kept_back_is_not_cosigned_and_is_proven() {
     assert!(matches!(status, 422 | 503), "{status} {body}");
     let status = until("it is proven", || {
         let status = monitor.status();
-        Some(status.clone()).filter(|_| open(&status).contains(&"head.fork") && status["evidence"] != serde_json::json!({}))
+        Some(status.clone())
+            .filter(|_| open(&status).contains(&"head.fork") && status["evidence"] != serde_json::json!({}))
     });
     assert_eq!(status["evidence"], serde_json::json!({ "inconsistent": 1 }), "{status:#}");
     assert_eq!(status["size"], 3, "no entry was needed: {status:#}");
