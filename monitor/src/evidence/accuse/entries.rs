@@ -23,14 +23,16 @@ const MOST_BUNDLES: usize = 8;
 /// How long the log is asked for the files of one step in all; then what was found is kept without them, and they are tried again.
 const ASKING: Duration = Duration::from_secs(30);
 
+/// The entries of a bundle; it is named by its number and its width.
+type Bundled = Vec<Vec<u8>>;
+
 /// What is asked for the files of one step.
 pub(super) struct Asking {
     reach: Reach,
     end: Instant,
     /// The log did not answer: it is not asked once more in this step.
     is_silent: Cell<bool>,
-    /// Number and width → the entries.
-    bundles: RefCell<BTreeMap<(u64, u16), Vec<Vec<u8>>>>,
+    bundles: RefCell<BTreeMap<(u64, u16), Bundled>>,
 }
 
 impl Asking {

@@ -65,10 +65,15 @@ fn every_broken_rule_has_a_counterexample() {
 }
 
 #[test]
-fn a_client_is_left_waiting_if_it_is_never_started_again() {
-    // The checker sees an end without an answer: the last crash has no start behind it when nobody may start it.
-    let left = Left { asks: 0, crashes: 1, failures: 1, copies: 0, losses: 0, acts: 0, talks: 0 };
+fn clients_are_answered_though_a_write_fails_and_nobody_starts_it_again() {
+    let left = Left { asks: 0, crashes: 1, failures: 1 + deeper(), copies: 0, losses: 0, acts: 0, talks: 0 };
     let model = WitnessModel { histories: Histories::new(1, 3), left, clients: vec![1, 2, 3], mutant: None };
-    // A write fails, it stops, and the one crash that would start it again was before.
+    holds("witness that takes a log up again", model, TO_THE_END);
+}
+
+#[test]
+fn a_client_is_left_waiting_if_the_record_is_lost_and_nobody_acts() {
+    let left = Left { asks: 0, crashes: 1, failures: 0, copies: 0, losses: 1, acts: 0, talks: 0 };
+    let model = WitnessModel { histories: Histories::new(1, 3), left, clients: vec![1, 2, 3], mutant: None };
     assert!(!counterexample("witness that stays stopped", ALL_COSIGNED, model).is_empty());
 }
