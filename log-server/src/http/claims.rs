@@ -68,9 +68,9 @@ async fn take(app: App, body: Body) -> Result<Answer, Problem> {
 /// Refuses bodies of another type or in a coding. A missing type is taken for the right one.
 pub(super) fn check_content(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
     let refuse = |what: String| Problem::new(Code::RequestContentType, format!("{what}; send {}.", types.join(" or ")));
-    if let Some(coding) = headers.get(CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
+    // Of several fields each counts.
+    let is_coding = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).iter().any(is_coding) {
         return Err(refuse("A body in a content coding is not taken here".into()));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
