@@ -299,7 +299,7 @@ impl Peer {
 }
 
 /// Whether a monitor, not something before it, refuses what it was sent for good.
-fn is_refusal(error: &Error) -> bool {
+pub(super) fn is_refusal(error: &Error) -> bool {
     error.code().is_some()
         && error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404 | 422))
 }
