@@ -107,6 +107,12 @@ pub mod code {
     pub const WITNESS: &str = "witness.silent";
     /// This witness does not know what it cosigned last, and cosigns nothing of the log.
     pub const DOUBT: &str = "witness.doubt";
+    /// Too few peers have said since the start what they know of this witness's last cosignature.
+    pub const UNASKED: &str = "witness.unasked";
+    /// The last cosignature of this witness is of a time that has not come yet.
+    pub const EARLY: &str = "witness.ahead";
+    /// A witness of the trust file cosigned a smaller head later.
+    pub const LOWER: &str = "witness.lower";
     /// This witness goes on by what its peers know of its last cosignature.
     pub const RESUMED: &str = "witness.resumed";
     /// A peer does not answer any more.
@@ -117,7 +123,7 @@ pub mod code {
     pub const STUCK: &str = "alert.stuck";
 
     /// All of them.
-    pub const ALL: [&str; 22] = [
+    pub const ALL: [&str; 25] = [
         FORK,
         TIME,
         SIGNATURE,
@@ -136,6 +142,9 @@ pub mod code {
         BACKLOG,
         WITNESS,
         DOUBT,
+        UNASKED,
+        EARLY,
+        LOWER,
         RESUMED,
         PEER,
         REFUSES,

@@ -7,9 +7,11 @@ use clap::Args;
 use super::beside::in_use;
 use super::{Exit, Failure, Place, follow, logs_folder, records_folder, say};
 use crate::clock;
+use crate::config::{Config, LogToFollow};
 use crate::evidence::EvidenceId;
+use crate::gossip::last_cosigned::Asking;
 use crate::store::LogStore;
-use crate::witness::{Resume, Witness, stop_path};
+use crate::witness::{Known, Resume, Witness, WitnessKeys, stop_path};
 
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
@@ -62,7 +64,8 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
         return ask::run(&config, &log, &store);
     }
     let how = if args.nothing_newer { Resume::NothingNewer } else { Resume::FromRecord };
-    let resumed = Witness::resume(&config.state, &records_folder(&config), &log.origin, how)?;
+    let seen = own_seen(&config, &log, &store)?;
+    let resumed = Witness::resume_above(&config.state, &records_folder(&config), &log.origin, how, &seen)?;
     let from = match resumed.last {
         Some(last) => format!("from the head of {} entries on (root {})", last.size, last.root.to_base64()),
         None => "from its first head on; nothing was cosigned so far".to_owned(),
@@ -75,7 +78,20 @@ pub(super) fn run(args: &ResumeArgs) -> Result<(), Failure> {
     }
 }
 
-/// Why the log is not cosigned, whatever is known of what was cosigned last.
+/// The witness's own cosignatures that this monitor saw, such as under a head that the log showed: it would not cosign below them.
+fn own_seen(config: &Config, log: &LogToFollow, store: &LogStore) -> Result<Vec<Known>, Failure> {
+    let Some(witness) = &config.witness else { return Ok(Vec::new()) };
+    let keys = WitnessKeys::load(&witness.keys)?;
+    let asking = Asking::new(&log.origin, &log.trust, &keys.vkeys())?;
+    let mut seen = Vec::new();
+    for own in &asking.own {
+        let kept = store.cosigned_by(&own.vkey().to_string())?;
+        seen.extend(kept.and_then(|kept| asking.own_line(own, &kept.note)));
+    }
+    Ok(seen)
+}
+
+/// Why the log is not cosigned, whatever is known of what was cosigned last: evidence, or a fork that no file proves yet.
 fn why_not(store: &LogStore) -> Result<Option<String>, Failure> {
     let fork = store.unproven_fork()?;
     Ok(store.stop().why().or(fork))

@@ -11,8 +11,10 @@ use proto::note::{Note, Verifier, Vkey};
 use proto::policy::Checked;
 
 use super::FollowedLog;
+use crate::finding::{Class, Finding, code};
 use crate::gossip::config::PeerConfig;
 use crate::gossip::head::only_of_log;
+use crate::store::{Batch, Findings};
 use crate::witness::Cosigned;
 
 /// The keys whose cosignatures are kept: of the peers, of the trust file's witnesses, and the own ones. Each once.
@@ -53,8 +55,37 @@ impl FollowedLog {
     pub fn keep_cosigned(&self, note: &Note, head: &Checked) -> Result<usize, Error> {
         let keys = self.cosigners.get().map_or(&[][..], Vec::as_slice);
         let found: Vec<(String, Cosigned)> = keys.iter().filter_map(|key| self.cosigned(note, head, key)).collect();
+        self.tell_lower(&found)?;
         self.store.keep_cosigned(&found)?;
         Ok(found.len())
+    }
+
+    /// A witness signs nothing smaller later: one that does lost its state, or its key is used twice, and its cosignatures are no
+    /// word that there is one history.
+    fn tell_lower(&self, found: &[(String, Cosigned)]) -> Result<(), Error> {
+        let mut lower = Vec::new();
+        for (vkey, new) in found {
+            let Some(kept) = self.store.cosigned_by(vkey)?.filter(|kept| is_lower(new, kept)) else { continue };
+            let name = vkey.split('+').next().unwrap_or_default();
+            let finding = Finding::new(
+                Class::Degraded,
+                code::LOWER,
+                format!(
+                    "the witness {name} cosigned {} entries at {}, and {} entries before that, at {}: it went back, or its key is \
+                     used twice",
+                    new.size, new.time, kept.size, kept.time
+                ),
+            );
+            lower.push(finding.named(vkey).with_heads(&[&new.note, &kept.note]));
+        }
+        let known = self.seen().open.clone();
+        lower.retain(|finding| known.iter().all(|open| open.finding.id != finding.id));
+        if lower.is_empty() {
+            return Ok(());
+        }
+        let findings = Findings::begin(lower);
+        self.store.commit_batch(&Batch { findings, ..Batch::default() }, crate::clock::now())?;
+        self.look(None)
     }
 
     fn cosigned(&self, note: &Note, head: &Checked, key: &Verifier) -> Option<(String, Cosigned)> {
@@ -66,5 +97,33 @@ impl FollowedLog {
         let kept = only_of_log(self.config.trust.policy(), self.origin(), note.clone())?.with_signatures(line).ok()?;
         let cosigned = Cosigned { size: text.size(), root: text.root(), time, note: kept.to_bytes() };
         Some((key.vkey().to_string(), cosigned))
+    }
+}
+
+/// Whether this is smaller than what was cosigned before it. By a cosignature's own time: how it came here says nothing of order.
+fn is_lower(new: &Cosigned, kept: &Cosigned) -> bool {
+    new.size < kept.size && new.time > kept.time
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::hash::Hash;
+    use proto::num::{Seconds, TreeSize};
+
+    use super::*;
+
+    #[test]
+    fn a_smaller_head_cosigned_later_is_lower_and_an_old_one_that_comes_late_is_not() {
+        let cosigned = |size: u64, time: u64| Cosigned {
+            size: TreeSize(size),
+            root: Hash::of(&size.to_be_bytes()),
+            time: Seconds(time),
+            note: Vec::new(),
+        };
+        let kept = cosigned(8, 200);
+        assert!(is_lower(&cosigned(7, 201), &kept));
+        for fine in [cosigned(7, 200), cosigned(7, 100), cosigned(8, 300), cosigned(9, 300), cosigned(9, 100)] {
+            assert!(!is_lower(&fine, &kept), "{fine:?}");
+        }
     }
 }

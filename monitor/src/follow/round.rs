@@ -119,7 +119,11 @@ impl FollowedLog {
         self.prove_open(&mut findings)?;
         let evidence = self.prove(&mut findings, reach)?;
         self.store.commit_batch(&Batch { findings, evidence, ..Batch::default() }, round.now)?;
-        self.store.thin_heads(round.now.seconds())?;
+        // What is removed does not come back: not by a clock that may be wrong, nor by one that is ahead of what the log signs.
+        if clock::jump().is_none() {
+            let newest = self.seen().head.and_then(|(_, time)| time);
+            self.store.thin_heads(newest.map_or(round.now.seconds(), |time| time.min(round.now.seconds())))?;
+        }
         self.look(success.then_some(round.now))
     }
 

@@ -53,6 +53,10 @@ pub struct GossipConfig {
     /// How many peers may be bad: lie, or not know of this witness's last cosignature. A witness that does not know itself what
     /// it cosigned last goes on when more peers than these have answered. Half of those with a `vkey` if absent, at least one.
     pub bad_peers: Option<usize>,
+    /// Whether the witness cosigns after a start before more peers than may be bad have said what they know of its last
+    /// cosignature. A machine that was put back whole cannot be told from one that was not; with `false` it signs nothing below
+    /// what it signed before, and nothing at all until so many peers answer.
+    pub cosign_before_peers_answer: bool,
     /// Seconds in which a peer's answer must have come in full.
     pub answer_seconds: NonZeroU64,
     /// The ways out to logs: `direct`, or `socks5://host:port`. Logs are followed by the first; in turn each of them is used to
@@ -97,6 +101,7 @@ impl Default for GossipConfig {
             name: None,
             every_seconds: DEFAULT_EVERY,
             bad_peers: None,
+            cosign_before_peers_answer: true,
             answer_seconds: DEFAULT_ANSWER,
             egress: vec![Egress::Direct],
         }
@@ -112,6 +117,26 @@ impl GossipConfig {
     /// How many of so many peers may be bad.
     pub fn bad_of(&self, peers: usize) -> usize {
         self.bad_peers.unwrap_or((peers / 2).max(1))
+    }
+
+    /// How many of so many peers are to answer at a start: more than may be bad, or all that there are.
+    pub fn needed_of(&self, peers: usize) -> usize {
+        self.bad_of(peers).saturating_add(1).min(peers)
+    }
+
+    /// Whether so many peers with a key are enough for what is asked of them.
+    ///
+    /// # Errors
+    /// When they can never be.
+    pub fn check_peers(&self, peers: usize) -> Result<(), Error> {
+        if self.cosign_before_peers_answer || peers > self.bad_of(peers) {
+            return Ok(());
+        }
+        Err(Error::malformed(format!(
+            "gossip.cosign_before_peers_answer = false needs answers of {} peers, and {peers} with a vkey of their own are named: \
+             nothing would ever be cosigned. Name more with their vkeys, or set gossip.bad_peers",
+            self.bad_of(peers).saturating_add(1)
+        )))
     }
 
     /// Between two looks.

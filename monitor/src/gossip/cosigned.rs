@@ -14,7 +14,7 @@ use proto::policy::Checked;
 
 use super::head::{NotTaken, only_of_log};
 use super::log::LogGossip;
-use super::peer::Peer;
+use super::peer::{Peer, is_refusal};
 use super::run::Gossip;
 
 /// Signature lines of a head that a witness shows: the log's, its time key's, and some of the witness's.
@@ -80,7 +80,8 @@ impl Gossip {
                     Err(error) => {
                         tracing::debug!(peer = peer.config.name, error = error.message, "a cosigned head is not taken");
                         // It does not follow this log, or does not know this key: showing it again changes nothing.
-                        error.problem.is_some_and(|problem| matches!(problem.status, 400 | 403 | 404))
+                        // A page of what stands before it is no answer of the peer's.
+                        is_refusal(&error)
                     }
                 };
                 if is_told {

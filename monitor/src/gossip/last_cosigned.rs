@@ -17,7 +17,7 @@ use service::record::SignedRecord;
 use tokio::task::JoinSet;
 
 use super::head;
-use super::peer::{CosignedAnswer, Peer};
+use super::peer::{CosignedAnswer, Peer, is_refusal};
 use crate::witness::{Known, PeerAnswer, Restored};
 
 /// A log whose last cosignature is asked for.
@@ -38,17 +38,15 @@ pub struct Asked {
     pub answers: Vec<PeerAnswer>,
     /// The cosignatures that they showed.
     pub known: Vec<Known>,
-    /// Who gave no answer that counts, and why not.
+    /// Who gave no answer that counts, and why not: also who does not keep this witness's cosignatures, or has no key. They may
+    /// do so later, so they are asked again like those that say nothing.
     pub silent: Vec<(String, String)>,
-    /// Those among them who answered all the same: that they do not keep this witness's cosignatures, or have no key.
-    pub refused: BTreeSet<String>,
 }
 
 /// What one peer said.
 struct Said {
     known: Vec<Known>,
     last: Result<Option<SignedRecord>, String>,
-    is_refusal: bool,
 }
 
 /// The peers whose answers count: those with a key that is neither another's nor this witness's own.
@@ -83,12 +81,7 @@ impl Asking {
             all.known.extend(said.known);
             match said.last {
                 Ok(last) => all.answers.push(PeerAnswer { peer: name, last }),
-                Err(why) => {
-                    if said.is_refusal {
-                        all.refused.insert(name.clone());
-                    }
-                    all.silent.push((name, why));
-                }
+                Err(why) => all.silent.push((name, why)),
             }
         }
         all.answers.sort_by(|a, b| a.peer.cmp(&b.peer));
@@ -98,7 +91,7 @@ impl Asking {
 
     /// With several keys a peer may keep only the cosignatures of one; the highest of what it keeps is its answer.
     async fn ask_one(&self, peer: &Peer) -> Said {
-        let mut all = Said { known: Vec::new(), last: Err("this witness has no key".to_owned()), is_refusal: false };
+        let mut all = Said { known: Vec::new(), last: Err("this witness has no key".to_owned()) };
         for key in &self.own {
             let said = match question(&self.origin, key.vkey()) {
                 Ok(asked) => match peer.cosigned(&asked).await {
@@ -108,7 +101,6 @@ impl Asking {
                 Err(error) => silent(&error),
             };
             all.known.extend(said.known);
-            all.is_refusal |= said.is_refusal;
             let order = |last: &Option<SignedRecord>| last.map(|last| (last.size, last.time));
             all.last = match (all.last, said.last) {
                 (Ok(a), Ok(b)) => Ok(if order(&a) < order(&b) { b } else { a }),
@@ -133,8 +125,7 @@ impl Asking {
             Ok(last)
         };
         let last = last();
-        let is_refusal = last.is_err();
-        Said { last, known: known.into_iter().collect(), is_refusal }
+        Said { last, known: known.into_iter().collect() }
     }
 
     /// The own cosignature in a note of the log, if it has one.
@@ -159,12 +150,12 @@ fn question(origin: &str, vkey: &Vkey) -> Result<Question, Error> {
 }
 
 fn silent(error: &Error) -> Said {
-    let is_refusal = error.problem.as_ref().is_some_and(|problem| matches!(problem.status, 400 | 403 | 404));
-    let why = match is_refusal {
+    // What stands before a peer, such as a proxy, can answer 404, too: that says nothing of the peer.
+    let why = match is_refusal(error) {
         true => format!("it keeps no cosignatures of this witness ({})", error.message),
         false => error.message.clone(),
     };
-    Said { known: Vec::new(), last: Err(why), is_refusal }
+    Said { known: Vec::new(), last: Err(why) }
 }
 
 /// What came of asking, for the operator.

@@ -1,10 +1,9 @@
 //! The witness of this monitor looked after: whether it knows what it cosigned last, and what peers know of it.
 //!
-//! At the start the peers are asked once for each log, also when nothing is in doubt: database and record may both have been put
-//! back, and then they agree. Nothing is cosigned until they have answered or their time is over. While there is a doubt nothing
-//! is cosigned either, and the peers are asked again and again.
+//! At the start the log and the peers are asked, also when nothing is in doubt: database and record may both have been put back, and
+//! then they agree. Nothing is cosigned until they have answered or their time is over, or, if the operator wants it so, until
+//! enough have. They go on being asked ([`start`](super::start)). While there is a doubt nothing is cosigned either.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,7 @@ use super::last_cosigned::{Asked, Asking, counted, words};
 use super::log::{LogGossip, now};
 use super::peer::Peer;
 use super::run::Gossip;
+use super::start::{Heard, unasked};
 use crate::finding::{Class, Finding, code};
 use crate::store::{Batch, Findings};
 use crate::witness::{Known, Restored, Witness};
@@ -31,8 +31,8 @@ struct Looking {
     asking: Arc<Asking>,
     witness: Arc<Witness>,
     log: Arc<LogGossip>,
-    /// Who has said something since the start.
-    answered: BTreeSet<String>,
+    /// What came of asking since the start.
+    heard: Heard,
     /// Two roots were cosigned: nothing that anybody says can help.
     is_over: bool,
 }
@@ -47,19 +47,24 @@ impl Gossip {
             Ok(asking) => Arc::new(asking),
             Err(error) => return tracing::error!(error = error.message, "the peers cannot be asked"),
         };
-        let mut looking = Looking { asking, witness, log, answered: BTreeSet::new(), is_over: false };
+        let mut looking = Looking { asking, witness, log, heard: Heard::default(), is_over: false };
         let mut asked_at: Option<Instant> = None;
         loop {
             let was_sure = looking.is_sure();
-            looking.see_own(&looking.kept().await);
+            looking.see_own(looking.kept().await).await;
             let is_sure = looking.is_sure();
-            looking.tell(is_sure).await;
+            looking.tell(&self, is_sure).await;
+            let is_first = !looking.heard.began();
+            // In doubt all are asked at once, so that their answers are of one time.
             let is_due = asked_at.is_none_or(|at| at.elapsed() >= self.config.every()) || was_sure != is_sure;
-            if is_due && !looking.is_over && looking.wants(&self, is_sure) {
-                self.ask(&mut looking, at, is_sure).await;
+            let whom = looking.whom(&self, is_sure);
+            if is_first || (!looking.is_over && if is_sure { !whom.is_empty() } else { is_due }) {
+                self.ask(&mut looking, at, whom, is_sure).await;
                 asked_at = Some(Instant::now());
             }
-            looking.witness.peers_were_asked(looking.origin());
+            if self.config.cosign_before_peers_answer || looking.have_enough_answered(&self) {
+                looking.witness.peers_were_asked(looking.origin());
+            }
             if self.sleeps_to_the_end(LOOK_EVERY).await {
                 return;
             }
@@ -67,28 +72,30 @@ impl Gossip {
     }
 
     /// Asks the log and the peers, and does what follows from it.
-    async fn ask(self: &Arc<Self>, looking: &mut Looking, at: usize, is_sure: bool) {
-        if let Some(way) = self.ways[at].first().filter(|_| !is_sure)
-            && let Ok(note) = way.api.checkpoint().await
+    async fn ask(self: &Arc<Self>, looking: &mut Looking, at: usize, whom: Vec<Arc<Peer>>, is_sure: bool) {
+        let looks_at_log = !is_sure || !looking.heard.began();
+        if let Some(way) = self.ways[at].first().filter(|_| looks_at_log)
+            // A log that drips holds up nothing for longer than a peer may.
+            && let Ok(Ok(note)) = tokio::time::timeout(self.config.answer(), way.api.checkpoint()).await
         {
             let seen = looking.asking.own.iter().filter_map(|own| looking.asking.own_line(own, &note));
-            looking.see_own(&seen.collect::<Vec<_>>());
+            looking.see_own(seen.collect()).await;
         }
-        let peers = counted(&self.peers, &looking.asking.own);
-        let bad = self.config.bad_of(peers.len());
-        let whom: Vec<&Arc<Peer>> =
-            peers.iter().copied().filter(|peer| !is_sure || !looking.answered.contains(&peer.config.name)).collect();
+        let peers = looking.peers(self).len();
+        let bad = self.config.bad_of(peers);
+        let whom: Vec<&Arc<Peer>> = whom.iter().collect();
         let asked = looking.asking.ask(&whom).await;
-        looking.answered.extend(asked.answers.iter().map(|answer| answer.peer.clone()));
-        looking.answered.extend(asked.refused.iter().cloned());
+        looking.heard.note(&whom, &asked, Instant::now());
+        if is_sure {
+            looking.see_own(asked.known.clone()).await;
+        }
         for known in &asked.known {
             // Judged like any other head: two histories under it are evidence.
             self.show(&looking.log, known.note.clone(), super::core::Source::Anyone).await;
         }
-        if is_sure {
-            return looking.see_own(&asked.known);
+        if !is_sure {
+            looking.restore(asked, peers, bad).await;
         }
-        looking.restore(asked, peers.len(), bad).await;
     }
 }
 
@@ -101,10 +108,21 @@ impl Looking {
         self.witness.doubt(self.origin()).is_none()
     }
 
-    /// Whether somebody is to be asked: in doubt always, else who has said nothing yet.
-    fn wants(&self, gossip: &Gossip, is_sure: bool) -> bool {
-        let peers = counted(&gossip.peers, &self.asking.own);
-        !is_sure || peers.iter().any(|peer| !self.answered.contains(&peer.config.name))
+    /// The peers whose answers count.
+    fn peers(&self, gossip: &Gossip) -> Vec<Arc<Peer>> {
+        counted(&gossip.peers, &self.asking.own).into_iter().cloned().collect()
+    }
+
+    /// Who is to be asked: in doubt all, else whose time it is.
+    fn whom(&self, gossip: &Gossip, is_sure: bool) -> Vec<Arc<Peer>> {
+        let (every, now) = (gossip.config.every(), Instant::now());
+        let mut peers = self.peers(gossip);
+        peers.retain(|peer| !is_sure || self.heard.is_due(&peer.config.name, every, now));
+        peers
+    }
+
+    fn have_enough_answered(&self, gossip: &Gossip) -> bool {
+        self.heard.answered() >= gossip.config.needed_of(self.peers(gossip).len())
     }
 
     /// The own cosignatures that this monitor itself has seen, such as under a head that the log showed.
@@ -120,9 +138,12 @@ impl Looking {
         spawn_blocking(read).await.unwrap_or_default()
     }
 
-    fn see_own(&self, seen: &[Known]) {
-        for known in seen {
-            self.witness.saw_own(self.origin(), known);
+    /// What is above the own state ends cosigning, durably.
+    async fn see_own(&self, seen: Vec<Known>) {
+        let (witness, origin) = (self.witness.clone(), self.origin().to_owned());
+        let work = move || seen.iter().for_each(|known| _ = witness.saw_own(&origin, known));
+        if let Err(error) = spawn_blocking(work).await {
+            tracing::error!(origin = self.origin(), %error, "looking at own cosignatures failed");
         }
     }
 
@@ -162,15 +183,33 @@ impl Looking {
         self.witness.asked(self.origin(), &error.message);
     }
 
-    /// The finding of the doubt begins and ends with it.
-    async fn tell(&self, is_sure: bool) {
-        let is_open = self.log.log().seen().open.iter().any(|open| open.finding.code == code::DOUBT);
-        let findings = match (is_sure, is_open) {
-            (false, false) => Findings::begin(vec![Finding::new(Class::Degraded, code::DOUBT, DOUBT)]),
-            (true, true) => Findings::end(code::DOUBT),
-            _ => return,
-        };
-        self.commit(vec![findings]).await;
+    /// The findings of the doubt, and of too few answers, begin and end with them.
+    async fn tell(&self, gossip: &Gossip, is_sure: bool) {
+        let mut findings = Vec::new();
+        let doubt = (!is_sure).then(|| Finding::new(Class::Degraded, code::DOUBT, DOUBT));
+        findings.extend(self.changed(code::DOUBT, doubt));
+        let (answered, needed) = (self.heard.answered(), gossip.config.needed_of(self.peers(gossip).len()));
+        let lacks = answered < needed;
+        // What was open before the start is over when enough have answered, not before they were asked.
+        if self.heard.began() || !lacks {
+            let cosigns = gossip.config.cosign_before_peers_answer;
+            findings.extend(self.changed(code::UNASKED, lacks.then(|| unasked(answered, needed, cosigns))));
+        }
+        let last = self.witness.last_time(self.origin());
+        findings.extend(self.changed(code::EARLY, last.and_then(|last| super::start::early(last, now().seconds()))));
+        if !findings.is_empty() {
+            self.commit(findings).await;
+        }
+    }
+
+    /// What is to be committed, if there is this one now, or none any more.
+    fn changed(&self, code: &str, now: Option<Finding>) -> Option<Findings> {
+        let is_open = self.log.log().seen().open.iter().any(|open| open.finding.code == code);
+        match (now, is_open) {
+            (Some(finding), false) => Some(Findings::begin(vec![finding])),
+            (None, true) => Some(Findings::end(code)),
+            _ => None,
+        }
     }
 
     /// An event that tells it; nothing stays open.

@@ -22,6 +22,7 @@
 //! | `ways` | how a log is reached |
 //! | `cosigned` | own cosignatures shown to the peers |
 //! | [`last_cosigned`] | peers asked for this witness's own last cosignature |
+//! | `start` | who is to answer at a start, and who has |
 //! | `look_after` | the witness looked after: does it know what it cosigned last? |
 //! | [`config`] | peers and ways out |
 
@@ -43,6 +44,7 @@ mod pull;
 mod refused;
 pub mod run;
 mod silence;
+mod start;
 mod statement;
 mod step;
 mod tell;

@@ -304,7 +304,7 @@ impl Peer {
 }
 
 /// Whether a monitor, not something before it, refuses what it was sent for good.
-fn is_refusal(error: &Error) -> bool {
+pub(super) fn is_refusal(error: &Error) -> bool {
     error.code().is_some() && matches!(status(error), Some(400 | 403 | 404 | 422))
 }
 

@@ -71,8 +71,8 @@ impl Gossip {
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
-        if let Some(witness) = witness.filter(|_| peers.iter().any(|peer| peer.verifier.is_some())) {
-            logs.iter().for_each(|log| witness.wait_for_peers(log.origin()));
+        if let Some(witness) = witness {
+            super::start::begin(&config.gossip, witness, logs, &peers)?;
         }
         let silent_after = Duration::from_secs(config.poll.silent_after_seconds.get());
         let open = |log: &Arc<FollowedLog>| {

@@ -136,7 +136,7 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     };
     // Signed by the log, so it is kept whatever the answer will be, and held against what was followed: first, since a
     // contradiction that it shows ends cosigning.
-    if look_into(log, &head) {
+    if look_into(log, &head)? {
         let why = "it contradicts what the log signed before";
         return Err(Problem::new(Code::CheckpointInconsistent, format!("Not cosigned: {why}.")));
     }
@@ -148,14 +148,14 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
                       Ask again, or for a newer head.";
         return Err(Problem::new(Code::WitnessWaits, detail).retry_after(LOOK_AGAIN));
     }
-    let answer = witness.cosign(old, &request.proof, &head.checkpoint, clock::now().seconds());
+    let answer = witness.cosign_at(old, &request.proof, &head.checkpoint, head.log_time, clock::now().seconds());
     respond(answer, "the proof does not lead from the last cosigned checkpoint to this one")
 }
 
 /// Keeps a head; whether it is of another history than the one that was followed. Both are signed by the log, so it is not
-/// cosigned, with or without a file that proves it.
-fn look_into(log: &FollowedLog, head: &Checked) -> bool {
-    match log.offer(head, clock::now()) {
+/// cosigned, with or without a file that proves it. A look that fails is no yes: it is not cosigned either.
+fn look_into(log: &FollowedLog, head: &Checked) -> Result<bool, Problem> {
+    let contradicts = match log.offer(head, clock::now()) {
         Ok(Verdict::Contradicts(finding)) => {
             tracing::error!(origin = log.origin(), code = finding.code, "{}", client::plain::plain(&finding.message));
             // A stop that evidence makes is said as one.
@@ -163,10 +163,12 @@ fn look_into(log: &FollowedLog, head: &Checked) -> bool {
         }
         Ok(Verdict::Known | Verdict::Larger) => false,
         Err(error) => {
-            tracing::error!(origin = log.origin(), error = error.message, "a head could not be kept");
-            false
+            let detail =
+                "The head could not be held against what the log signed before, so it is not cosigned now. Ask again.";
+            return Err(Problem::new(Code::WitnessStopped, detail).because(error.message));
         }
-    }
+    };
+    Ok(contradicts)
 }
 
 fn malformed(detail: String) -> Problem {

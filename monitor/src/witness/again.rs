@@ -17,7 +17,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::doubt::{Doubted, is_above};
+use super::doubt::{Doubted, Known, is_above};
 use super::open::open_slot;
 use super::{Slot, Witness};
 
@@ -55,7 +55,12 @@ impl Witness {
                 "{origin} is not cosigned: after a write that failed, its database or record shows less than what this witness \
                  cosigned last. Look at the disk, then run `claimtrail-monitor resume-origin {origin} --ask-peers`"
             );
+            let signed = before.as_ref().map(|before| Known { record: before.record(), note: before.note.clone() });
             (slot.last, slot.stopped, slot.doubt) = (before, Some(why), Some(Doubted::default()));
+            // A restart must know it, too.
+            if let Err(error) = self.remember(slot, origin, signed.as_slice()) {
+                tracing::error!(origin, error = error.message, "what was cosigned last is not durable");
+            }
         }
         match &slot.stopped {
             Some(why) => tracing::error!(origin, "{why}"),

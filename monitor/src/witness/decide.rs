@@ -100,8 +100,8 @@ pub fn higher(origin: &str, stored: Option<Cosigned>, record: Option<SignedRecor
         (None, Some(record)) => Ok(Some(of_record(record))),
         (Some(stored), Some(record)) if stored.size == record.size && stored.root != record.root => {
             Err(Error::local(format!(
-                "the database and the record of {origin} have two roots for {} entries; this witness must not cosign again: \
-                 make one with a new key",
+                "two roots were cosigned for {} entries of {origin}, or the database and the record say so; this witness must not \
+                 cosign again: make one with a new key",
                 stored.size
             )))
         }

@@ -1,22 +1,28 @@
 //! A witness that does not know what it cosigned last: its record is lost, or newer than its database, or a cosignature of its
 //! own is known that neither of the two has. Nothing is cosigned then, until enough peers have said what they know of it.
 
+use std::path::Path;
+
 use client::Error;
 use proto::num::Seconds;
 use service::record::{SignedRecord, SignerRecord};
 
 use super::open::{anew, cosigned_again, is_lost, record_path};
 use super::restore::{Left, PeerAnswer, Restored, restored};
-use super::{Cosigned, Slot, Witness};
+use super::{Cosigned, Slot, Witness, remembered};
 
 /// Heads that are remembered as seen: the highest one counts, and others only if they contradict it.
 const MOST_SEEN: usize = 16;
 
-/// What is kept in memory of a doubt.
+/// What is known of a doubt.
 #[derive(Debug, Default)]
 pub(super) struct Doubted {
     /// The highest own cosignatures that were seen elsewhere than in database and record, each head once.
     seen: Vec<Known>,
+    /// What of that is durable, in the file of `remembered.rs`.
+    durable: Vec<Known>,
+    /// Whether the file is damaged: then it stays as it is, or the next start would take it for all that was seen.
+    damaged: bool,
     /// What came of the last time that peers were asked.
     asked: Option<String>,
 }
@@ -68,7 +74,10 @@ impl Witness {
     }
 
     /// A cosignature of this witness was seen somewhere. One that is above what database and record say shows that both were
-    /// put back to an older state, or that the key is used elsewhere: nothing is cosigned from now on. Gives whether it is so.
+    /// put back to an older state, or that the key is used elsewhere: nothing is cosigned from now on, also after a restart.
+    /// Gives whether it is so.
+    ///
+    /// May wait for the disk: call it off the async threads.
     pub fn saw_own(&self, origin: &str, seen: &Known) -> bool {
         let looked = self.with(origin, |slot| {
             if !is_above(&seen.record, slot.last.as_ref()) {
@@ -77,22 +86,37 @@ impl Witness {
             // A failed write may be over any moment; this is not.
             if slot.stopped.is_none() || slot.again.is_some() {
                 slot.again = None;
-                let SignedRecord { size, time, .. } = seen.record;
                 let why = format!(
-                    "{origin} is not cosigned: a cosignature of this witness's own key over {size} entries at {time} is known, \
-                     and neither its database nor its record has it: both were put back to an older state, or the key is used \
-                     elsewhere. Run `claimtrail-monitor resume-origin {origin} --ask-peers` when you know why"
+                    "{origin} is not cosigned: {}. Run `claimtrail-monitor resume-origin {origin} --ask-peers` when you know why",
+                    why_seen(&seen.record)
                 );
                 tracing::error!(origin, "{why}");
                 slot.stopped = Some(why);
                 slot.doubt = Some(Doubted::default());
             }
-            if let Some(doubt) = &mut slot.doubt {
-                doubt.see(seen);
+            if let Err(error) = self.remember(slot, origin, std::slice::from_ref(seen)) {
+                // Nothing is signed as long as this process runs; who looks again tries again.
+                tracing::error!(origin, error = error.message, "a higher cosignature that was seen is not durable yet");
             }
             true
         });
         looked.unwrap_or(false)
+    }
+
+    /// Takes down what was seen, in memory and in the file that a restart reads.
+    ///
+    /// # Errors
+    /// When it is not durable.
+    pub(super) fn remember(&self, slot: &mut Slot, origin: &str, seen: &[Known]) -> Result<(), Error> {
+        let path = remembered::path(&self.records, origin);
+        let Some(doubt) = &mut slot.doubt else {
+            // It is stopped for another reason, until a restart: that one finds it.
+            let mut kept = Doubted::of(remembered::read(&path));
+            seen.iter().for_each(|known| kept.see(known));
+            return kept.keep(&path);
+        };
+        seen.iter().for_each(|known| doubt.see(known));
+        doubt.keep(&path)
     }
 
     /// Lets a log be cosigned again, if what is left here and what the peers say is enough for it; gives what was decided, or
@@ -121,10 +145,13 @@ impl Witness {
         known: &[Known],
         bad: usize,
     ) -> Result<Option<Restored>, Error> {
-        let Some(doubt) = slot.doubt.as_mut() else { return Ok(None) };
-        // What a peer said once is known from then on, also when it is silent the next time.
-        known.iter().for_each(|known| doubt.see(known));
-        let seen: Vec<Known> = doubt.seen.iter().chain(known).cloned().collect();
+        if slot.doubt.is_none() {
+            return Ok(None);
+        }
+        // What a peer said once is known from then on, also when it is silent the next time, and after a restart.
+        self.remember(slot, origin, known)?;
+        let of_doubt = slot.doubt.iter().flat_map(|doubt| &doubt.seen);
+        let seen: Vec<Known> = of_doubt.chain(known).cloned().collect();
         let path = record_path(&self.records, origin);
         let opened = SignerRecord::open(&path, origin);
         let recorded = match &opened {
@@ -150,6 +177,10 @@ impl Witness {
         slot.last = Some(last);
         slot.record = Some(record);
         (slot.stopped, slot.doubt) = (None, None);
+        if let Err(error) = remembered::remove(&remembered::path(&self.records, origin)) {
+            // It says nothing that database and record do not say: the next start removes it.
+            tracing::warn!(origin, error = error.message, "what was seen is durable now, and its file stays");
+        }
         self.cosigned.send_modify(|count| *count = count.wrapping_add(1));
         Ok(Some(outcome))
     }
@@ -165,7 +196,37 @@ fn with_note(slot: &Slot, from: SignedRecord, seen: &[Known]) -> Cosigned {
     Cosigned { size, root, time, note }
 }
 
+/// Why nothing is cosigned when this was seen, and neither database nor record has it.
+pub(super) fn why_seen(seen: &SignedRecord) -> String {
+    let SignedRecord { size, time, .. } = seen;
+    format!(
+        "a cosignature of this witness's own key over {size} entries at {time} is known, and neither its database nor its record \
+         has it: both were put back to an older state, or the key is used elsewhere"
+    )
+}
+
 impl Doubted {
+    /// As a file says it.
+    pub(super) fn of(file: Result<Vec<Known>, String>) -> Doubted {
+        let damaged = file.is_err();
+        let seen = file.unwrap_or_default();
+        Doubted { durable: seen.clone(), seen, damaged, asked: None }
+    }
+
+    /// The highest of what was seen above `last`, or beside it.
+    pub(super) fn above(&self, last: Option<&Cosigned>) -> Option<&Known> {
+        self.seen.iter().find(|known| is_above(&known.record, last))
+    }
+
+    /// Makes durable what is not yet.
+    fn keep(&mut self, path: &Path) -> Result<(), Error> {
+        if self.durable != self.seen && !self.damaged {
+            remembered::write(path, &self.seen)?;
+            self.durable.clone_from(&self.seen);
+        }
+        Ok(())
+    }
+
     fn see(&mut self, new: &Known) {
         let head = (new.record.size, new.record.root);
         match self.seen.iter_mut().find(|old| (old.record.size, old.record.root) == head) {
@@ -185,8 +246,6 @@ pub(super) fn is_above(record: &SignedRecord, last: Option<&Cosigned>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use proto::hash::Hash;
     use proto::num::TreeSize;
 
@@ -308,11 +367,65 @@ mod tests {
         let good = [says("a", Some(&known(8, 200))), says("b", Some(&known(8, 200)))];
         assert_eq!(witness.restore(ORIGIN, &good, &[], 1).unwrap(), ended, "it is not forgotten");
         drop(witness);
-        // A restart forgets it; what peers know of it does not.
         let witness = open(folder.path());
-        assert!(witness.doubt(ORIGIN).is_some());
+        assert_eq!(witness.restore(ORIGIN, &good, &[], 1).unwrap(), ended, "nor by a restart");
         drop(witness);
         let (state, records) = (folder.path().join("state"), folder.path().join("record"));
-        assert!(Witness::resume(&state, &records, ORIGIN, Resume::FromRecord).is_ok(), "the operator's act is his own");
+        assert!(Witness::resume(&state, &records, ORIGIN, Resume::FromRecord).is_err(), "nor by the operator");
+    }
+
+    #[test]
+    fn what_was_learned_outlives_restarts_until_it_is_restored_or_resumed() {
+        let [tree, fork] = trees();
+        for with_peers in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let witness = begun(folder.path());
+            assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
+            assert!(witness.saw_own(ORIGIN, &known(8, 200)));
+            drop(witness);
+            // Nobody says it again.
+            for _ in 0..2 {
+                let witness = open(folder.path());
+                assert!(witness.doubt(ORIGIN).is_some_and(|why| why.contains("8 entries at 200")));
+                assert!(matches!(ask(&witness, &fork, 5, 6, 300), Answer::Stopped(_)));
+                let old = [says("a", Some(&known(5, 100)))];
+                let few = Restored::TooFew { counted: 0, needed: 1, below: vec!["a".to_owned()] };
+                assert_eq!(witness.restore(ORIGIN, &old, &[known(5, 100)], 0).unwrap(), Some(few));
+            }
+            if with_peers {
+                let eight = [says("a", Some(&known(8, 200)))];
+                let from = open(folder.path()).restore(ORIGIN, &eight, &[], 0).unwrap();
+                assert_eq!(from, Some(Restored::From(known(8, 200).record)));
+            } else {
+                let (state, records) = (folder.path().join("state"), folder.path().join("record"));
+                let resumed = Witness::resume(&state, &records, ORIGIN, Resume::FromRecord).unwrap();
+                assert_eq!(resumed.last.unwrap().record(), known(8, 200).record);
+            }
+            let witness = open(folder.path());
+            assert_eq!((witness.stopped(ORIGIN), shown(&witness)), (None, Some((8, 200))));
+            assert_eq!(ask(&witness, &fork, 5, 6, 300), Answer::Conflict(TreeSize(8)));
+            assert!(is_cosigned(&ask(&witness, &tree, 8, 9, 300)));
+            drop(witness);
+            assert_eq!(open(folder.path()).stopped(ORIGIN), None, "it is over for good");
+        }
+    }
+
+    #[test]
+    fn a_file_of_what_was_learned_that_is_damaged_is_a_doubt() {
+        let folder = tempfile::tempdir().unwrap();
+        let [tree, _] = trees();
+        let witness = begun(folder.path());
+        assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
+        assert!(witness.saw_own(ORIGIN, &known(8, 200)));
+        drop(witness);
+        std::fs::write(remembered::path(&folder.path().join("record"), ORIGIN), b"garbage").unwrap();
+        let witness = open(folder.path());
+        assert!(witness.doubt(ORIGIN).is_some_and(|why| why.contains("damaged")));
+        drop(witness);
+        let (state, records) = (folder.path().join("state"), folder.path().join("record"));
+        let resume = |how| Witness::resume(&state, &records, ORIGIN, how);
+        assert!(resume(Resume::FromRecord).unwrap_err().message.contains("--nothing-newer"));
+        resume(Resume::NothingNewer).unwrap();
+        assert_eq!(open(folder.path()).stopped(ORIGIN), None);
     }
 }

@@ -11,8 +11,10 @@
 mod again;
 mod decide;
 mod doubt;
+mod early;
 mod key;
 mod open;
+mod remembered;
 mod request;
 mod restore;
 mod table;
@@ -35,6 +37,7 @@ use doubt::Doubted;
 
 pub use decide::{Asked, STEPS, Step, decide, higher, may_begin, newer};
 pub use doubt::Known;
+pub use early::MOST_AHEAD;
 pub use key::WitnessKeys;
 pub use open::{Resume, Resumed, stop_path};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
@@ -42,7 +45,8 @@ pub use restore::{Left, PeerAnswer, Restored, restored};
 pub use table::{Cosigned, Table};
 
 /// What is said until the peers were asked.
-const WAITS: &str = "the peers are being asked what this witness cosigned last; that takes seconds after a start";
+const WAITS: &str = "the peers are being asked what this witness cosigned last; that takes seconds after a start, or, with \
+                     gossip.cosign_before_peers_answer = false, until more of them than may be bad have answered";
 
 /// Cosigns for the logs that the operator configured.
 #[derive(Debug)]
@@ -142,8 +146,26 @@ impl Witness {
     ///
     /// Waits for the disk: call it off the async threads.
     pub fn cosign(&self, old: TreeSize, proof: &[Hash], head: &VerifiedCheckpoint, now: Seconds) -> Answer {
+        self.cosign_at(old, proof, head, None, now)
+    }
+
+    /// The same for a head whose log says when it signed it: no cosignature is more than [`MOST_AHEAD`] behind that.
+    pub fn cosign_at(
+        &self,
+        old: TreeSize,
+        proof: &[Hash],
+        head: &VerifiedCheckpoint,
+        log_time: Option<Seconds>,
+        now: Seconds,
+    ) -> Answer {
         let unknown = || Answer::Stopped(format!("{} is not a log of this witness", head.origin()));
-        self.with(head.origin(), |slot| self.cosign_in(slot, old, proof, head, now)).unwrap_or_else(unknown)
+        let now = early::held(now, log_time);
+        self.with(head.origin(), |slot| self.cosign_in(slot, (old, proof), head, log_time, now)).unwrap_or_else(unknown)
+    }
+
+    /// The time of the last cosignature.
+    pub fn last_time(&self, origin: &str) -> Option<Seconds> {
+        self.with(origin, |slot| slot.last.as_ref().map(|last| last.time))?
     }
 
     /// What is to be said of a size 0 whose root is not the empty tree's, which is no checkpoint at all: it is told apart
@@ -167,9 +189,9 @@ impl Witness {
     fn cosign_in(
         &self,
         slot: &mut Slot,
-        old: TreeSize,
-        proof: &[Hash],
+        (old, proof): (TreeSize, &[Hash]),
         head: &VerifiedCheckpoint,
+        log_time: Option<Seconds>,
         now: Seconds,
     ) -> Answer {
         self.take_up(slot, head.origin());
@@ -180,6 +202,9 @@ impl Witness {
             Ok(next) => next,
             Err(no) => return no,
         };
+        if let Some(why) = early::refusal(next.time, log_time) {
+            return Answer::Stopped(why);
+        }
         // Anybody can send the newest head again and again; that costs the disk nothing.
         let made = slot.made.as_ref().filter(|made| made.text == *head.text() && made.time == next.time);
         if let Some(made) = made {

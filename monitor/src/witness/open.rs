@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use crate::evidence::Stop;
 
 use super::decide::{higher, may_begin, newer};
-use super::doubt::Doubted;
-use super::{Cosigned, Slot, Table, Witness, WitnessKeys, signed_by_log, with_lines};
+use super::doubt::{Doubted, why_seen};
+use super::{Cosigned, Known, Slot, Table, Witness, WitnessKeys, remembered, signed_by_log, with_lines};
 
 /// Where the record of a log is.
 pub(super) fn record_path(folder: &Path, origin: &str) -> PathBuf {
@@ -91,9 +91,24 @@ impl Witness {
         record_path(records, origin).exists()
     }
 
-    /// The operator's act: makes database and record agree on the higher of both, so that the log is cosigned again. The
-    /// witness must not run.
+    /// The operator's act: makes database and record agree on the higher of both, and of what was learned of higher
+    /// cosignatures, so that the log is cosigned again. The witness must not run.
     pub fn resume(state: &Path, records: &Path, origin: &str, how: Resume) -> Result<Resumed, Error> {
+        Witness::resume_above(state, records, origin, how, &[])
+    }
+
+    /// The same, and not below these cosignatures of its own either.
+    ///
+    /// # Errors
+    /// When it is not known what was cosigned last, there are two roots for one size, or the disk fails.
+    pub fn resume_above(
+        state: &Path,
+        records: &Path,
+        origin: &str,
+        how: Resume,
+        seen: &[Known],
+    ) -> Result<Resumed, Error> {
+        let learned = learned(&remembered::path(records, origin), how)?;
         let table = Table::open(state)?;
         let stored = table.get(origin)?;
         let path = record_path(records, origin);
@@ -108,13 +123,40 @@ impl Witness {
             }
             (Err(error), Resume::NothingNewer) => anew(&path, origin, stored.as_ref(), &error)?,
         };
-        let last = higher(origin, stored, record.last())?;
+        let mut last = higher(origin, stored, record.last())?;
+        for known in learned.iter().chain(seen) {
+            last = above(origin, last, known)?;
+        }
         if let Some(last) = &last {
             table.put(origin, last)?;
             record.write(&last.record()).map_err(|e| Error::local(e.to_string()))?;
         }
+        remembered::remove(&remembered::path(records, origin))?;
         Ok(Resumed { last })
     }
+}
+
+/// What the file of what was learned says, when the operator acts.
+fn learned(file: &Path, how: Resume) -> Result<Vec<Known>, Error> {
+    match (remembered::read(file), how) {
+        (Ok(learned), _) => Ok(learned),
+        (Err(_), Resume::NothingNewer) => Ok(Vec::new()),
+        (Err(why), Resume::FromRecord) => Err(Error::local(format!(
+            "{why}. Ask the peers (--ask-peers), or say that nothing newer was cosigned than database and record say \
+             (--nothing-newer), if you know that"
+        ))),
+    }
+}
+
+/// What is not below either, with the note if the higher one has it.
+fn above(origin: &str, last: Option<Cosigned>, known: &Known) -> Result<Option<Cosigned>, Error> {
+    let higher = higher(origin, last, Some(known.record))?;
+    Ok(higher.map(|last| {
+        match (last.size, last.root) == (known.record.size, known.record.root) && last.note.is_empty() {
+            true => Cosigned { note: known.note.clone(), ..last },
+            false => last,
+        }
+    }))
 }
 
 /// A new record in the place of one that is missing or damaged; a damaged one is kept beside it. It comes to its place with what
@@ -159,6 +201,8 @@ pub(super) fn open_slot(
     trust: &Trust,
 ) -> Result<Slot, Error> {
     let last = table.get(origin)?;
+    let file = remembered::path(records, origin);
+    let learned = remembered::read(&file);
     let stopped = |why: String, doubt: Option<Doubted>| {
         let why = format!(
             "{origin} is not cosigned: {why}. Run `claimtrail-monitor resume-origin {origin}` when you know why"
@@ -177,12 +221,19 @@ pub(super) fn open_slot(
             evidence: None,
         })
     };
+    let doubted = || Doubted::of(learned.clone());
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
-        Err(error) => return stopped(error.to_string(), is_lost(&error).then(Doubted::default)),
+        Err(error) => return stopped(error.to_string(), is_lost(&error).then(doubted)),
     };
     if let Some(why) = newer(record.last(), last.as_ref()) {
-        return stopped(why, Some(Doubted::default()));
+        return stopped(why, Some(doubted()));
+    }
+    if let Err(why) = &learned {
+        return stopped(why.clone(), Some(doubted()));
+    }
+    if let Some(seen) = doubted().above(last.as_ref()) {
+        return stopped(why_seen(&seen.record), Some(doubted()));
     }
     let mut shown = None;
     if let Some(last) = &last {
@@ -192,6 +243,14 @@ pub(super) fn open_slot(
             return stopped(error.to_string(), None);
         }
         shown = cosigned_again(keys, trust, last);
+    }
+    // Both are as high as all that was learned, and that is durable.
+    if let Err(error) = remembered::remove(&file) {
+        tracing::warn!(
+            origin,
+            error = error.message,
+            "what was learned of higher cosignatures is over, and its file stays"
+        );
     }
     let (record, trust) = (Some(record), trust.clone());
     let (stopped, doubt, again) = (None, None, None);

@@ -49,7 +49,7 @@ pub(super) fn head(tree: &MemoryTree, size: u64) -> VerifiedCheckpoint {
     VerifiedCheckpoint::verify(note, ORIGIN, &[Verifier::new(log_key().vkey()).unwrap()], &[]).unwrap()
 }
 
-fn proof(tree: &MemoryTree, old: u64, new: u64) -> Vec<Hash> {
+pub(super) fn proof(tree: &MemoryTree, old: u64, new: u64) -> Vec<Hash> {
     if old == 0 || old > new { Vec::new() } else { consistency_proof(tree, TreeSize(old), TreeSize(new)).unwrap() }
 }
 

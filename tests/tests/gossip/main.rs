@@ -13,6 +13,7 @@ mod bad_peers;
 mod branches;
 mod forks;
 mod junk;
+mod learned;
 mod names;
 mod report;
 mod restored;

@@ -29,24 +29,24 @@ use super::served::{Served, add, log_of, router, trust};
 use super::{free_port, post, programs, wait};
 
 /// A witness, which may ask peers, and its state as it was at some time.
-struct Witness {
-    monitor: MonitorUnderTest,
+pub(super) struct Witness {
+    pub(super) monitor: MonitorUnderTest,
     vkey: String,
     port: u16,
 }
 
 impl Witness {
-    fn new(number: usize, url: &str) -> Witness {
+    pub(super) fn new(number: usize, url: &str) -> Witness {
         let (monitor, vkey) = MonitorUnderTest::init_as(programs(), &format!("m{number}.example"), &trust(), url, &[]);
         monitor.configure("[gossip]\nevery_seconds = 1\nanswer_seconds = 2\n");
         Witness { monitor, vkey, port: free_port() }
     }
 
-    fn knows(&self, name: &str, vkey: &str, url: &str) {
+    pub(super) fn knows(&self, name: &str, vkey: &str, url: &str) {
         self.monitor.configure(&format!("[[peer]]\nname = \"{name}\"\nurl = \"{url}\"\nvkey = \"{vkey}\"\n"));
     }
 
-    fn serve(&mut self) {
+    pub(super) fn serve(&mut self) {
         self.monitor.serve_at(self.port);
     }
 
@@ -55,12 +55,12 @@ impl Witness {
     }
 
     /// The same, after a start: nothing is cosigned until the peers were asked.
-    fn until_cosigned(&self, log: &Served) -> u64 {
+    pub(super) fn until_cosigned(&self, log: &Served) -> u64 {
         until("it is cosigned", || Some(self.cosign(log)).filter(|(status, _)| *status == 200)).1
     }
 
     /// Lets it cosign what the log shows; the status and the size.
-    fn cosign(&self, log: &Served) -> (u16, u64) {
+    pub(super) fn cosign(&self, log: &Served) -> (u16, u64) {
         let note = wait(Api::new(Http::new(&log.url).unwrap()).checkpoint()).unwrap();
         let head = Policy::parse(trust()).unwrap().check(&note).unwrap().checkpoint;
         let old = self.monitor.status()["cosigned"].as_u64().unwrap_or(0);
@@ -85,7 +85,7 @@ impl Witness {
         said.last.map(|last| last.size.0)
     }
 
-    fn database(&self) -> PathBuf {
+    pub(super) fn database(&self) -> PathBuf {
         self.monitor.path("state/witness.redb")
     }
 
@@ -93,7 +93,7 @@ impl Witness {
         std::fs::remove_dir_all(self.monitor.path("record")).unwrap();
     }
 
-    fn why_stopped(&self) -> Option<String> {
+    pub(super) fn why_stopped(&self) -> Option<String> {
         self.monitor.status()["not_cosigned_because"].as_str().map(str::to_owned)
     }
 
@@ -110,7 +110,12 @@ impl Witness {
             What::Began(finding) => Some(finding.code),
             _ => None,
         };
-        self.monitor.events(ORIGIN).into_iter().filter_map(began).filter(|code| code.starts_with("witness.")).collect()
+        self.monitor
+            .events(ORIGIN)
+            .into_iter()
+            .filter_map(began)
+            .filter(|code| [code::DOUBT, code::RESUMED].contains(&code.as_str()))
+            .collect()
     }
 }
 
@@ -122,7 +127,7 @@ fn proof(log: &Served, old: u64, size: TreeSize, root: &Hash) -> Vec<Hash> {
 }
 
 /// Three witnesses that know each other's keys; the first one has cosigned 3 entries.
-fn three(log: &Served) -> [Witness; 3] {
+pub(super) fn three(log: &Served) -> [Witness; 3] {
     let mut three = [0, 1, 2].map(|number| Witness::new(number, &log.url));
     for one in 0..3 {
         for other in (0..3).filter(|other| *other != one) {
@@ -142,7 +147,7 @@ fn until_known(by: &[Witness], of: &Witness, size: u64) {
 }
 
 /// The first one is stopped, what `copied` gives is kept, and it cosigns a larger tree that its peers hear of. Gives the copy.
-fn goes_on<T>(log: (&TestLog, &Served), three: &mut [Witness; 3], copied: impl Fn(&Witness) -> T) -> T {
+pub(super) fn goes_on<T>(log: (&TestLog, &Served), three: &mut [Witness; 3], copied: impl Fn(&Witness) -> T) -> T {
     three[0].monitor.stop();
     let copy = copied(&three[0]);
     three[0].serve();
@@ -225,7 +230,7 @@ fn the_command_asks_as_well() {
     assert!(said.contains("Nothing is changed"), "{said}");
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for file in std::fs::read_dir(from).unwrap() {
         let file = file.unwrap();

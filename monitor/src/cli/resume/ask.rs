@@ -7,6 +7,7 @@ use client::api::Api;
 use client::http::Http;
 use tokio::runtime::Runtime;
 
+use super::why_not;
 use crate::cli::{Exit, Failure, records_folder, say};
 use crate::config::{Config, LogToFollow};
 use crate::gossip::last_cosigned::{Asked, Asking, counted, words};
@@ -41,14 +42,29 @@ pub(super) fn run(config: &Config, log: &LogToFollow, store: &LogStore) -> Resul
     if witness.doubt(&log.origin).is_none() {
         return match witness.stopped(&log.origin) {
             Some(why) => Err(Failure::new(Exit::Io, format!("the peers can say nothing about this: {why}"))),
-            None => say(&format!(
-                "{}: database and record agree, and nobody knows of a later cosignature. Nothing is changed.\n",
-                log.origin
-            )),
+            None => agreed(log, store, &asked, (whom.len(), config.gossip.needed_of(whom.len()))),
         };
     }
     let outcome = witness.restore(&log.origin, &asked.answers, &asked.known, config.gossip.bad_of(whom.len()))?;
     finish(log, store, outcome, &asked, whom.len())
+}
+
+/// Nothing is in doubt: what that says hangs on how many have answered.
+fn agreed(log: &LogToFollow, store: &LogStore, asked: &Asked, (peers, needed): (usize, usize)) -> Result<(), Failure> {
+    let origin = &log.origin;
+    if let Some(why) = why_not(store)? {
+        return Err(super::stopped(format!("{origin}: database and record agree, but {why}. See --despite-evidence")));
+    }
+    let answered = asked.answers.len();
+    if answered < needed {
+        let mut message = format!(
+            "{origin}: database and record agree, and that may be since both were put back: {answered} of {peers} peers with a vkey \
+             answered, and {needed} are needed. Start them and ask again"
+        );
+        asked.silent.iter().for_each(|(peer, why)| message.push_str(&format!("; {peer}: {why}")));
+        return Err(super::stopped(message));
+    }
+    say(&format!("{origin}: database and record agree, and nobody knows of a later cosignature. Nothing is changed.\n"))
 }
 
 fn finish(
@@ -60,10 +76,10 @@ fn finish(
 ) -> Result<(), Failure> {
     let Some(outcome) = outcome else { return Err(Failure::new(Exit::Internal, "the doubt is over")) };
     let said = words(&outcome, asked, peers);
-    match (&outcome, store.stop().why()) {
+    match (&outcome, why_not(store)?) {
         (Restored::From(_), None) => say(&format!("{} is cosigned again: {said}.\n", log.origin)),
         (Restored::From(_), Some(why)) => {
-            say(&format!("{} would be cosigned ({said}), but {why}. See --despite-evidence.\n", log.origin))
+            Err(super::stopped(format!("{} would be cosigned ({said}), but {why}. See --despite-evidence", log.origin)))
         }
         (Restored::TooFew { .. }, _) => Err(Failure::new(
             Exit::Unavailable,
