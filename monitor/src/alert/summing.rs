@@ -57,12 +57,8 @@ impl Summing {
         // A claim that shows nothing is counted by the first watch that it matched.
         let code = alert.code.clone().or_else(|| alert.watches.first().map(|hit| hit.watch.clone()));
         let code = code.unwrap_or_default();
-        let key = Counted {
-            severity: Reverse(alert.severity),
-            class: alert.class,
-            code: code.clone(),
-            kind: alert.kind,
-        };
+        let key =
+            Counted { severity: Reverse(alert.severity), class: alert.class, code: code.clone(), kind: alert.kind };
         if self.counts.len() < MOST_COUNTS || self.counts.contains_key(&key) {
             *self.counts.entry(key).or_insert(0) += 1;
         } else {
@@ -86,7 +82,8 @@ impl Summing {
         self.lines.insert(code, kept);
         // What is heavier may still come: the lightest goes.
         if self.lines.len() > MOST_LINES
-            && let Some(lightest) = self.lines.iter().max_by_key(|(_, (weight, _))| *weight).map(|(code, _)| code.clone())
+            && let Some(lightest) =
+                self.lines.iter().max_by_key(|(_, (weight, _))| *weight).map(|(code, _)| code.clone())
         {
             self.lines.remove(&lightest);
         }

@@ -15,6 +15,7 @@ mod branch;
 mod cosigners;
 mod judge;
 mod junk;
+mod others;
 mod round;
 mod run;
 
@@ -159,6 +160,11 @@ impl FollowedLog {
     /// The log.
     pub fn origin(&self) -> &str {
         &self.config.origin
+    }
+
+    /// Waits for no answer of the log any more: this monitor stops.
+    pub fn wait_no_more(&self) {
+        self.tiles.give_up();
     }
 
     /// What is known, as it was after the last round.

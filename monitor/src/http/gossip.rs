@@ -33,6 +33,7 @@ use service::client_addr::ClientAddr;
 use service::problem::Problem;
 
 use super::evidence::{TakenAnswer, refused};
+use super::files::Files;
 use super::rates::{FILE, HEAD, Rates};
 use super::{Shared, cosigned, evidence};
 use crate::clock;
@@ -54,6 +55,7 @@ pub(super) struct Sharing {
     pub(super) shared: Shared,
     pub(super) gossip: Arc<Gossip>,
     rates: Arc<Rates>,
+    files: Files,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,7 +120,7 @@ pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
         .route("/v1/cosigned", get(cosigned::last).post(cosigned::take))
         .route("/v1/evidence", post(take_evidence))
         .route("/v1/statements", get(statements).post(take_statement))
-        .with_state(Sharing { shared, gossip, rates: Arc::new(Rates::new()) })
+        .with_state(Sharing { shared, gossip, rates: Arc::new(Rates::new()), files: Files::default() })
 }
 
 impl Sharing {
@@ -261,6 +263,7 @@ async fn take_evidence(
 ) -> Result<Response, Problem> {
     let peer = state.charge(&uri, address, FILE)?;
     let source = peer.map_or(EvidenceSource::Report, |peer| EvidenceSource::Peer(peer.config.name.clone()));
+    let _place = state.files.take(state.gossip.peers().iter().any(|peer| peer.config.sends_from(address)))?;
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
     match evidence::take_from(&state.shared, bytes, source).await? {
         Ok(stored) => {
@@ -272,9 +275,14 @@ async fn take_evidence(
 }
 
 /// `GET /v1/statements`, a page at a time
-async fn statements(State(state): State<Sharing>, uri: Uri) -> Result<Response, Problem> {
+async fn statements(
+    State(state): State<Sharing>,
+    ClientAddr(address): ClientAddr,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let Query(asked) = Query::<AskedStatements>::try_from_uri(&uri)
         .map_err(|_| invalid("The parameters are `origin` and `cursor`, each once."))?;
+    state.charge_reader(address)?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let place = asked.cursor.as_deref().map(place_of).transpose()?;
     let found = state.shared.blocking(move || log.store.statements_after(place.as_deref(), STATEMENTS_PAGE + 1));

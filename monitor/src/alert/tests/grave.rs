@@ -102,5 +102,9 @@ fn a_mark_of_grave_events_counts_in_its_own_state_only() {
         parcel.iter().for_each(|parcel| done(&source, &outbox, parcel));
         parcel.is_some()
     };
-    assert_eq!((told(0), told(0), told(7), told(7)), (true, false, true, false), "a backup in which it was found again");
+    assert_eq!(
+        (told(0), told(0), told(7), told(7)),
+        (true, false, true, false),
+        "a backup in which it was found again"
+    );
 }
