@@ -5,11 +5,13 @@
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proto::hash::HASH_BYTES;
 use proto::num::TreeSize;
 use proto::tile::{Bundle, BundleId, TILE_WIDTH, TileId, TileReader, VerifiedTree, VerifyError};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind};
 use crate::http::Http;
@@ -26,6 +28,8 @@ const MAX_BUNDLE_BYTES: usize = TILE_WIDTH as usize * (proto::tile::MAX_ENTRY_BY
 pub struct HttpTiles {
     place: Place,
     runtime: Handle,
+    /// Whether nobody waits for answers any more; shared by all copies.
+    given_up: Arc<watch::Sender<bool>>,
 }
 
 /// Where a log's files are.
@@ -41,17 +45,36 @@ pub type HttpTree = VerifiedTree<HttpTiles>;
 impl HttpTiles {
     /// Tiles of the log that `http` talks to, on this runtime.
     pub fn new(http: Http, runtime: Handle) -> HttpTiles {
-        HttpTiles { place: Place::Http(http), runtime }
+        HttpTiles { place: Place::Http(http), runtime, given_up: Arc::default() }
     }
 
     /// Tiles of a copy in a folder, such as `claimtrail-log export` makes.
     pub fn in_folder(folder: &Path, runtime: Handle) -> HttpTiles {
-        HttpTiles { place: Place::Folder(folder.to_owned()), runtime }
+        HttpTiles { place: Place::Folder(folder.to_owned()), runtime, given_up: Arc::default() }
     }
 
     /// Waits for an answer on this runtime.
-    pub fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
-        self.runtime.block_on(answer)
+    ///
+    /// # Errors
+    /// Those of the answer; at once when it is given up.
+    pub fn wait<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let mut given_up = self.given_up.subscribe();
+        self.runtime.block_on(async {
+            tokio::select! {
+                answer = answer => answer,
+                _ = given_up.wait_for(|given_up| *given_up) => Err(Error::unreachable("the answer is not waited for: this program stops")),
+            }
+        })
+    }
+
+    /// From now on no answer is waited for, by no copy: the program stops, and a runtime must not end under somebody who waits.
+    pub fn give_up(&self) {
+        self.given_up.send_replace(true);
+    }
+
+    /// Whether answers are not waited for any more.
+    pub fn is_given_up(&self) -> bool {
+        *self.given_up.borrow()
     }
 
     /// The entries of a bundle, each in turn, as the tree of `size` entries has it.
@@ -97,7 +120,7 @@ impl HttpTiles {
     fn get(&self, path: &str, limit: usize) -> Result<Found, Error> {
         match &self.place {
             Place::Folder(folder) => read(&folder.join(path), limit),
-            Place::Http(http) => match self.runtime.block_on(http.get(path, limit)) {
+            Place::Http(http) => match self.wait(http.get(path, limit)) {
                 Ok(answer) => Ok(Found::Bytes(answer.body.to_vec())),
                 Err(error) if is_missing(&error) => Ok(Found::Missing(reading(error))),
                 Err(error) => Err(reading(error)),

@@ -1,5 +1,6 @@
 //! One channel's task: it sends what is new, waits when it is not taken, and says so when that lasts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::message::{Alert, Kind};
 use super::pace::Pace;
 use super::parcel::{Look, Next, Parcel};
 use super::refused::{Refusals, Refused};
-use super::{Mark, Outbox, Source};
+use super::{Outbox, Source, grave};
 use crate::finding::{Class, Finding, Open, Severity, code};
 use crate::store::Findings;
 
@@ -61,6 +62,10 @@ pub struct Delivery {
     monitor: String,
     state: Mutex<State>,
     pace: Mutex<Pace>,
+    /// Of what goes out outside of that, for each source.
+    grave: Vec<Mutex<Pace>>,
+    /// The source that is asked first for what comes next.
+    turn: AtomicUsize,
     refusals: Mutex<Refusals>,
 }
 
@@ -78,7 +83,9 @@ impl Delivery {
         let (pace, state) =
             (Mutex::new(Pace::new(channel.pace())), Mutex::new(State { failing_since, ..State::default() }));
         let (monitor, refusals) = (monitor.to_owned(), Mutex::default());
-        Ok(Delivery { channel, sources, outbox, monitor, state, pace, refusals })
+        let grave = sources.iter().map(|_| Mutex::new(Pace::new(grave::PACE))).collect();
+        let turn = AtomicUsize::default();
+        Ok(Delivery { channel, sources, outbox, monitor, state, pace, grave, turn, refusals })
     }
 
     /// Sends without end, until `stop`.
@@ -118,24 +125,38 @@ impl Delivery {
 
     /// Sends all that is new; ends at the first that is not taken, and before the next one when the monitor stops.
     pub async fn all_new(self: Arc<Delivery>, stop: &CancellationToken) -> Result<(), NotTaken> {
-        for place in 0..self.sources.len() {
-            while !stop.is_cancelled()
-                && let Some(parcel) = self.clone().off_thread(move |this| this.next(place)).await?
-            {
-                let through = self.clone().send(place, &parcel).await?;
-                self.pace(Pace::sent);
-                self.clone()
-                    .off_thread(move |this| this.outbox.done(&this.channel.name, &*this.sources[place], through))
-                    .await?;
-            }
+        while !stop.is_cancelled()
+            && let Some((place, parcel)) = self.clone().off_thread(Delivery::next).await?
+        {
+            let taken = self.clone().send(place, parcel).await?;
+            self.clone().off_thread(move |this| this.took(place, &taken)).await?;
         }
         if stop.is_cancelled() { Ok(()) } else { self.canary().await }
     }
 
+    /// What is next, and of which source: what is grave before anything else, then each source in turn, so that one that finds
+    /// much holds no other.
+    fn next(&self) -> Result<Option<(usize, Parcel)>, Error> {
+        let (count, first) = (self.sources.len(), self.turn.load(Ordering::Relaxed));
+        for place in 0..count {
+            if with(&self.grave[place], Pace::room) > 0
+                && let Some(parcel) = self.look(place).grave()?
+            {
+                return Ok(Some((place, parcel)));
+            }
+        }
+        for place in (0..count).map(|step| (first + step) % count) {
+            if let Some(parcel) = self.next_of(place)? {
+                return Ok(Some((place, parcel)));
+            }
+        }
+        Ok(None)
+    }
+
     /// What is next for a source; what this channel is not told is passed over.
-    fn next(&self, place: usize) -> Result<Option<Parcel>, Error> {
+    fn next_of(&self, place: usize) -> Result<Option<Parcel>, Error> {
         let look = self.look(place);
-        match look.next(self.pace(Pace::room))? {
+        match look.next(with(&self.pace, Pace::room))? {
             Next::Nothing => Ok(None),
             Next::Send(parcel) => Ok(Some(*parcel)),
             Next::Done(through) => {
@@ -143,6 +164,17 @@ impl Delivery {
                 Ok(None)
             }
         }
+    }
+
+    /// This was acknowledged.
+    fn took(&self, place: usize, parcel: &Parcel) -> Result<(), Error> {
+        if parcel.alone {
+            with(&self.grave[place], Pace::sent);
+        } else {
+            with(&self.pace, Pace::sent);
+            self.turn.store(place + 1, Ordering::Relaxed);
+        }
+        self.look(place).done(parcel)
     }
 
     fn look(&self, place: usize) -> Look<'_> {
@@ -155,10 +187,10 @@ impl Delivery {
         }
     }
 
-    /// Sends what is next; says up to which event the channel has done then. What is not taken as it is, time after time, is
+    /// Sends what is next; gives it in the form that was taken. What is not taken as it is, time after time, is
     /// told in another form, so that it does not block what is behind it.
-    async fn send(self: Arc<Delivery>, place: usize, parcel: &Parcel) -> Result<Mark, NotTaken> {
-        let Err(no) = self.clone().try_send(&parcel.alert, parcel.found).await else { return Ok(parcel.through) };
+    async fn send(self: Arc<Delivery>, place: usize, parcel: Parcel) -> Result<Parcel, NotTaken> {
+        let Err(no) = self.clone().try_send(&parcel.alert, parcel.found).await else { return Ok(parcel) };
         let enough = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             refusals.add(&parcel.alert.id, &no)
@@ -172,13 +204,13 @@ impl Delivery {
         }
         for form in forms {
             if self.clone().try_send(&form.alert, form.found).await.is_ok() {
-                let (id, told_as) = (parcel.alert.id.clone(), form.alert.id);
+                let (id, told_as) = (parcel.alert.id, form.alert.id.clone());
                 let refused = Refused { id, told_as, at: clock::now(), why: no.message };
                 let channel = self.channel.name.as_str();
                 tracing::warn!(channel, id = refused.id, why = refused.why, "an alert was told without its text");
                 let keep = move |this: &Delivery| this.outbox.add_refused(&this.channel.name, &refused);
                 self.off_thread(keep).await?;
-                return Ok(form.through);
+                return Ok(form);
             }
         }
         Err(no)
@@ -303,10 +335,6 @@ impl Delivery {
         Ok(Shown { channel, way, state, last_canary, places, refused })
     }
 
-    fn pace<T>(&self, with: impl FnOnce(&mut Pace) -> T) -> T {
-        with(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Runs what reads or writes a database off the async threads.
     async fn off_thread<T: Send + 'static>(
         self: Arc<Delivery>,
@@ -318,6 +346,10 @@ impl Delivery {
             Err(error) => Err(NotTaken::because(format!("the outbox failed: {error}"))),
         }
     }
+}
+
+fn with<T>(pace: &Mutex<Pace>, work: impl FnOnce(&mut Pace) -> T) -> T {
+    work(&mut pace.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// A channel as it is shown.

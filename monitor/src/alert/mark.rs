@@ -12,8 +12,14 @@ use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransactio
 use super::Source;
 use crate::finding::Event;
 
-/// channel, log → the number of the last event that is done, its time, the state in which it was counted
-const MARKS: TableDefinition<(&str, &str), (u64, u64, &str)> = TableDefinition::new("marks");
+/// channel, log → the number of an event, its time, the state in which it was counted
+type Marks = TableDefinition<'static, (&'static str, &'static str), (u64, u64, &'static str)>;
+
+/// The last event that is done.
+pub(super) const DONE: Marks = TableDefinition::new("marks");
+
+/// The last event up to which all grave ones are done ([`super::grave`]).
+pub(super) const GRAVE: Marks = TableDefinition::new("grave-marks");
 
 /// What was kept before states had names: numbers alone. They are let go, which makes summaries.
 const NUMBERS: TableDefinition<(&str, &str), u64> = TableDefinition::new("cursors");
@@ -46,7 +52,8 @@ impl Mark {
 }
 
 pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
-    transaction.open_table(MARKS)?;
+    transaction.open_table(DONE)?;
+    transaction.open_table(GRAVE)?;
     transaction.delete_table(NUMBERS)?;
     Ok(())
 }
@@ -54,10 +61,11 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
 /// What is kept of a channel and a source, with the state in which it was counted.
 pub(super) fn kept(
     transaction: &ReadTransaction,
+    marks: Marks,
     channel: &str,
     source: &str,
 ) -> Result<Option<(Mark, String)>, redb::Error> {
-    let table = transaction.open_table(MARKS)?;
+    let table = transaction.open_table(marks)?;
     let kept = table.get((channel, source))?;
     Ok(kept.map(|value| {
         let (number, at, life) = value.value();
@@ -68,11 +76,12 @@ pub(super) fn kept(
 /// Keeps a mark, whatever was there.
 pub(super) fn put(
     transaction: &WriteTransaction,
+    marks: Marks,
     channel: &str,
     source: &dyn Source,
     to: Mark,
 ) -> Result<(), redb::Error> {
-    let mut table = transaction.open_table(MARKS)?;
+    let mut table = transaction.open_table(marks)?;
     table.insert((channel, source.name()), (to.number, to.at.0, source.life()))?;
     Ok(())
 }
@@ -80,10 +89,11 @@ pub(super) fn put(
 /// Keeps a mark that is further than the one that was there.
 pub(super) fn forward(
     transaction: &WriteTransaction,
+    marks: Marks,
     channel: &str,
     source: &dyn Source,
     to: Mark,
 ) -> Result<(), redb::Error> {
-    let was = transaction.open_table(MARKS)?.get((channel, source.name()))?.map_or(0, |value| value.value().0);
-    if to.number > was { put(transaction, channel, source, to) } else { Ok(()) }
+    let was = transaction.open_table(marks)?.get((channel, source.name()))?.map_or(0, |value| value.value().0);
+    if to.number > was { put(transaction, marks, channel, source, to) } else { Ok(()) }
 }

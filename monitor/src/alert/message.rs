@@ -126,7 +126,7 @@ pub struct Summary {
     pub counts: Vec<Count>,
     /// Those of further kinds, of which there were too many to be listed.
     pub others: u64,
-    /// Some of them, the worst first.
+    /// A line for each code, the heaviest first.
     pub worst: Vec<Line>,
 }
 
@@ -144,7 +144,7 @@ pub struct Count {
     pub count: u64,
 }
 
-/// One event of a summary.
+/// The worst event of a code in a summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// The id that it would have had.
@@ -157,6 +157,9 @@ pub struct Line {
     pub subject: String,
     /// In words.
     pub message: String,
+    /// The misbehaviour files that prove it and others of its code, by their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceId>,
 }
 
 /// The id of an event: its time besides its number, since a state that was begun anew counts from 1 again.
@@ -360,9 +363,10 @@ impl Summary {
         if self.worst.is_empty() {
             return;
         }
-        let _ = writeln!(out, "\nThe worst of them:");
+        let _ = writeln!(out, "\nThe worst of each code:");
         for line in &self.worst {
             let _ = writeln!(out, "- {} {}: {} ({})", line.at, line.subject, line.message, line.id);
+            line.evidence.iter().for_each(|id| _ = writeln!(out, "  evidence {id}"));
         }
     }
 }

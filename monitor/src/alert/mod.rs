@@ -20,6 +20,8 @@
 //! | [`mark`] | where a channel is in a log, and whether that still holds |
 //! | [`outbox`] | cursors, the last canaries, and what this monitor has to say of itself |
 //! | [`parcel`] | what a channel is to get next |
+//! | `grave` | what goes out alone and first, whatever waits |
+//! | `summing` | a summary of what waits, while it is made |
 //! | [`refused`] | forms for receivers that do not take an alert as it is |
 //! | [`deliver`] | one channel's task: pace, back-off, acknowledgement, canary |
 //! | [`channel`] | log line, webhook, command |
@@ -30,6 +32,7 @@ pub mod address;
 pub mod channel;
 pub mod config;
 pub mod deliver;
+mod grave;
 pub mod last_seen;
 pub mod mark;
 pub mod message;
@@ -38,6 +41,7 @@ mod pace;
 pub mod parcel;
 pub mod refused;
 mod service;
+mod summing;
 
 pub use mark::Mark;
 pub use message::Alert;

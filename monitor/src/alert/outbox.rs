@@ -62,18 +62,32 @@ impl Outbox {
 
     /// Where a channel is in a source; at 0 before the first event.
     pub fn cursor(&self, channel: &str, source: &str) -> Result<Mark, Error> {
-        Ok(self.read(|transaction| mark::kept(transaction, channel, source))?.unwrap_or_default().0)
+        Ok(self.read(|transaction| mark::kept(transaction, mark::DONE, channel, source))?.unwrap_or_default().0)
+    }
+
+    /// Up to where a channel was told the grave events of a source, alone and ahead of what came before them.
+    pub fn grave_cursor(&self, channel: &str, source: &str) -> Result<Mark, Error> {
+        Ok(self.read(|transaction| mark::kept(transaction, mark::GRAVE, channel, source))?.unwrap_or_default().0)
+    }
+
+    /// A channel has done with the grave events of a source up to this one.
+    pub fn grave_done(&self, channel: &str, source: &dyn Source, to: Mark) -> Result<(), Error> {
+        self.write(|transaction| mark::forward(transaction, mark::GRAVE, channel, source, to))
     }
 
     /// A channel takes up where it was in a source. If the state of the source is not the one in which that was counted, it
     /// begins at the first event again, and a summary that was begun is begun anew.
     pub fn resume(&self, channel: &str, source: &dyn Source) -> Result<(), Error> {
         let name = source.name();
-        let kept = self.read(|transaction| mark::kept(transaction, channel, name))?;
-        let (was, holds) = match &kept {
-            Some((was, life)) => (*was, was.holds(life, source)?),
-            None => (Mark::default(), false),
+        let (kept, grave) = self.read(|transaction| {
+            let of = |marks| mark::kept(transaction, marks, channel, name);
+            Ok((of(mark::DONE)?, of(mark::GRAVE)?))
+        })?;
+        let holds = |kept: &Option<(Mark, String)>| match kept {
+            Some((was, life)) => Ok::<_, Error>((*was, was.holds(life, source)?)),
+            None => Ok((Mark::default(), false)),
         };
+        let ((was, holds), (_, grave_holds)) = (holds(&kept)?, holds(&grave)?);
         if was.number > 0 && !holds {
             tracing::warn!(
                 channel,
@@ -88,13 +102,15 @@ impl Outbox {
             if !holds || last.is_some_and(|last| last > newest) {
                 planned.remove((channel, name))?;
             }
-            if holds { Ok(()) } else { mark::put(transaction, channel, source, Mark::default()) }
+            let anew = [(mark::DONE, holds), (mark::GRAVE, holds && grave_holds)];
+            let mut anew = anew.into_iter().filter(|(_, holds)| !holds);
+            anew.try_for_each(|(marks, _)| mark::put(transaction, marks, channel, source, Mark::default()))
         })
     }
 
     /// A channel has done with the events of a source up to this one. A cursor never goes back.
     pub fn done(&self, channel: &str, source: &dyn Source, to: Mark) -> Result<(), Error> {
-        self.write(|transaction| mark::forward(transaction, channel, source, to))
+        self.write(|transaction| mark::forward(transaction, mark::DONE, channel, source, to))
     }
 
     /// How far the summary goes that was begun last. What was begun stays as it is for every try, and so does its id.
@@ -310,10 +326,10 @@ mod tests {
         outbox.note(&Findings::begin(vec![stuck.clone()]), Millis(1)).unwrap();
         outbox.note(&Findings::begin(vec![stuck.clone()]), Millis(2)).unwrap();
         outbox.note(&Findings::end(&stuck.id), Millis(3)).unwrap();
-        outbox.note(&Findings::begin(vec![stuck]), Millis(4)).unwrap();
-        outbox.forget_others(&["a"], Millis(5)).unwrap();
+        outbox.note(&Findings::begin(vec![stuck]), Millis(900_000)).unwrap();
+        outbox.forget_others(&["a"], Millis(900_001)).unwrap();
         assert_eq!(Source::open(&outbox).unwrap().len(), 1);
-        outbox.forget_others(&["b"], Millis(5)).unwrap();
+        outbox.forget_others(&["b"], Millis(900_002)).unwrap();
         assert!(Source::open(&outbox).unwrap().is_empty(), "nobody could end it");
         let kinds: Vec<_> = outbox.events_after(0, 2).unwrap().iter().map(|event| event.what.kind()).collect();
         assert_eq!((kinds, outbox.last_event().unwrap()), (vec!["began", "ended"], 4));

@@ -1,24 +1,17 @@
 //! What a channel is to get next: one alert, or a summary when there are more than it takes one by one.
 
-use std::collections::BTreeMap;
-
 use client::Error;
 use proto::num::Millis;
 
-use super::message::{Alert, Count, Kind, Line, Summary, id_of};
+use super::grave::is_grave;
+use super::message::Alert;
+use super::summing::Summing;
 use super::{Mark, Outbox, Source};
 use crate::alert::config::Filter;
-use crate::finding::{Class, Event, Severity};
+use crate::finding::Event;
 
 /// Events that are read at once.
 const PAGE: usize = 100;
-
-/// Kinds of findings that a summary counts one by one. There are a few dozen codes; a log that makes up more is counted as
-/// others.
-const MOST_COUNTS: usize = 60;
-
-/// Events that a summary shows in words, the worst ones.
-const MOST_LINES: usize = 10;
 
 /// What there is for a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +33,8 @@ pub struct Parcel {
     pub through: Mark,
     /// When the oldest of it was found.
     pub found: Millis,
+    /// Whether it is this event alone, ahead of what was found before it and waits on.
+    pub alone: bool,
 }
 
 /// One channel's look at one source.
@@ -57,6 +52,23 @@ pub struct Look<'a> {
 }
 
 impl Look<'_> {
+    /// The first grave event that was told neither alone nor with the rest.
+    pub fn grave(&self) -> Result<Option<Parcel>, Error> {
+        let (newest, cursor) = (self.source.last_event()?, self.cursor()?);
+        let told = self.outbox.grave_cursor(self.channel, self.source.name())?;
+        let from = if told.number > cursor.number { told } else { cursor };
+        let mut found = None;
+        let scanned = self.scan(from, newest, &mut |event| {
+            found = Some(event).filter(is_grave);
+            found.is_none()
+        })?;
+        if found.is_none() && scanned.number > from.number + PAGE as u64 {
+            // Not looked through again at every look, as long as much waits.
+            self.outbox.grave_done(self.channel, self.source, scanned)?;
+        }
+        Ok(found.map(|event| self.parcel(&event, true)))
+    }
+
     /// What is next, when at most `room` alerts may be sent one by one now. With no room, nothing is begun.
     pub fn next(&self, room: u64) -> Result<Next, Error> {
         let (newest, cursor) = (self.source.last_event()?, self.cursor()?);
@@ -67,8 +79,12 @@ impl Look<'_> {
         if let Some(last) = planned {
             return self.summary(cursor, last);
         }
+        let told = self.outbox.grave_cursor(self.channel, self.source.name())?;
         let (mut first, mut waiting) = (None, 0);
         let scanned = self.scan(cursor, newest, &mut |event| {
+            if event.number <= told.number && is_grave(&event) {
+                return true;
+            }
             first = first.take().or(Some(event));
             waiting += 1;
             waiting <= room
@@ -78,11 +94,23 @@ impl Look<'_> {
             return Ok(Next::Nothing);
         }
         if waiting <= room {
-            let alert = Alert::of(&first, self.filter, self.source, self.monitor);
-            return Ok(Next::Send(Box::new(Parcel { alert, through: Mark::from(&first), found: first.at })));
+            return Ok(Next::Send(Box::new(self.parcel(&first, false))));
         }
         self.outbox.plan(self.channel, self.source.name(), newest)?;
         self.summary(cursor, newest)
+    }
+
+    fn parcel(&self, event: &Event, alone: bool) -> Parcel {
+        let alert = Alert::of(event, self.filter, self.source, self.monitor);
+        Parcel { alert, through: Mark::from(event), found: event.at, alone }
+    }
+
+    /// This was acknowledged.
+    pub fn done(&self, parcel: &Parcel) -> Result<(), Error> {
+        match parcel.alone {
+            true => self.outbox.grave_done(self.channel, self.source, parcel.through),
+            false => self.outbox.done(self.channel, self.source, parcel.through),
+        }
     }
 
     /// All that waits, only counted: for a receiver that takes nothing else.
@@ -98,9 +126,10 @@ impl Look<'_> {
 
     /// How many alerts wait, up to `most`.
     pub fn waiting(&self, most: u64) -> Result<u64, Error> {
+        let told = self.outbox.grave_cursor(self.channel, self.source.name())?;
         let mut waiting = 0;
-        self.scan(self.cursor()?, self.source.last_event()?, &mut |_| {
-            waiting += 1;
+        self.scan(self.cursor()?, self.source.last_event()?, &mut |event| {
+            waiting += u64::from(event.number > told.number || !is_grave(&event));
             waiting < most
         })?;
         Ok(waiting)
@@ -133,88 +162,17 @@ impl Look<'_> {
         Ok(at)
     }
 
+    /// All of it in one, also what was told alone: a summary that was begun says the same at every try.
     fn summary(&self, from: Mark, to: u64) -> Result<Next, Error> {
         let mut all = Summing::default();
         let through = self.scan(from, to, &mut |event| {
-            all.add(&event, self);
+            all.add(&event, Alert::of(&event, self.filter, self.source, self.monitor));
             true
         })?;
         let origin = self.source.name();
         Ok(match all.alert(self.monitor, origin) {
-            Some((alert, found)) => Next::Send(Box::new(Parcel { alert, through, found })),
+            Some((alert, found)) => Next::Send(Box::new(Parcel { alert, through, found, alone: false })),
             None => Next::Done(through),
         })
-    }
-}
-
-/// What is counted together; the worst first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Counted {
-    severity: std::cmp::Reverse<Severity>,
-    class: Option<Class>,
-    code: String,
-    kind: Kind,
-}
-
-/// A summary under way.
-#[derive(Default)]
-struct Summing {
-    first: Option<(u64, Millis)>,
-    last: u64,
-    last_at: Millis,
-    events: u64,
-    counts: BTreeMap<Counted, u64>,
-    others: u64,
-    worst: Vec<Line>,
-}
-
-impl Summing {
-    fn add(&mut self, event: &Event, look: &Look<'_>) {
-        self.first.get_or_insert((event.number, event.at));
-        (self.last, self.last_at) = (event.number, event.at);
-        self.events += 1;
-        let alert = Alert::of(event, look.filter, look.source, look.monitor);
-        // A claim that shows nothing is counted by the first watch that it matched.
-        let code = alert.code.clone().or_else(|| alert.watches.first().map(|hit| hit.watch.clone()));
-        let key = Counted {
-            severity: std::cmp::Reverse(alert.severity),
-            class: alert.class,
-            code: code.unwrap_or_default(),
-            kind: alert.kind,
-        };
-        if self.counts.len() < MOST_COUNTS || self.counts.contains_key(&key) {
-            *self.counts.entry(key).or_insert(0) += 1;
-        } else {
-            self.others += 1;
-        }
-        // The first ones of a severity stay: what came first explains the rest.
-        let place = self.worst.partition_point(|line| line.severity >= alert.severity);
-        if place < MOST_LINES {
-            let Alert { severity, at, subject, message, .. } = alert;
-            self.worst.insert(place, Line { id: id_of(event), severity, at, subject, message });
-            self.worst.truncate(MOST_LINES);
-        }
-    }
-
-    fn alert(self, monitor: &str, origin: &str) -> Option<(Alert, Millis)> {
-        let (first, found) = self.first?;
-        let counts: Vec<Count> = self
-            .counts
-            .into_iter()
-            .map(|(Counted { class, code, kind, .. }, count)| Count { class, code, kind, count })
-            .collect();
-        let severity = self.worst.first().map_or(Severity::Info, |line| line.severity);
-        // Both ends: what is summed up is the same for every try.
-        let id = format!("{origin}#{first}-{}-{}", self.last, self.last_at);
-        let mut alert = Alert::new(id, monitor, Kind::Summary, severity, origin, found);
-        alert.subject = format!("{} alerts at {origin}, the worst: {}", self.events, severity.name());
-        alert.message = format!(
-            "{} alerts came faster than they could be sent one by one, or waited together; this sums them up. \
-             `claimtrail-monitor status` says what is open now.",
-            self.events
-        );
-        let (last, events, others, worst) = (self.last, self.events, self.others, self.worst);
-        alert.summary = Some(Summary { first, last, events, counts, others, worst });
-        Some((alert, found))
     }
 }

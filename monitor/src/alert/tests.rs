@@ -11,6 +11,7 @@ use super::parcel::{Look, Next, Parcel};
 use super::*;
 use crate::finding::{Class, Finding, Severity, What};
 
+mod grave;
 mod refusing;
 
 /// A log whose events a test makes up.
@@ -64,6 +65,9 @@ fn tamper_only() -> Filter {
 
 fn next(source: &MadeUp, outbox: &Outbox, room: u64) -> Option<Parcel> {
     let look = Look { channel: "c", filter: &tamper_only(), source, outbox, monitor: "m" };
+    if let Some(grave) = look.grave().unwrap() {
+        return Some(grave);
+    }
     match look.next(room).unwrap() {
         Next::Send(parcel) => Some(*parcel),
         Next::Nothing => None,
@@ -74,6 +78,10 @@ fn next(source: &MadeUp, outbox: &Outbox, room: u64) -> Option<Parcel> {
     }
 }
 
+fn done(source: &MadeUp, outbox: &Outbox, parcel: &Parcel) {
+    Look { channel: "c", filter: &tamper_only(), source, outbox, monitor: "m" }.done(parcel).unwrap();
+}
+
 #[test]
 fn what_a_channel_is_not_told_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
@@ -81,7 +89,7 @@ fn what_a_channel_is_not_told_is_passed_over() {
     (0..3).for_each(|_| source.add(Class::Outage, "log.unreachable"));
     assert_eq!(next(&source, &outbox, 9), None);
     assert_eq!(outbox.cursor("c", "log").unwrap().number, 3, "it is not looked at again");
-    source.add(Class::Tamper, "head.fork");
+    source.add(Class::Tamper, "log.served");
     let parcel = next(&source, &outbox, 9).unwrap();
     assert_eq!((parcel.through.number, parcel.alert.id.as_str()), (4, "log#4-4000"));
     assert_eq!(next(&source, &outbox, 0), None, "there is no room now");
@@ -102,7 +110,7 @@ fn a_state_that_was_begun_anew_or_brought_back_is_told_from_its_beginning() {
     let take_all = |source: &MadeUp| {
         let mut ids = Vec::new();
         while let Some(parcel) = next(source, &outbox, 9) {
-            outbox.done("c", source, parcel.through).unwrap();
+            done(source, &outbox, &parcel);
             ids.push(parcel.alert.id);
         }
         ids
@@ -136,7 +144,7 @@ fn a_summary_counts_all_and_stays_as_it_was_begun() {
     assert_eq!(counted + summary.others, 125);
     assert!(summary.others > 0 && summary.worst.len() == 10, "{summary:?}");
     assert!(summary.worst.iter().all(|line| line.severity == Severity::Alarm));
-    source.add(Class::Tamper, "head.fork");
+    source.add(Class::Tamper, "log.served");
     drop(outbox);
     let outbox = Outbox::open(folder.path(), "m").unwrap();
     assert_eq!(next(&source, &outbox, 20), Some(parcel.clone()), "the same after a crash, though there is more");
@@ -248,6 +256,8 @@ fn a_channel_that_waits_for_claims_is_told_that_none_will_match() {
 #[derive(Debug, Clone)]
 enum Step {
     Found(Class),
+    /// What goes out before the rest.
+    Grave,
     /// The receiver takes what is next, when so many may be sent one by one.
     Takes(u64),
     /// It takes it, and the monitor ends before it has noted that.
@@ -261,6 +271,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let class = prop_oneof![Just(Class::Tamper), Just(Class::Degraded)];
     let step = prop_oneof![
         6 => class.prop_map(Step::Found),
+        1 => Just(Step::Grave),
         3 => (0u64..4).prop_map(Step::Takes),
         1 => (0u64..4).prop_map(Step::TakesUnseen),
         2 => (0u64..4).prop_map(Step::Fails),
@@ -282,8 +293,8 @@ proptest! {
         let mut seen: std::collections::BTreeMap<String, String> = Default::default();
         let mut told = std::collections::BTreeSet::new();
         let mut take = |outbox: &Outbox, parcel: &Parcel| -> Result<(), TestCaseError> {
-            let before = outbox.cursor("c", "log").unwrap().number;
-            told.extend(before + 1..=parcel.through.number);
+            let (before, to) = (outbox.cursor("c", "log").unwrap().number, parcel.through.number);
+            told.extend(if parcel.alone { to } else { before + 1 }..=to);
             let json = parcel.alert.to_json();
             let was = seen.entry(parcel.alert.id.clone()).or_insert_with(|| json.clone());
             prop_assert_eq!(&*was, &json, "one id says one thing");
@@ -292,10 +303,11 @@ proptest! {
         for step in steps {
             match step {
                 Step::Found(class) => source.add(class, "code.x"),
+                Step::Grave => source.add(Class::Tamper, "head.fork"),
                 Step::Takes(room) => {
                     if let Some(parcel) = next(&source, &outbox, room) {
                         take(&outbox, &parcel)?;
-                        outbox.done("c", &source, parcel.through).unwrap();
+                        done(&source, &outbox, &parcel);
                     }
                 }
                 Step::TakesUnseen(room) => {
@@ -312,7 +324,7 @@ proptest! {
         }
         while let Some(parcel) = next(&source, &outbox, 2) {
             take(&outbox, &parcel)?;
-            outbox.done("c", &source, parcel.through).unwrap();
+            done(&source, &outbox, &parcel);
         }
         let events = source.0.lock().unwrap();
         let wanted = events.iter().filter(|event| tamper_only().wants(event)).map(|event| event.number);

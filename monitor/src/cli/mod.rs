@@ -46,6 +46,7 @@ Exit codes:
    69  an address or the state is in use, or not available
    70  a fault of this program
    74  a local file, folder or disk cannot be read or written, or the state of a log is missing
+   75  serve --once: told to stop before everything was looked at; the next run goes on from there
    78  the configuration, a key or a trust file cannot be used
   130, 143  ended at once by a second SIGINT or SIGTERM
 

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,9 @@ use crate::alert::Alerts;
 use crate::clock;
 use crate::follow::{FollowedLog, Goes, Round};
 use crate::gossip::Gossip;
+
+/// How long a round that is given up may take to its end: it writes what it found.
+const ROUND_END: Duration = Duration::from_secs(5);
 
 /// Looks at every log once, one after the other, talks with the peers, and sends what alerts there are.
 pub(super) async fn run(
@@ -24,11 +28,16 @@ pub(super) async fn run(
     for log in &logs {
         let (asked, stop) = (log.clone(), stop.clone());
         let ended = stop.clone();
-        let round = tokio::task::spawn_blocking(move || one(&asked, &stop));
+        let mut round = tokio::task::spawn_blocking(move || one(&asked, &stop));
         // A log that does not answer is not waited for by somebody who is told to stop.
         let round = tokio::select! {
-            round = round => round,
-            () = ended.cancelled() => break,
+            round = &mut round => round,
+            () = ended.cancelled() => {
+                log.wait_no_more();
+                // What it was at ends in order, and before the runtime that it waits on.
+                let _ = tokio::time::timeout(ROUND_END, round).await;
+                break;
+            }
         };
         let failed = round.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.message));
         // The others are looked at all the same, and what they showed is told.
@@ -40,8 +49,8 @@ pub(super) async fn run(
     }
     if let Some(gossip) = gossip {
         tokio::select! {
-            () = gossip.once() => {}
-            () = stop.cancelled() => {}
+            () = gossip.clone().once() => {}
+            () = stop.cancelled() => gossip.give_up(),
         }
     }
     if let Some(alerts) = alerts {

@@ -32,6 +32,7 @@ use super::status::{LogStatus, Status};
 use super::{Exit, Failure, Place, alert, follow, logs_folder, once, open_stop_files, say};
 use crate::acknowledge::Everywhere;
 use crate::alert::Alerts;
+use crate::clock;
 use crate::config::Config;
 use crate::follow::{FollowedLog, cosigners, follow_until};
 use crate::gossip::Gossip;
@@ -108,6 +109,7 @@ async fn serve(config: &Config, once: bool, json: bool) -> Result<u8, Failure> {
     }
     open_stop_files(config, &logs)?;
     keep_cosignatures(config, &logs)?;
+    logs.iter().try_for_each(|log| log.end_of_others(&config.peers, clock::now()))?;
     let alerts = alert::open(config, &logs).await?;
     if once {
         let gossip = match config.peers.is_empty() {
@@ -141,7 +143,7 @@ async fn listen(
         let outbox = alerts.as_ref().map(|alerts| alerts.outbox().clone());
         rounds.spawn(follow_until(log.clone(), config.poll.every(), outage_after, outbox, stop.token()));
     }
-    rounds.spawn(gossip.run());
+    rounds.spawn(gossip.clone().run());
     if let Some(alerts) = &alerts {
         alerts.start(&rounds, &stop.token());
     }
@@ -155,6 +157,10 @@ async fn listen(
     parts.detached.finished().await;
     if tokio::time::timeout(ROUND_END, rounds.wait()).await.is_err() {
         tracing::info!("a log or a receiver of alerts still does not answer and is given up");
+        logs.iter().for_each(|log| log.wait_no_more());
+        gossip.give_up();
+        // Whoever waited for them ends: the runtime must not be gone under a thread that waits.
+        let _ = tokio::time::timeout(ROUND_END, rounds.wait()).await;
     }
     admin_stop.cancel();
     admin.await.map_err(Failure::internal)?;

@@ -9,6 +9,7 @@ use proto::merkle::{ProofError, consistency_proof, root_at};
 use proto::num::{Millis, TreeSize};
 use proto::policy::Checked;
 use proto::tile::TileError;
+use service::thinning::thin_before;
 
 use super::FollowedLog;
 use crate::evidence::Reach;
@@ -93,6 +94,8 @@ impl FollowedLog {
     /// no name that stays the same: of a state of the own tree it says nothing new, and any other is kept once by a process.
     pub(crate) fn is_to_keep(&self, head: &Checked, verdict: &Verdict, now: Millis) -> Result<bool, Error> {
         match (head.log_time, verdict) {
+            // It was kept once, or thinned; a state of the own tree comes back as often as somebody shows it.
+            (Some(time), Verdict::Known) if time < thin_before(now.seconds()) => Ok(false),
             (Some(_), _) => Ok(!self.store.has_head(key_of(head, now))?),
             (None, Verdict::Known) => Ok(false),
             (None, Verdict::Larger | Verdict::Contradicts(_)) => {

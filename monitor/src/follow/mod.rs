@@ -16,6 +16,7 @@ mod cosigners;
 mod judge;
 mod junk;
 mod news;
+mod others;
 mod round;
 mod run;
 mod unread;
@@ -180,6 +181,11 @@ impl FollowedLog {
     /// The log.
     pub fn origin(&self) -> &str {
         &self.config.origin
+    }
+
+    /// Waits for no answer of the log any more: this monitor stops.
+    pub fn wait_no_more(&self) {
+        self.tiles.give_up();
     }
 
     /// What is known, as it was after the last round.

@@ -34,10 +34,6 @@ const OF_A_ROUND: [&str; 9] = [
     code::CLOCK,
 ];
 
-/// A note of the log's list that is longer is kept without the lines of keys that the trust file does not name: thousands of such
-/// notes are in memory at once.
-const LONG_NOTE_BYTES: usize = 16 * 1024;
-
 /// Whether a round goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goes {
@@ -95,7 +91,7 @@ impl FollowedLog {
         match ended {
             Ok(()) => {}
             Err(Ended::Found(finding)) => findings.push(*finding),
-            Err(Ended::Unreachable(error)) if round.says_outage => {
+            Err(Ended::Unreachable(error)) if round.says_outage && !self.tiles.is_given_up() => {
                 findings.push(Finding::new(Class::Outage, code::UNREACHABLE, error.message));
             }
             // Not long enough to be told; nor does a short silence end what was found before.
@@ -371,18 +367,13 @@ impl FollowedLog {
         Ok(())
     }
 
-    /// A listed note as it is kept, if the log signed it as a head.
+    /// A listed note as it is kept, with the lines of known keys alone, if the log signed it as a head.
     fn listed_head(&self, note: &[u8]) -> Option<(Vec<u8>, Checked)> {
         let policy = self.config.trust.policy();
-        let parsed = Note::parse(note).ok()?;
-        let (note, parsed) = match note.len() {
-            0..=LONG_NOTE_BYTES => (note.to_vec(), parsed),
-            _ => {
-                let known = policy.only_known_lines(parsed);
-                (known.to_bytes(), known)
-            }
-        };
-        let head = policy.check_note(parsed).ok().filter(|head| head.checkpoint.origin() == self.origin())?;
+        // Lines of keys that the trust file does not name cost the log nothing; here they would be memory and disk for a day.
+        let known = policy.only_known_lines(Note::parse(note).ok()?);
+        let note = known.to_bytes();
+        let head = policy.check_note(known).ok().filter(|head| head.checkpoint.origin() == self.origin())?;
         Some((note, head))
     }
 

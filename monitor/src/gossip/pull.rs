@@ -14,6 +14,8 @@ use super::run::Gossip;
 const OVERLAP_SECONDS: u64 = 60;
 /// Pages of a peer's list of heads that are read one after the other; the next turn goes on behind them.
 const PAGES_AT_ONCE: usize = 10;
+/// A list that is so long behind, and more so after each turn, is not read to its end any more: it grows faster than it is read.
+const MOST_BEHIND_SECONDS: u64 = 600;
 /// A cursor of a peer's list; it goes back to the peer, and is kept until then.
 const MAX_CURSOR_BYTES: usize = 1024;
 
@@ -26,12 +28,30 @@ pub(super) struct Listed {
     latest: u64,
     /// Where the list goes on, as the peer said.
     cursor: Option<String>,
+    /// How long it was behind at the end of the last turn, in seconds, if it was not read to its end.
+    behind: Option<u64>,
 }
 
 impl Listed {
     pub(super) fn from_now() -> Listed {
-        let after = now().seconds().0.saturating_sub(OVERLAP_SECONDS);
-        Listed { after, latest: after, cursor: None }
+        Listed::at(now().seconds())
+    }
+
+    fn at(now: Seconds) -> Listed {
+        let after = now.0.saturating_sub(OVERLAP_SECONDS);
+        Listed { after, latest: after, cursor: None, behind: None }
+    }
+
+    /// A turn ended before the list did. If the list grows faster than it is read, reading goes on at its newest heads; says how
+    /// many seconds are passed over then.
+    fn turn_ended(&mut self, now: Seconds) -> Option<u64> {
+        let behind = now.0.saturating_sub(self.latest);
+        let grows = behind >= MOST_BEHIND_SECONDS && self.behind.is_some_and(|was| behind >= was);
+        self.behind = Some(behind);
+        grows.then(|| {
+            *self = Listed::at(now);
+            behind
+        })
     }
 
     /// A page was read. The list says the times; a wrong one only makes it be asked for less.
@@ -41,7 +61,7 @@ impl Listed {
         let is_new = |cursor: &String| cursor.len() <= MAX_CURSOR_BYTES && self.cursor.as_ref() != Some(cursor);
         self.cursor = page.next_cursor.clone().filter(|cursor| !page.heads.is_empty() && is_new(cursor));
         if self.cursor.is_none() {
-            self.after = self.latest;
+            (self.after, self.behind) = (self.latest, None);
         }
     }
 }
@@ -81,6 +101,53 @@ impl Gossip {
             if listed.cursor.is_none() {
                 return;
             }
+        }
+        if let Some(seconds) = listed.turn_ended(now().seconds()) {
+            let (peer, origin) = (peer.config.name.as_str(), log.log().origin());
+            tracing::warn!(
+                peer,
+                origin,
+                seconds,
+                "the peer lists heads faster than they are read; what is between is passed over"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page that is not the last one, with a head of this time.
+    fn page(time: u64, cursor: &str) -> HeadsPage {
+        let head = serde_json::json!({ "time": time, "size": 1, "checkpoint": "" });
+        serde_json::from_value(serde_json::json!({ "heads": [head], "next_cursor": cursor })).unwrap()
+    }
+
+    #[test]
+    fn a_list_that_grows_faster_than_it_is_read_goes_on_at_its_newest_heads() {
+        let begin = 1_000_000;
+        let mut listed = Listed::at(Seconds(begin));
+        // Ten seconds a turn, in which heads of one second are read.
+        let turn = |listed: &mut Listed, turn: u64| {
+            let now = Seconds(begin + 10 * turn);
+            listed.read(&page(begin + turn, &format!("c{turn}")), now);
+            listed.turn_ended(now)
+        };
+        let skipped = (1..100).find_map(|at| turn(&mut listed, at).map(|seconds| (at, seconds)));
+        let (at, seconds) = skipped.unwrap();
+        assert_eq!((at, seconds), (67, 603));
+        assert_eq!((listed.after, listed.cursor), (begin + 670 - OVERLAP_SECONDS, None));
+    }
+
+    #[test]
+    fn a_list_of_a_peer_that_was_away_is_read_to_its_end() {
+        let begin = 1_000_000;
+        let mut listed = Listed::at(Seconds(begin));
+        for turn in 0..100 {
+            let now = Seconds(begin + 50_000 + 10 * turn);
+            listed.read(&page(begin + 500 * turn, &format!("c{turn}")), now);
+            assert_eq!(listed.turn_ended(now), None, "each turn it is nearer");
         }
     }
 }

@@ -90,6 +90,11 @@ impl Gossip {
         }))
     }
 
+    /// Waits for no answer of a log any more: this monitor stops.
+    pub fn give_up(&self) {
+        self.ways.iter().flatten().for_each(|way| way.tiles.give_up());
+    }
+
     /// The logs.
     pub fn logs(&self) -> &[Arc<LogGossip>] {
         &self.logs

@@ -182,7 +182,26 @@ fn a_peer_that_falls_silent_is_told_until_it_is_back() {
         gossip.judge_silence("peer.example", None, later(90)).unwrap();
     }
     assert_eq!(open(&gossip), ["peer.silent"]);
+    let config = |name: &str| -> super::config::PeerConfig {
+        serde_json::from_value(serde_json::json!({ "name": name, "url": "https://peer.example" })).unwrap()
+    };
+    gossip.log().end_of_others(&[config("peer.example")], later(91)).unwrap();
+    assert_eq!(open(&gossip), ["peer.silent"], "it is configured");
     gossip.judge_silence("peer.example", Some(later(100)), later(101)).unwrap();
     assert_eq!(open(&gossip), Vec::<String>::new());
     assert_eq!(gossip.log().store.events_after(0, 10).unwrap().len(), 2, "its beginning and its end, once each");
+}
+
+#[test]
+fn a_peer_that_is_configured_no_more_is_not_silent() {
+    let world = World::new();
+    let gossip = world.open();
+    gossip.judge_silence("peer.example", None, Millis(super::log::now().0 + 90_000)).unwrap();
+    assert_eq!(open(&gossip), ["peer.silent"]);
+    drop(gossip);
+    let gossip = world.open();
+    gossip.log().end_of_others(&[], super::log::now()).unwrap();
+    assert_eq!(open(&gossip), Vec::<String>::new());
+    let told = gossip.log().store.events_after(0, 10).unwrap();
+    assert_eq!(told.iter().map(|event| event.what.kind()).collect::<Vec<_>>(), ["began", "ended"]);
 }

@@ -34,6 +34,7 @@ use service::client_addr::ClientAddr;
 use service::problem::Problem;
 
 use super::evidence::{TakenAnswer, refused};
+use super::files::Files;
 use super::rates::{FILE, HEAD, Rates};
 use super::{Shared, cosigned, evidence};
 use crate::clock;
@@ -55,6 +56,7 @@ pub(super) struct Sharing {
     pub(super) shared: Shared,
     pub(super) gossip: Arc<Gossip>,
     rates: Arc<Rates>,
+    files: Files,
 }
 
 /// Whose a request is.
@@ -138,7 +140,7 @@ pub(super) fn router(shared: Shared, gossip: Arc<Gossip>) -> Router {
         .route("/v1/cosigned", get(cosigned::last).post(cosigned::take))
         .route("/v1/evidence", post(take_evidence))
         .route("/v1/statements", get(statements).post(take_statement))
-        .with_state(Sharing { shared, gossip, rates: Arc::new(Rates::new()) })
+        .with_state(Sharing { shared, gossip, rates: Arc::new(Rates::new()), files: Files::default() })
 }
 
 impl Sharing {
@@ -280,7 +282,9 @@ async fn take_evidence(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let source = state.charge(&uri, address, FILE)?.source();
+    let sent = state.charge(&uri, address, FILE)?;
+    let _place = state.files.take(sent.peer.is_some())?;
+    let source = sent.source();
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
     match evidence::take_from(&state.shared, bytes, source).await? {
         Ok(stored) => {
@@ -292,9 +296,14 @@ async fn take_evidence(
 }
 
 /// `GET /v1/statements`, a page at a time
-async fn statements(State(state): State<Sharing>, uri: Uri) -> Result<Response, Problem> {
+async fn statements(
+    State(state): State<Sharing>,
+    ClientAddr(address): ClientAddr,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let Query(asked) = Query::<AskedStatements>::try_from_uri(&uri)
         .map_err(|_| invalid("The parameters are `origin` and `cursor`, each once."))?;
+    state.charge_reader(address)?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let place = asked.cursor.as_deref().map(place_of).transpose()?;
     let found = state.shared.blocking(move || log.store.statements_after(place.as_deref(), STATEMENTS_PAGE + 1));

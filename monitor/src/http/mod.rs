@@ -16,6 +16,7 @@
 mod cosigned;
 mod evidence;
 mod feed;
+mod files;
 mod findings;
 mod gossip;
 mod heads;

@@ -1,9 +1,12 @@
 //! Findings that are open, and the events of their beginnings and ends.
 
+mod flaps;
+
 use client::Error;
 use proto::num::Millis;
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
+use self::flaps::Flaps;
 use super::{LogStore, room};
 use crate::finding::{Event, Finding, Open, What, code};
 use crate::watch::Match;
@@ -99,7 +102,7 @@ pub(super) fn matched(
     matches.into_iter().try_for_each(|found| tell(&mut events, origin, What::Matched(Box::new(found)), now))
 }
 
-/// Writes what changes; what is open already, or not open, writes nothing.
+/// Writes what changes; what is open already, or not open, writes nothing. What comes and goes is told seldom.
 pub(crate) fn apply(
     transaction: &WriteTransaction,
     origin: &str,
@@ -111,7 +114,13 @@ pub(crate) fn apply(
     }
     let mut open = transaction.open_table(OPEN)?;
     let mut events = transaction.open_table(EVENTS)?;
-    let mut tell = |what: What| tell(&mut events, origin, what, now);
+    let mut flaps = Flaps::of(transaction)?;
+    let quiet = flaps.over(&findings.begin, now)?;
+    quiet.into_iter().try_for_each(|what| tell(&mut events, origin, what, now))?;
+    let mut tell = |what: What| match flaps.is_told(&what, now)? {
+        true => tell(&mut events, origin, what, now),
+        false => Ok(()),
+    };
     let ended = findings.end.iter().filter(|name| !findings.begin.iter().any(|finding| finding.id == **name));
     for name in ended {
         let was = open.remove(name.as_str())?.map(|value| value.value().to_vec());

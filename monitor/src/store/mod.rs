@@ -10,7 +10,7 @@
 //! | `heads` | every signed head with all its signatures, thinned after a day |
 //! | `heads-unread` | those that were shown and could not be held against the tree yet |
 //! | `open` | findings that are open |
-//! | `events` | their beginnings and ends, and what watch lists matched, numbered |
+//! | `events`, `flaps` | their beginnings and ends, and what watch lists matched, numbered; which of them come and go |
 //! | `watched` | payloads of claims that a watch is about |
 //! | `gossip-…` | heads that wait, statements, what peers have |
 //! | `cosigned-by` | the highest cosigned head of each witness that is known here |
