@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use proto::num::TreeSize;
 
-use super::core::{Head, PeerId, Whom};
+use super::core::{Head, Output, PeerId, Whom};
+use crate::follow::Verdict;
 
 /// What is to be done outside of this process.
 #[derive(Debug, Clone)]
@@ -56,4 +57,15 @@ pub enum Became {
     Waits,
     /// It is larger, and more heads wait than have room.
     Discarded,
+}
+
+/// What became of a head, by how it stands to the tree and what the machine did with it.
+pub(super) fn became(verdict: &Verdict, head: Head, outputs: &[Output]) -> Became {
+    let is_gone = |output: &Output| matches!(output, Output::Discarded { head: gone, .. } if *gone == head);
+    match verdict {
+        Verdict::Known => Became::Known,
+        Verdict::Contradicts(_) => Became::Contradicts,
+        Verdict::Larger if outputs.iter().any(is_gone) => Became::Discarded,
+        Verdict::Larger => Became::Waits,
+    }
 }

@@ -13,7 +13,7 @@ use proto::num::{Millis, TreeSize};
 use proto::policy::Checked;
 use proto::unavailable::Unavailable;
 
-use super::act::{Act, Became};
+use super::act::{Act, Became, became};
 use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting};
 use super::head;
 use super::own::Own;
@@ -373,16 +373,6 @@ impl Inner {
         let core = &self.core;
         let wanted: std::collections::BTreeSet<Head> = core.waiting().map(|one| one.head).chain(core.own()).collect();
         self.notes.retain(|head, _| wanted.contains(head));
-    }
-}
-
-fn became(verdict: &Verdict, head: Head, outputs: &[Output]) -> Became {
-    let is_gone = |output: &Output| matches!(output, Output::Discarded { head: gone, .. } if *gone == head);
-    match verdict {
-        Verdict::Known => Became::Known,
-        Verdict::Contradicts(_) => Became::Contradicts,
-        Verdict::Larger if outputs.iter().any(is_gone) => Became::Discarded,
-        Verdict::Larger => Became::Waits,
     }
 }
 

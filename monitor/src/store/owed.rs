@@ -77,7 +77,7 @@ mod tests {
             .with_heads(&[&head(&others(1), 12), &head(&three(), 12)]);
         let mut findings = Findings::begin(vec![fork]);
         let evidence = followed.log.prove(&mut findings, crate::evidence::Reach::Kept).unwrap();
-        assert_eq!(evidence.len(), 1);
+        assert_eq!(evidence.len(), 3, "the log, its time key and the witness that cosigned both");
         findings.over(code::UNREACHABLE);
         let batch = Batch { findings, evidence, ..Batch::default() };
         (0..3).for_each(|_| store.owe(&batch));
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(store.owed.0.lock().unwrap().len(), 1, "the same once, and nothing that only ends");
         assert_eq!((followed.open_findings().len(), followed.convicted().len()), (0, 0));
         assert!(store.pay(NOW).unwrap());
-        assert_eq!((followed.open_findings().len(), followed.convicted().len()), (1, 1));
+        assert_eq!((followed.open_findings().len(), followed.convicted().len()), (1, 3));
         assert!(!store.pay(NOW).unwrap(), "paid once");
     }
 }
