@@ -123,7 +123,7 @@ fn a_flood_is_summed_up_and_nothing_of_it_is_lost() {
     assert_eq!((&told[0]["kind"], &summary["events"]), (&"summary".into(), &(CLAIMS as u64).into()), "{told:#?}");
     let counted: u64 = summary["counts"].as_array().unwrap().iter().map(|count| count["count"].as_u64().unwrap()).sum();
     assert_eq!(counted + summary["others"].as_u64().unwrap(), CLAIMS as u64);
-    assert_eq!(summary["worst"].as_array().unwrap().len(), 10);
+    assert_eq!(summary["worst"].as_array().unwrap().len(), 1, "one line for all of one watch");
     add(&test, &["CAM-X"]);
     assert_eq!(monitor.once().0, 0);
     let told = alerts_in(&file);

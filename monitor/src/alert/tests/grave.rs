@@ -25,7 +25,7 @@ fn tell(source: &MadeUp, finding: Finding) {
 fn a_fork_behind_a_flood_goes_out_first_and_whole() {
     let folder = tempfile::tempdir().unwrap();
     let (source, outbox) = (MadeUp::default(), Outbox::open(folder.path(), "m").unwrap());
-    outbox.resume("c", &source).unwrap(); // as every start does
+    outbox.resume("c", &source).unwrap();
     (0..300).for_each(|_| source.add(Class::Tamper, code::SIGNATURE));
     let summary = next(&source, &outbox, 20).unwrap();
     assert_eq!(summary.alert.kind, Kind::Summary, "and one is under way");
