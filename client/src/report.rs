@@ -129,15 +129,22 @@ pub async fn hand_in(monitor: &Http, item: &Item) -> Result<Answer, Error> {
     let answer = match item {
         Item::Head(note) => {
             let body = format!("old 0\n\n{note}");
-            monitor.post("/v1/report", "text/plain; charset=utf-8", body.into(), MAX_ANSWER_BYTES).await?
+            monitor.post("/v1/report", "text/plain; charset=utf-8", body.into(), MAX_ANSWER_BYTES).await
         }
         Item::Evidence(file) => {
-            monitor.post("/v1/evidence", "application/json", file.clone().into(), MAX_ANSWER_BYTES).await?
+            monitor.post("/v1/evidence", "application/json", file.clone().into(), MAX_ANSWER_BYTES).await
         }
     };
+    let answer = answer.map_err(by_monitor)?;
     serde_json::from_slice(&answer.body).map_err(|e| {
         Error::unreachable(format!("{} does not answer as a monitor does: {e}; check the address", monitor.base()))
     })
+}
+
+/// Who was asked is a monitor: an error of it says nothing of what the log has.
+fn by_monitor(error: Error) -> Error {
+    let message = error.message.strip_prefix("the log ").map(|said| format!("the monitor {said}"));
+    Error { message: message.unwrap_or_else(|| error.message.clone()), ..error }
 }
 
 #[cfg(test)]
@@ -172,6 +179,17 @@ mod tests {
         for bad in [b"nonsense".as_slice(), b"{}", b"[]"] {
             assert!(items(bad, None).is_err());
         }
+    }
+
+    #[test]
+    fn what_a_monitor_does_not_have_is_not_said_of_the_log() {
+        let problem = |status: u16| crate::problem::Problem::read(status, b"{}").into_error();
+        for (status, said) in [(404, "does not have it"), (400, "refused"), (429, "cannot do this now")] {
+            let error = by_monitor(problem(status));
+            assert!(error.message.starts_with(&format!("the monitor {said}")), "{}", error.message);
+        }
+        let other = by_monitor(Error::unreachable("it cannot be reached"));
+        assert_eq!(other.message, "it cannot be reached");
     }
 
     #[test]

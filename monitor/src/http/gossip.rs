@@ -303,7 +303,7 @@ async fn statements(
 ) -> Result<Response, Problem> {
     let Query(asked) = Query::<AskedStatements>::try_from_uri(&uri)
         .map_err(|_| invalid("The parameters are `origin` and `cursor`, each once."))?;
-    state.charge_reader(address)?;
+    state.shared.0.rates.charge_reader(address)?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let place = asked.cursor.as_deref().map(place_of).transpose()?;
     let found = state.shared.blocking(move || log.store.statements_after(place.as_deref(), STATEMENTS_PAGE + 1));
