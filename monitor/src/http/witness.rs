@@ -143,6 +143,9 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     if let Some(why) = log.forked() {
         return respond(Answer::Stopped(why), "");
     }
+    if let Some(why) = log.store.stop().why() {
+        return respond(Answer::Stopped(why), "");
+    }
     if log.is_untied(&head).map_err(|error| Problem::internal(&error.message))? {
         let detail = "This head is smaller than one that the log showed here, and it is not known yet whether it is of that tree. \
                       Ask again, or for a newer head.";

@@ -102,7 +102,8 @@ impl Site {
 
     /// A number among the server's figures; 0 when nothing was counted yet.
     pub(crate) fn figure(&self, name: &str) -> u64 {
-        let text = Wire::connect(address(self.log.admin())).ask(get("/metrics")).text();
+        let text =
+            Wire::connect(address(self.log.admin())).ask("GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").text();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |value| value.trim().parse().expect("a whole number"))
     }
