@@ -159,12 +159,14 @@ impl FollowedLog {
 
     fn tie_one(&self, tree: &HttpTree, head: Head, note: &[u8], newest: &Checked) -> Result<Tie, Error> {
         let root = root_at(tree, head.size).map_err(proof_error)?;
-        let checked = self.known_head(note).filter(|checked| head_of(checked) == head);
-        // One that the trust file says nothing of any more is nobody's word.
-        let Some(checked) = checked.filter(|_| root != head.root) else {
-            self.tied.lock().unwrap_or_else(PoisonError::into_inner).add(head);
+        // One that the trust file says nothing of any more is nobody's word, and forgotten.
+        let Some(checked) = self.known_head(note).filter(|checked| head_of(checked) == head) else {
             return Ok(Tie::Tied);
         };
+        if root == head.root {
+            self.tied.lock().unwrap_or_else(PoisonError::into_inner).add(head);
+            return Ok(Tie::Tied);
+        }
         let proof = consistency_proof(tree, head.size, newest.checkpoint.size()).map_err(proof_error)?;
         let alternative = Alternative::new(head.size, root, &proof);
         Ok(Tie::Contradicts(Box::new(fork(&checked, newest, Some(alternative)))))
@@ -193,4 +195,69 @@ fn no_room() -> Finding {
          Only the log signs heads: it may try to hide one among them, or others show old ones while its entries are read"
     );
     Finding::new(Class::Degraded, code::DISCARDED, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::num::TreeSize;
+
+    use super::*;
+    use crate::evidence::tests::{Followed, NOW, entry, head, others, three};
+    use crate::store::Batch;
+
+    /// Three entries, and two more.
+    fn five() -> Vec<Vec<u8>> {
+        [three(), vec![entry(13, 3), entry(14, 4)]].concat()
+    }
+
+    #[test]
+    fn a_head_that_states_a_time_long_past_is_held_against_its_entries_when_they_come() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        let other = [others(1), vec![entry(13, 3)]].concat();
+        assert_eq!(followed.offer(&head(&other, 1)), Verdict::Larger, "a second after 1970");
+        let kept = followed.log.store.unread().unwrap();
+        assert_eq!(kept.iter().map(|one| one.head.size).collect::<Vec<_>>(), [TreeSize(4)]);
+        followed.offer(&head(&other, 1));
+        assert_eq!(followed.log.store.unread().unwrap(), kept, "once");
+
+        let followed = followed.reopened();
+        let (read, found) = followed.log.judge_unread(&followed.log.store.unread().unwrap()).unwrap();
+        assert!(read.is_empty() && found.is_empty(), "its entries are not read");
+        followed.follow(&five(), 14, None);
+        let (read, found) = followed.log.judge_unread(&followed.log.store.unread().unwrap()).unwrap();
+        assert_eq!(read, [kept[0].head]);
+        assert_eq!(found.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), [code::FORK]);
+        let gossip = GossipStep { read, ..GossipStep::default() };
+        followed.log.store.commit_batch(&Batch { gossip, ..Batch::default() }, NOW).unwrap();
+        assert_eq!(followed.log.store.unread().unwrap(), []);
+    }
+
+    #[test]
+    fn a_false_line_of_a_key_that_is_trusted_later_makes_no_head_unknown() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        // As it was kept when nobody here knew the witness: its line is of another head.
+        let (good, other) = (head(&three(), 12), head(&others(1), 12));
+        let line = |note: &[u8]| {
+            let note = std::str::from_utf8(note).unwrap().to_owned();
+            note.lines().find(|line| line.starts_with("\u{2014} witness.example ")).unwrap().to_owned()
+        };
+        let forged = String::from_utf8(good.clone()).unwrap().replace(&line(&good), &line(&other));
+        assert!(followed.log.config.trust.policy().check(forged.as_bytes()).is_err());
+        let batch = Batch { newest: Some(forged.as_bytes()), ..Batch::default() };
+        followed.log.store.commit_batch(&batch, NOW).unwrap();
+        let followed = followed.reopened();
+        let newest = followed.log.newest().unwrap().unwrap();
+        assert_eq!(newest.checkpoint.size(), TreeSize(3));
+        assert_eq!(newest.checkpoint.root(), followed.log.known_head(&good).unwrap().checkpoint.root());
+        assert!(followed.log.known_head(b"none").is_none());
+        // A false line of the log's own key is another matter.
+        let line_of_log = |note: &[u8]| {
+            let note = std::str::from_utf8(note).unwrap().to_owned();
+            note.lines().find(|line| line.starts_with("\u{2014} log.example/test ")).unwrap().to_owned()
+        };
+        let forged = String::from_utf8(good.clone()).unwrap().replace(&line_of_log(&good), &line_of_log(&other));
+        assert!(followed.log.known_head(forged.as_bytes()).is_none());
+    }
 }
