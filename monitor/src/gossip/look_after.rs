@@ -191,7 +191,7 @@ impl Looking {
         let (answered, needed) = (self.heard.answered(), gossip.config.needed_of(self.peers(gossip).len()));
         let lacks = answered < needed;
         // What was open before the start is over when enough have answered, not before they were asked.
-        if self.heard.began() || !lacks {
+        if self.heard.is_silence(gossip.config.every(), Instant::now()) || !lacks {
             let cosigns = gossip.config.cosign_before_peers_answer;
             findings.extend(self.changed(code::UNASKED, lacks.then(|| unasked(answered, needed, cosigns))));
         }

@@ -22,6 +22,9 @@ use crate::witness::{MOST_AHEAD, Witness};
 
 /// Between two questions to a peer that answered. It is one small request for each log.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
+/// Turns of questions to those that do not answer before that is told: peers that start at the same moment, such as after an
+/// update of all, need some seconds.
+const TURNS: u32 = 3;
 
 /// The witness waits for peers whose answers count, if there are some.
 pub(super) fn begin(
@@ -43,8 +46,8 @@ pub(super) fn begin(
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     peers: BTreeMap<String, One>,
-    /// Whether all were asked once.
-    began: bool,
+    /// When all were asked first.
+    began: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +61,7 @@ struct One {
 impl Heard {
     /// Takes down what came of asking these.
     pub(super) fn note(&mut self, whom: &[&Arc<Peer>], asked: &Asked, now: Instant) {
-        self.began = true;
+        self.began.get_or_insert(now);
         for peer in whom {
             let name = &peer.config.name;
             let answers = asked.answers.iter().any(|answer| answer.peer == *name);
@@ -77,7 +80,12 @@ impl Heard {
 
     /// Whether they were asked at all.
     pub(super) fn began(&self) -> bool {
-        self.began
+        self.began.is_some()
+    }
+
+    /// Whether they were asked for long enough that silence is told; `every` is as in [`Heard::is_due`].
+    pub(super) fn is_silence(&self, every: Duration, now: Instant) -> bool {
+        self.began.is_some_and(|began| now.saturating_duration_since(began) >= every * TURNS)
     }
 
     /// How many have answered since the start.
@@ -134,6 +142,9 @@ mod tests {
         let says = Asked { answers: vec![PeerAnswer { peer: "a".into(), last: None }], ..Asked::default() };
         heard.note(&[&a, &b], &says, start);
         assert!(heard.began() && heard.answered() == 1);
+        let told = [0, 29, 30].map(|after| heard.is_silence(every, start + Duration::from_secs(after)));
+        assert_eq!(told, [false, false, true]);
+        assert!(!Heard::default().is_silence(every, start + Duration::from_secs(30)));
         let due = |heard: &Heard, after: u64| {
             let now = start + Duration::from_secs(after);
             ["a", "b"].map(|name| heard.is_due(name, every, now))
