@@ -9,7 +9,7 @@ use proto::cosignature::Cosigner;
 use proto::note::KeyName;
 
 use super::open;
-use super::restored::{Witness, copy_folder, goes_on, three};
+use super::restored::{Witness, put_back, three};
 use super::served::{Served, log_of, router};
 
 fn until_open(witness: &Witness, code: &str, is_open: bool) {
@@ -21,14 +21,8 @@ fn a_witness_that_was_put_back_and_learned_so_keeps_to_it_over_restarts_though_n
     let one = log_of(&["CAM-1"]);
     let log = Served::new(router(&one));
     let mut three = three(&log);
-    let aside = tempfile::tempdir().unwrap();
-    goes_on((&one, &log), &mut three, |first| {
-        copy_folder(&first.monitor.path("record"), &aside.path().join("record"));
-        std::fs::copy(first.database(), aside.path().join("witness.redb")).unwrap();
-    });
-    // Database and record agree, and both are old. One peer is there, which is not enough to go on.
-    copy_folder(&aside.path().join("record"), &three[0].monitor.path("record"));
-    std::fs::copy(aside.path().join("witness.redb"), three[0].database()).unwrap();
+    put_back((&one, &log), &mut three);
+    // One peer is there, which is not enough to go on.
     three[2].monitor.stop();
     three[0].serve();
     let why = until("it learned", || three[0].why_stopped().filter(|why| why.contains("5 entries")));

@@ -230,6 +230,17 @@ fn the_command_asks_as_well() {
     assert!(said.contains("Nothing is changed"), "{said}");
 }
 
+/// The first of three goes on, and is then put back to what it was before: database and record agree, and both are old.
+pub(super) fn put_back(log: (&TestLog, &Served), three: &mut [Witness; 3]) {
+    let aside = tempfile::tempdir().unwrap();
+    goes_on(log, three, |first| {
+        copy_folder(&first.monitor.path("record"), &aside.path().join("record"));
+        std::fs::copy(first.database(), aside.path().join("witness.redb")).unwrap();
+    });
+    copy_folder(&aside.path().join("record"), &three[0].monitor.path("record"));
+    std::fs::copy(aside.path().join("witness.redb"), three[0].database()).unwrap();
+}
+
 pub(super) fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for file in std::fs::read_dir(from).unwrap() {
@@ -243,14 +254,7 @@ fn a_whole_machine_that_was_put_back_is_noticed_by_its_peers() {
     let one = log_of(&["CAM-1"]);
     let log = Served::new(router(&one));
     let mut three = three(&log);
-    let aside = tempfile::tempdir().unwrap();
-    goes_on((&one, &log), &mut three, |first| {
-        copy_folder(&first.monitor.path("record"), &aside.path().join("record"));
-        std::fs::copy(first.database(), aside.path().join("witness.redb")).unwrap();
-    });
-    // Database and record agree, and both are old.
-    copy_folder(&aside.path().join("record"), &three[0].monitor.path("record"));
-    std::fs::copy(aside.path().join("witness.redb"), three[0].database()).unwrap();
+    put_back((&one, &log), &mut three);
     three[0].serve();
     three[0].until_resumed(5);
     three[0].monitor.stop();
