@@ -4,7 +4,8 @@ mod backoff;
 mod once;
 mod redirect;
 
-use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -44,6 +45,7 @@ pub struct Http {
     deadline: Duration,
     connect_deadline: Duration,
     whole: Option<Duration>,
+    meter: Option<Arc<AtomicU64>>,
 }
 
 /// An answer with a status below 400, read in full.
@@ -101,7 +103,8 @@ impl Http {
         }
         let client = builder.build().map_err(|e| Error::local(format!("TLS cannot be set up: {}", chain(&e))))?;
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Http { client, base, deadline: DEFAULT_DEADLINE, connect_deadline: CONNECT_DEADLINE, whole: None })
+        let (deadline, connect_deadline) = (DEFAULT_DEADLINE, CONNECT_DEADLINE);
+        Ok(Http { client, base, deadline, connect_deadline, whole: None, meter: None })
     }
 
     /// Whether this is a URL that [`Http::new`] takes.
@@ -123,6 +126,13 @@ impl Http {
     /// ends. It does not hold for [`Http::stream`].
     pub fn with_whole_timeout(mut self, whole: Duration) -> Http {
         self.whole = Some(whole);
+        self
+    }
+
+    /// Adds the bytes of every body that is read from here on, whatever becomes of it, to this number. It does not hold for
+    /// [`Http::stream`].
+    pub fn with_meter(mut self, meter: Arc<AtomicU64>) -> Http {
+        self.meter = Some(meter);
         self
     }
 
@@ -162,7 +172,7 @@ impl Http {
             return Ok(response);
         }
         let wait = retry_after(response.headers());
-        let body = read_body(response, Problem::MAX_BYTES).await.unwrap_or_default();
+        let body = read_body(response, Problem::MAX_BYTES, None).await.unwrap_or_default();
         let mut problem = Problem::read(status, &body);
         problem.retry_after_seconds = problem.retry_after_seconds.or(wait.map(|wait| wait.as_secs()));
         Err(problem.into_error())
@@ -204,7 +214,7 @@ impl Http {
         };
         let status = response.status().as_u16();
         let asked = retry_after(response.headers());
-        let body = match read_body(response, limit.max(Problem::MAX_BYTES)).await {
+        let body = match read_body(response, limit.max(Problem::MAX_BYTES), self.meter.as_deref()).await {
             Ok(body) if body.len() <= limit || status >= 400 => body,
             Ok(body) | Err(TooMuch::Bytes(body)) => {
                 let message =
@@ -251,9 +261,12 @@ enum TooMuch {
     Broken(reqwest::Error),
 }
 
-async fn read_body(mut response: reqwest::Response, limit: usize) -> Result<Bytes, TooMuch> {
+async fn read_body(mut response: reqwest::Response, limit: usize, meter: Option<&AtomicU64>) -> Result<Bytes, TooMuch> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(TooMuch::Broken)? {
+        if let Some(meter) = meter {
+            meter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        }
         body.extend_from_slice(&chunk);
         if body.len() > limit {
             return Err(TooMuch::Bytes(body.into()));

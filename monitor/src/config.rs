@@ -48,6 +48,11 @@ const DEFAULT_RETRY: NonZeroU64 = NonZeroU64::new(10).expect("not zero");
 const DEFAULT_ANSWER: NonZeroU64 = NonZeroU64::new(120).expect("not zero");
 /// A log at 200 batches a second signs so many heads in 25 s.
 const DEFAULT_MAX_LISTED: usize = 5000;
+/// Heads of a log's list that a day may cost: 23 a second all day, or all of three years of an idle log at once. Kept, they are some
+/// gigabyte until they are thinned. A log that signs more of them is sampled by what it shows at each look.
+const DEFAULT_LISTED_A_DAY: NonZeroU64 = NonZeroU64::new(2_000_000).expect("not zero");
+/// Bytes that they may cost: as many heads at a kilobyte each, with a dozen cosignatures.
+const DEFAULT_LISTED_BYTES_A_DAY: NonZeroU64 = NonZeroU64::new(2 << 30).expect("not zero");
 
 /// The configuration of a monitor.
 #[derive(Debug, Clone, Deserialize)]
@@ -180,6 +185,10 @@ pub struct Poll {
     pub threads: usize,
     /// Heads of the log's own list that are checked in one round.
     pub listed_heads: NonZeroUsize,
+    /// Heads of that list that are read in a day; what is beyond waits for the next day, and is told.
+    pub listed_heads_a_day: NonZeroU64,
+    /// Bytes that are read for that list in a day.
+    pub listed_bytes_a_day: NonZeroU64,
 }
 
 impl Default for Poll {
@@ -192,6 +201,8 @@ impl Default for Poll {
             silent_after_seconds: DEFAULT_SILENT_AFTER,
             threads: 0,
             listed_heads: NonZeroUsize::new(DEFAULT_MAX_LISTED).unwrap_or(NonZeroUsize::MIN),
+            listed_heads_a_day: DEFAULT_LISTED_A_DAY,
+            listed_bytes_a_day: DEFAULT_LISTED_BYTES_A_DAY,
         }
     }
 }

@@ -101,6 +101,8 @@ pub mod code {
     pub const CLOCK: &str = "clock.jump";
     /// The log answers so slowly that it is looked at much less often than it should be.
     pub const SLOW: &str = "log.slow";
+    /// The log's list of heads is longer than a day may cost.
+    pub const LIST: &str = "log.list";
     /// The log grows faster than it can be followed.
     pub const BACKLOG: &str = "log.backlog";
     /// A witness that cosigned the log's heads does so no more.
@@ -123,7 +125,7 @@ pub mod code {
     pub const STUCK: &str = "alert.stuck";
 
     /// All of them.
-    pub const ALL: [&str; 25] = [
+    pub const ALL: [&str; 26] = [
         FORK,
         TIME,
         SIGNATURE,
@@ -139,6 +141,7 @@ pub mod code {
         OWN,
         CLOCK,
         SLOW,
+        LIST,
         BACKLOG,
         WITNESS,
         DOUBT,

@@ -16,12 +16,14 @@ pub const HEADS_PAGE: u32 = 200;
 pub struct ListPlace {
     from: u64,
     cursor: Option<String>,
+    /// Time and size of the head before it.
+    last: (u64, TreeSize),
 }
 
 impl ListPlace {
     /// Before all heads from this second on. A second is begun anew, because the log may have signed more heads in it.
     pub fn from(second: u64) -> ListPlace {
-        ListPlace { from: second, cursor: None }
+        ListPlace { from: second, cursor: None, last: (second.saturating_sub(1), TreeSize(u64::MAX)) }
     }
 
     /// The second that the list was begun with.
@@ -51,9 +53,8 @@ pub fn each_behind(
     pages: usize,
     each: &mut dyn FnMut(&PublishedHead) -> Result<ControlFlow<()>, Error>,
 ) -> Result<Option<ListPlace>, Error> {
-    let ListPlace { from, mut cursor } = place;
+    let ListPlace { from, mut cursor, mut last } = place;
     let after = from.saturating_sub(1);
-    let mut last = (after, TreeSize(u64::MAX));
     for _ in 0..pages {
         let page = match tiles.wait(api.heads_after(after, cursor.as_deref(), HEADS_PAGE)) {
             Ok(page) => page,
@@ -76,7 +77,7 @@ pub fn each_behind(
             return Ok(None);
         }
     }
-    Ok(Some(ListPlace { from, cursor }))
+    Ok(Some(ListPlace { from, cursor, last }))
 }
 
 #[cfg(test)]
@@ -139,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_list_that_is_in_no_order_is_refused() {
-        for list in [vec![(2, 5), (1, 6)], vec![(2, 5), (2, 4)]] {
+        let long: Vec<(u64, u64)> = (1..=200).map(|size| (2, size)).collect();
+        for list in [vec![(2, 5), (1, 6)], vec![(2, 5), (2, 4)], [long, vec![(2, 7)]].concat()] {
             let error = shown(list, 0, 5000).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
         }

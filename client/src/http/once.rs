@@ -35,7 +35,7 @@ impl Http {
         let retry_after = retry_after(response.headers());
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let content_type = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        match read_body(response, limit).await {
+        match read_body(response, limit, self.meter.as_deref()).await {
             Ok(body) => Ok(Reply { status, content_type, retry_after, body }),
             Err(TooMuch::Bytes(_)) => {
                 Err(Error::unreachable(format!("{} answers with more than {limit} bytes", self.base)))

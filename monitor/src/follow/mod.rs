@@ -13,8 +13,10 @@ mod ahead;
 mod backlog;
 mod branch;
 mod cosigners;
+mod cost;
 mod judge;
 mod junk;
+mod list;
 mod news;
 mod others;
 mod round;
@@ -22,13 +24,13 @@ mod run;
 mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use client::Error;
 use client::api::Api;
-use client::follow::ListPlace;
 use client::http::Http;
 use client::tiles::HttpTiles;
 use proto::hash::Hash;
@@ -45,6 +47,7 @@ use crate::finding::{Class, Finding, Open, code};
 use crate::store::{Findings, LogStore};
 
 pub use cosigners::cosigners;
+pub use cost::Spent;
 pub use judge::Verdict;
 pub(crate) use judge::{fork, key_of};
 pub use round::{Goes, Round};
@@ -64,11 +67,15 @@ pub struct FollowedLog {
     /// What is kept.
     pub store: LogStore,
     api: Api,
+    /// The same for the log's list of heads, with what it reads counted.
+    list_api: Api,
     tiles: HttpTiles,
     threads: usize,
     listed_heads: usize,
     /// Where the last round left the log's own list of heads, if it did not come to its end.
-    list_left: Mutex<Option<ListLeft>>,
+    list_left: Mutex<Option<list::ListLeft>>,
+    /// What that list has cost today.
+    list_cost: Mutex<cost::Cost>,
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
@@ -90,14 +97,6 @@ pub struct FollowedLog {
     without_room: Mutex<BTreeSet<EvidenceId>>,
     /// When findings without a file are tried again.
     pub(crate) again: Mutex<Again>,
-}
-
-/// A list of heads that is longer than a round reads. Begun anew with the program, from the second that is kept.
-#[derive(Debug)]
-struct ListLeft {
-    place: ListPlace,
-    /// The second of the first head in it that could not be judged yet; the list is begun from there when it is read to its end.
-    unjudged: Option<Seconds>,
 }
 
 /// What is shown of a log, as it was after the last round.
@@ -141,7 +140,11 @@ impl FollowedLog {
         store.watch(config.watches.clone())?;
         let answer = Duration::from_secs(poll.answer_seconds.get());
         let http = Http::via(&config.url, &config.egress)?.with_deadline(Duration::from_secs(poll.retry_seconds.get()));
-        let api = Api::new(http.clone().with_whole_timeout(answer.min(SMALL_ANSWER)));
+        let small = http.clone().with_whole_timeout(answer.min(SMALL_ANSWER));
+        let meter = Arc::<AtomicU64>::default();
+        let (api, list_api) = (Api::new(small.clone()), Api::new(small.with_meter(meter.clone())));
+        let most = cost::Most { heads: poll.listed_heads_a_day.get(), bytes: poll.listed_bytes_a_day.get() };
+        let list_cost = Mutex::new(cost::Cost::new(store.list_spent()?, most, meter));
         let tiles = HttpTiles::new(http.with_whole_timeout(answer), runtime);
         let (threads, listed_heads) = (poll.threads(), poll.listed_heads.get());
         let silent_after = Duration::from_secs(poll.silent_after_seconds.get());
@@ -153,10 +156,12 @@ impl FollowedLog {
             config,
             store,
             api,
+            list_api,
             tiles,
             threads,
             listed_heads,
             list_left: Mutex::default(),
+            list_cost,
             seen,
             backlog,
             witnesses,

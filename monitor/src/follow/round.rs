@@ -1,21 +1,19 @@
 //! One round: the log's head and everything that is new, looked at once.
 
-use std::ops::ControlFlow;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use client::ErrorKind;
 use client::error::Error;
-use client::follow::{BUNDLE, Cursor, Follow, HEADS_PAGE, ListPlace, each_behind};
+use client::follow::{BUNDLE, Cursor, Follow};
 use client::tiles::{HttpTree, proof_error, tree_error};
 use proto::hash::Hash;
 use proto::merkle::{consistency_proof, root_at};
 use proto::note::Note;
-use proto::num::{Millis, Seconds, TreeSize};
+use proto::num::{Millis, TreeSize};
 use proto::policy::{CheckError, Checked};
 
 use super::judge::{fork, key_of};
-use super::junk::Junk;
-use super::{FollowedLog, ListLeft, Verdict};
+use super::{FollowedLog, Verdict};
 use crate::clock;
 use crate::evidence::Reach;
 use crate::finding::{Alternative, Class, Finding, code};
@@ -54,7 +52,7 @@ pub struct Round<'a> {
 }
 
 /// Why a round did not come to its end.
-enum Ended {
+pub(super) enum Ended {
     /// Something is wrong with the log.
     Found(Box<Finding>),
     /// It cannot be read now.
@@ -114,7 +112,8 @@ impl FollowedLog {
         again.iter().for_each(|name| findings.over(name));
         self.prove_open(&mut findings)?;
         let evidence = self.prove(&mut findings, reach)?;
-        self.store.commit_batch(&Batch { findings, evidence, ..Batch::default() }, round.now)?;
+        let list_spent = Some(self.list_spent());
+        self.store.commit_batch(&Batch { findings, evidence, list_spent, ..Batch::default() }, round.now)?;
         // What is removed does not come back: not by a clock that may be wrong, nor by one that is ahead of what the log signs.
         if clock::jump().is_none() {
             let newest = self.seen().head.and_then(|(_, time)| time);
@@ -147,7 +146,7 @@ impl FollowedLog {
         }
         self.tell_before_reading(&head, &cursor, findings, round.now)?;
         self.catch_up(&mut cursor, round, findings)?;
-        self.judge_listed(&cursor, round.now)
+        self.judge_listed(&cursor, round.now, findings)
     }
 
     /// The note, if a key that the operator trusts signed it.
@@ -304,79 +303,6 @@ impl FollowedLog {
         }
     }
 
-    /// The heads in the log's own list that no earlier round has judged.
-    fn judge_listed(&self, cursor: &Cursor, now: Millis) -> Result<(), Ended> {
-        // Taken out: a place that the log does not know any more is not asked for twice.
-        let left = self.list_left.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (place, mut judged_until) = match left {
-            Some(left) => (left.place, left.unjudged),
-            None => (ListPlace::from(self.store.heads_from()?), None),
-        };
-        let (from, mut listed, mut junk) = (place.second(), Vec::new(), Junk::default());
-        let pages = self.listed_heads.div_ceil(HEADS_PAGE as usize);
-        // What is beyond these pages is for the next round.
-        let more = each_behind(&self.api, &self.tiles, place, pages, &mut |head| {
-            let time = Seconds(head.time);
-            // Of what nobody signed only the count stays in memory.
-            match self.listed_head(head.checkpoint.as_bytes()) {
-                Some((note, checked)) => listed.push((time, head.size, note, checked)),
-                None => junk.add(time, head.checkpoint.as_bytes()),
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let (mut kept, mut findings) = (Vec::new(), Findings::default());
-        for (time, size, note, head) in &listed {
-            if head.log_time.is_some_and(|signed| signed != *time) {
-                let message = format!("the log lists a head under the time {time}, which it signed for another");
-                findings.push(Finding::new(Class::Tamper, code::TIME, message).named(time).with_heads(&[note]));
-            }
-            if head.checkpoint.size() != *size {
-                let message = format!(
-                    "the log lists a head of {size} entries at the time {time}, but what it signed has {}",
-                    head.checkpoint.size()
-                );
-                let finding = Finding::new(Class::Tamper, code::SERVED, message).named(format_args!("list-{time}"));
-                findings.push(finding.with_heads(&[note]));
-            }
-            match self.judge(head)? {
-                Verdict::Contradicts(finding) => findings.push(*finding),
-                Verdict::Known => {}
-                // Made while this round ran, or of another history: it is judged in a later round. It was signed, so it is kept
-                // now; one without a time would be kept anew in every round.
-                Verdict::Larger => {
-                    judged_until = judged_until.or(Some(*time));
-                    if head.log_time.is_none() {
-                        continue;
-                    }
-                }
-            }
-            kept.push((key_of(head, now), note));
-        }
-        junk.tell(&mut findings);
-        let heads = kept.iter().map(|(key, note)| KeptHead { key: *key, note }).collect();
-        // The second is begun anew, because the log may sign more heads in it; one that has not come may be a mistake of the log's.
-        let latest = listed.last().map(|(time, ..)| Seconds(time.0.min(now.seconds().0)));
-        let heads_from = judged_until.or(latest).map(|time| time.0.max(from));
-        // With the place in the list: what was found is not lost when that is known to be read.
-        let evidence = self.prove(&mut findings, Reach::Log)?;
-        let batch = Batch { findings, evidence, heads, heads_from, ..Batch::default() };
-        tracing::debug!(origin = self.origin(), size = cursor.range.size().0, listed = listed.len(), "round");
-        self.store.commit_batch(&batch, now)?;
-        let left = more.map(|place| ListLeft { place, unjudged: judged_until });
-        *self.list_left.lock().unwrap_or_else(PoisonError::into_inner) = left;
-        Ok(())
-    }
-
-    /// A listed note as it is kept, with the lines of known keys alone, if the log signed it as a head.
-    fn listed_head(&self, note: &[u8]) -> Option<(Vec<u8>, Checked)> {
-        let policy = self.config.trust.policy();
-        // Lines of keys that the trust file does not name cost the log nothing; here they would be memory and disk for a day.
-        let known = policy.only_known_lines(Note::parse(note).ok()?);
-        let note = known.to_bytes();
-        let head = policy.check_note(known).ok().filter(|head| head.checkpoint.origin() == self.origin())?;
-        Some((note, head))
-    }
-
     fn judge_age(&self, head: &Checked, now: Millis, findings: &mut Findings) {
         let Some(time) = head.log_time else { return };
         let age = now.seconds().0.saturating_sub(time.0);
@@ -387,5 +313,45 @@ impl FollowedLog {
             );
             findings.push(Finding::new(Class::Degraded, code::OLD, message).with_heads(&[&head.checkpoint.to_bytes()]));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::num::Seconds;
+
+    use super::*;
+    use crate::evidence::tests::{Followed, NOW, head, three};
+
+    const DAY: u64 = service::thinning::KEEP_ALL_SECONDS;
+
+    /// A round of a log that does not answer; the times of the heads that are left.
+    fn left(followed: &Followed, now: Millis) -> Vec<u64> {
+        let round = Round { now, says_outage: false, progress: &mut |_, _| Goes::On };
+        followed.log.round(round).unwrap();
+        followed.log.store.heads_after(None, 10).unwrap().iter().map(|(key, _)| key.time.0).collect()
+    }
+
+    /// What is removed does not come back: neither this machine's clock nor the log's times decide that alone.
+    #[test]
+    fn heads_are_thinned_by_the_earlier_of_the_own_clock_and_the_newest_head() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        for (size, time) in [(1, 10), (2, 11), (3, 12)] {
+            followed.offer(&head(&three()[..size], time));
+        }
+        followed.log.wait_no_more();
+        let later = Seconds(400 * DAY).millis();
+        assert_eq!(left(&followed, later), [10, 11, 12], "the log has shown nothing newer: is it a year later?");
+        let newest = |time| {
+            let note = head(&three(), time);
+            followed.log.store.commit_batch(&Batch { newest: Some(&note), ..Batch::default() }, NOW).unwrap();
+        };
+        newest(400 * DAY);
+        assert_eq!(left(&followed, NOW), [10, 11, 12], "the log says so, and the own clock does not");
+        newest(DAY + 59);
+        assert_eq!(left(&followed, later), [10, 11, 12], "the minute is not a day old");
+        newest(DAY + 60);
+        assert_eq!(left(&followed, later), [12], "both");
     }
 }

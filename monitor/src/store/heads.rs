@@ -11,6 +11,7 @@ use redb::{ReadTransaction, ReadableTable as _, TableDefinition, WriteTransactio
 use service::thinning::{KEEP_ONE_SECONDS, Thinning, thin_before};
 
 use super::LogStore;
+use crate::follow::Spent;
 
 /// time, size, root → note
 const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
@@ -148,6 +149,16 @@ impl LogStore {
             Ok(())
         })?;
         Ok(due.len() as u64)
+    }
+
+    /// The time up to which the log's own list of heads was read.
+    pub fn heads_from(&self) -> Result<u64, Error> {
+        Ok(self.number(super::HEADS_FROM)?.unwrap_or(0))
+    }
+
+    /// What the log's own list of heads has cost, in the day that was counted last.
+    pub fn list_spent(&self) -> Result<Spent, Error> {
+        Ok(self.meta(super::LIST_SPENT)?.and_then(|bytes| Spent::from_bytes(&bytes)).unwrap_or_default())
     }
 
     /// The head in whose place the newest one came, if all its entries were read.

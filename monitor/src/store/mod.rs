@@ -50,6 +50,7 @@ use proto::num::{Millis, TreeSize};
 use redb::{Database, TableDefinition, WriteTransaction};
 
 use crate::evidence::{EvidenceId, NewEvidence, Stop, Stored};
+use crate::follow::Spent;
 
 pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
@@ -72,6 +73,8 @@ const HEAD: &str = "head";
 /// The newest head all of whose entries were read when a larger one took its place.
 const READ_HEAD: &str = "read-head";
 const HEADS_FROM: &str = "heads-from";
+/// What that list has cost today.
+const LIST_SPENT: &str = "list-spent";
 const THINNED: &str = "thinned";
 
 /// How long to wait for a database that another command holds, such as one that just ends.
@@ -103,6 +106,8 @@ pub struct Batch<'a> {
     pub read_head: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
     pub heads_from: Option<u64>,
+    /// What that list has cost today.
+    pub list_spent: Option<Spent>,
     /// What changes in gossip.
     pub gossip: GossipStep,
     /// Misbehaviour files. A new one that no finding of the batch names begins a finding of its own.
@@ -229,11 +234,6 @@ impl LogStore {
         self.meta(HEAD)
     }
 
-    /// The time up to which the log's own list of heads was read.
-    pub fn heads_from(&self) -> Result<u64, Error> {
-        Ok(self.number(HEADS_FROM)?.unwrap_or(0))
-    }
-
     /// Whether evidence ends cosigning of this log; shared with whoever cosigns.
     pub fn stop(&self) -> &Arc<Stop> {
         &self.stop
@@ -276,6 +276,9 @@ impl LogStore {
             }
             if let Some(until) = batch.heads_from {
                 meta.insert(HEADS_FROM, until.to_be_bytes().as_slice())?;
+            }
+            if let Some(spent) = batch.list_spent {
+                meta.insert(LIST_SPENT, spent.to_bytes().as_slice())?;
             }
             Ok(stored)
         })

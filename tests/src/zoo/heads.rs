@@ -117,6 +117,26 @@ pub(super) const ALL: &[Animal] = &[
         audit: Audit::Says(69, "not in the order"),
         life: unordered_list,
     },
+    Animal {
+        name: "list without end",
+        does: "lists heads, page after page, for ever",
+        class: Class::Degraded,
+        code: "log.list",
+        proven: &[],
+        ends: false,
+        audit: Audit::NotAsked,
+        life: endless_list,
+    },
+    Animal {
+        name: "list that flaps",
+        does: "answers with its list of heads at one look, and with a page of HTML at the next",
+        class: Class::Outage,
+        code: "log.unreachable",
+        proven: &[],
+        ends: true,
+        audit: Audit::Clean,
+        life: flapping_list,
+    },
 ];
 
 /// A log that grew since it was looked at first.
@@ -199,6 +219,18 @@ fn wrong_list(now: Millis) -> Life {
     let mut wrong = script.head(script.size(), script.now.seconds());
     wrong.time.0 += 1;
     Life::after(before, honest.clone().with_listed(wrong), honest)
+}
+
+fn endless_list(now: Millis) -> Life {
+    let (before, script) = grown(now);
+    let honest = Show::of(&script);
+    Life::after(before, honest.clone().with_odd("/v1/heads", Odd::EndlessList), honest)
+}
+
+fn flapping_list(now: Millis) -> Life {
+    let (before, script) = grown(now);
+    let honest = Show::of(&script);
+    Life::after(before, honest.clone().with_odd("/v1/heads", Odd::EveryOther), honest)
 }
 
 fn unordered_list(now: Millis) -> Life {

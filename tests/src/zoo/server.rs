@@ -23,6 +23,8 @@ use super::show::{Odd, Show};
 const DRIP: Duration = Duration::from_millis(100);
 /// A piece of an answer that never ends.
 const PIECE: [u8; 16 * 1024] = [b'x'; 16 * 1024];
+/// What a portal says.
+const PAGE: &str = "<!doctype html><title>Welcome</title>";
 
 /// A log that is served until it is dropped.
 pub struct Served {
@@ -36,6 +38,8 @@ struct Shared {
     show: Mutex<Arc<Show>>,
     /// Bytes of answers that never end.
     endless: AtomicU64,
+    /// Requests that were answered oddly, or could have been.
+    odd: AtomicU64,
 }
 
 impl Served {
@@ -45,7 +49,8 @@ impl Served {
         let runtime = runtime.expect("a runtime");
         let server = runtime.block_on(Server::bind(([127, 0, 0, 1], 0).into())).expect("a free port");
         let url = format!("http://{}", server.address());
-        let shared = Arc::new(Shared { show: Mutex::new(Arc::new(show)), endless: AtomicU64::new(0) });
+        let shared =
+            Arc::new(Shared { show: Mutex::new(Arc::new(show)), endless: AtomicU64::new(0), odd: AtomicU64::new(0) });
         let (asked, stop) = (shared.clone(), CancellationToken::new());
         let router = Router::new().fallback(move |request: Request| answer(asked.clone(), request));
         runtime.spawn(server.run(router, ServeOptions::default(), stop.clone()));
@@ -60,6 +65,11 @@ impl Served {
     /// Shows this from now on.
     pub fn show(&self, show: Show) {
         *self.shared.show.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(show);
+    }
+
+    /// How many requests there were for what is odd here.
+    pub fn odd_requests(&self) -> u64 {
+        self.shared.odd.load(Ordering::Relaxed)
     }
 
     /// Bytes of answers without end that readers took.
@@ -77,8 +87,9 @@ impl Drop for Served {
 async fn answer(shared: Arc<Shared>, request: Request) -> Response {
     let show = shared.show.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (path, query) = (request.uri().path(), request.uri().query().unwrap_or(""));
-    let honest = show.answer(path, query);
-    match (show.odd(path), honest) {
+    let (honest, odd) = (show.answer(path, query), show.odd(path));
+    let before = if odd.is_some() { shared.odd.fetch_add(1, Ordering::Relaxed) } else { 0 };
+    match (odd, honest) {
         (None, Some(bytes)) => bytes.into_response(),
         (None, None) => StatusCode::NOT_FOUND.into_response(),
         (Some(Odd::Flipped(place)), honest) => flipped(honest.unwrap_or_default(), *place).into_response(),
@@ -86,6 +97,9 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Response {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::IM_A_TEAPOT);
             (status, [(CONTENT_TYPE, *kind)], bytes.clone()).into_response()
         }
+        (Some(Odd::EndlessList), _) => show.endless_list().into_response(),
+        (Some(Odd::EveryOther), Some(bytes)) if before % 2 == 1 => bytes.into_response(),
+        (Some(Odd::EveryOther), _) => ([(CONTENT_TYPE, "text/html")], PAGE).into_response(),
         (Some(Odd::Silent), _) => std::future::pending().await,
         (Some(Odd::Dripping), _) => {
             let drop = |()| async {

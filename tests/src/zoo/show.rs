@@ -22,6 +22,10 @@ pub enum Odd {
     Dripping,
     /// As fast as it is read, for ever.
     Endless,
+    /// A list of heads that goes on for ever: page by page the newest head, each with a next one.
+    EndlessList,
+    /// A page of HTML, and the honest answer the next time, in turn.
+    EveryOther,
 }
 
 /// What a log shows to whoever asks.
@@ -88,6 +92,12 @@ impl Show {
         }
     }
 
+    /// A page of the newest head alone, and where the next one is.
+    pub(super) fn endless_list(&self) -> Vec<u8> {
+        let page: Vec<Value> = self.heads.last().map(as_listed).into_iter().cycle().take(HEADS_PAGE).collect();
+        json!({ "heads": page, "next_cursor": "1" }).to_string().into_bytes()
+    }
+
     fn file(&self, path: TilePath) -> Option<Vec<u8>> {
         let width = u64::from(TILE_WIDTH);
         match path {
@@ -116,7 +126,11 @@ impl Show {
         let listed: Vec<&Published> = self.heads.iter().filter(|head| head.time.0 > after).skip(skipped).collect();
         let next = (listed.len() > HEADS_PAGE).then(|| skipped.saturating_add(HEADS_PAGE).to_string());
         let shown = listed.into_iter().take(HEADS_PAGE);
-        let one = |head: &Published| json!({ "time": head.time, "size": head.size, "root": head.root.to_base64(), "checkpoint": head.note });
-        json!({ "heads": shown.map(one).collect::<Vec<_>>(), "next_cursor": next })
+        json!({ "heads": shown.map(as_listed).collect::<Vec<_>>(), "next_cursor": next })
     }
+}
+
+/// A head as a log lists it.
+fn as_listed(head: &Published) -> Value {
+    json!({ "time": head.time, "size": head.size, "root": head.root.to_base64(), "checkpoint": head.note })
 }

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::{open, programs};
 
-/// A log that is slow or broken is given up soon.
-const QUICK: &str = "[poll]\nanswer_seconds = 2\nretry_seconds = 1\n";
+/// A log that is slow or broken is given up soon, and its list of heads may cost a few pages a day.
+const QUICK: &str = "[poll]\nanswer_seconds = 2\nretry_seconds = 1\nlisted_heads_a_day = 1000\n";
 
 /// The most of an answer without end that is read: the largest bundle, what is under way on the machine, and some tries.
 const MOST_OF_ENDLESS_BYTES: u64 = 4 * (16 << 20) + (16 << 20);

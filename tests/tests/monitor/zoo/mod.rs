@@ -1,6 +1,7 @@
 //! Every animal of the zoo against the real programs: the monitor says the right class, exit code and finding, an audit ends
 //! as the table says, and an honest twin is never accused.
 
+mod lists;
 mod meet;
 mod page;
 mod some;
