@@ -24,9 +24,18 @@ pub enum Readiness {
     Ready {
         /// The mode's name.
         mode: &'static str,
+        /// What an operator should know all the same, such as others that do not answer: no reason to send requests elsewhere.
+        notes: Vec<String>,
     },
     /// It should not, and why.
     NotReady(String),
+}
+
+impl Readiness {
+    /// Ready in this mode, with nothing to note.
+    pub fn in_mode(mode: &'static str) -> Readiness {
+        Readiness::Ready { mode, notes: Vec::new() }
+    }
 }
 
 /// The routes `/healthz` (200 as long as the process answers at all), `/readyz` (200 or 503 with the reason, asked anew
@@ -58,7 +67,8 @@ pub fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn readiness(readiness: Readiness) -> Response {
     let (status, body) = match readiness {
-        Readiness::Ready { mode } => (StatusCode::OK, json!({"ready": true, "mode": mode})),
+        Readiness::Ready { mode, notes } if notes.is_empty() => (StatusCode::OK, json!({"ready": true, "mode": mode})),
+        Readiness::Ready { mode, notes } => (StatusCode::OK, json!({"ready": true, "mode": mode, "notes": notes})),
         Readiness::NotReady(reason) => (StatusCode::SERVICE_UNAVAILABLE, json!({"ready": false, "reason": reason})),
     };
     no_store(status, "application/json", body.to_string())

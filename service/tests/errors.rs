@@ -140,7 +140,7 @@ async fn the_admin_address_tells_health_readiness_and_bounded_metrics() {
     let ready = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let seen = ready.clone();
     let readiness = move || match seen.load(std::sync::atomic::Ordering::SeqCst) {
-        true => Readiness::Ready { mode: "normal" },
+        true => Readiness::Ready { mode: "normal", notes: vec!["a note".to_owned()] },
         false => Readiness::NotReady("rebuilding".to_owned()),
     };
     let hosts = serde_json::from_value(serde_json::json!(["test"])).unwrap();
@@ -151,7 +151,8 @@ async fn the_admin_address_tells_health_readiness_and_bounded_metrics() {
     let not_ready = admin.ask("GET /readyz HTTP/1.1").await;
     assert!(not_ready.starts_with("HTTP/1.1 503 ") && not_ready.contains("rebuilding"), "{not_ready}");
     ready.store(true, std::sync::atomic::Ordering::SeqCst);
-    assert!(admin.ask("GET /readyz HTTP/1.1").await.starts_with("HTTP/1.1 200 "));
+    let is_ready = admin.ask("GET /readyz HTTP/1.1").await;
+    assert!(is_ready.starts_with("HTTP/1.1 200 ") && is_ready.contains(r#""notes":["a note"]"#), "{is_ready}");
 
     for path in ["/items/1", "/items/2", "/no/1", "/no/2"] {
         server.ask(&format!("GET {path} HTTP/1.1")).await;

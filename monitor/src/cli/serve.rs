@@ -5,6 +5,7 @@
 
 mod gossip_metrics;
 mod metrics;
+mod ready;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use axum::Router;
 use axum::routing::get;
 use clap::Args;
 use prometheus_client::registry::Registry;
-use service::admin::{self, Readiness};
+use service::admin;
 use service::admin_host::guard;
 use service::detached::Detached;
 use service::limits::ServeLimits;
@@ -241,13 +242,8 @@ impl Parts {
             trusted_proxies: config.listen.trusted_proxies.clone(),
             metrics: Some(requests.clone()),
         };
-        let stopping = stop.token();
-        let watched = logs.to_vec();
-        let ready = move || match (stopping.is_cancelled(), watched.iter().find(|log| log.is_failing())) {
-            (true, _) => Readiness::NotReady("stopping".to_owned()),
-            (false, Some(log)) => Readiness::NotReady(format!("{} is not followed: see /status", log.origin())),
-            (false, None) => Readiness::Ready { mode: "following" },
-        };
+        let (stopping, watched) = (stop.token(), logs.to_vec());
+        let ready = move || ready::of(stopping.is_cancelled(), &watched);
         let (shown, shown_gossip, shown_alerts) = (logs.to_vec(), gossip.clone(), alerts.clone());
         let status = get(async move || -> Result<axum::Json<Status>, Problem> {
             let of = |log: &Arc<FollowedLog>| LogStatus::of(log, witness.as_deref()).with_gossip(&shown_gossip);

@@ -12,6 +12,7 @@ mod acknowledged;
 mod dishonest;
 mod documented;
 mod evidence;
+mod hangs;
 mod honest;
 mod inputs;
 mod long;

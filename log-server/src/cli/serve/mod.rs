@@ -203,7 +203,7 @@ fn readiness(mode: &Mode, stopping: bool, is_readable: impl FnOnce() -> bool) ->
         _ if stopping => Readiness::NotReady("stopping".to_owned()),
         Mode::Stopping => Readiness::NotReady("stopping".to_owned()),
         Mode::Recovering(trouble) if !is_readable() => Readiness::NotReady(format!("recovering: {}", trouble.why)),
-        mode => Readiness::Ready { mode: mode.name() },
+        mode => Readiness::in_mode(mode.name()),
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn readable_is_ready() {
-        let ready = |mode| Readiness::Ready { mode };
+        let ready = Readiness::in_mode;
         assert_eq!(readiness(&Mode::Frozen(None), false, || true), ready("frozen"));
         assert_eq!(readiness(&Mode::DiskLow, false, || true), ready("disk_low"));
         assert_eq!(readiness(&Mode::Normal, true, || true), Readiness::NotReady("stopping".into()));
