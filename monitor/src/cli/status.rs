@@ -21,6 +21,7 @@ use crate::evidence::EvidenceId;
 use crate::finding::{Class, Open};
 use crate::follow::FollowedLog;
 use crate::gossip::Gossip;
+use crate::store::UnreadHeads;
 use crate::witness::Witness;
 
 /// Thousands of open findings, each with two heads, stay below this.
@@ -54,6 +55,9 @@ pub(super) struct LogStatus {
     /// The last size that was cosigned.
     cosigned: Option<TreeSize>,
     not_cosigned_because: Option<String>,
+    /// Heads that were shown and are not held against the tree yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unread: Option<UnreadStatus>,
     /// Misbehaviour files that are kept, by kind.
     #[serde(default)]
     evidence: BTreeMap<String, u64>,
@@ -64,6 +68,14 @@ pub(super) struct LogStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gossip: Option<gossip::GossipStatus>,
     open: Vec<Open>,
+}
+
+/// Such heads, and why in words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct UnreadStatus {
+    #[serde(flatten)]
+    heads: UnreadHeads,
+    why: String,
 }
 
 /// How everything is.
@@ -91,6 +103,7 @@ impl LogStatus {
                 .and_then(|witness| witness.stopped(log.origin()))
                 .or_else(|| log.store.stop().why())
                 .or_else(|| log.forked()),
+            unread: seen.unread.map(|heads| UnreadStatus { why: heads.why(), heads }),
             evidence: seen.evidence.clone(),
             cosigned_despite: log.store.stop().resumed(),
             gossip: None,
@@ -168,6 +181,9 @@ pub(super) fn report(status: &Status, json: bool) -> (String, u8) {
         out.push('\n');
         if let Some(why) = &log.not_cosigned_because {
             let _ = writeln!(out, "  NOT COSIGNED: {}", plain(why));
+        }
+        if let Some(unread) = &log.unread {
+            let _ = writeln!(out, "  {}", unread.heads);
         }
         if !log.evidence.is_empty() {
             let kinds: Vec<String> = log.evidence.iter().map(|(kind, count)| format!("{count} {kind}")).collect();

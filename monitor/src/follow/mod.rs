@@ -44,7 +44,7 @@ use crate::alert::last_seen::LastSeen;
 use crate::config::{LogToFollow, Poll};
 use crate::evidence::{Again, EvidenceId};
 use crate::finding::{Class, Finding, Open, code};
-use crate::store::{Findings, LogStore};
+use crate::store::{Findings, LogStore, UnreadHeads};
 
 pub use cosigners::cosigners;
 pub use cost::Spent;
@@ -110,6 +110,8 @@ pub struct Seen {
     pub head: Option<(TreeSize, Option<Seconds>)>,
     /// When a round last succeeded, by this machine's clock.
     pub last_success: Option<Millis>,
+    /// Heads that were shown and are not held against the tree yet.
+    pub unread: Option<UnreadHeads>,
     /// What is open.
     pub open: Vec<Open>,
     /// Misbehaviour files that are kept, by kind.
@@ -300,6 +302,7 @@ impl FollowedLog {
         self.seen.store(Arc::new(Seen {
             size: cursor.range.size(),
             folded: cursor.folded,
+            unread: self.store.unread_heads(newest.as_ref().map_or(TreeSize(0), |head| head.checkpoint.size()))?,
             head: newest.map(|head| (head.checkpoint.size(), head.log_time)),
             last_success: success.or(self.seen.load().last_success),
             open: self.store.open_findings()?,

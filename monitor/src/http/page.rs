@@ -165,6 +165,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path(hex): Path<String>) -
             dt { "last look that succeeded" }
             dd { @match seen.last_success { Some(time) => { (moment(time)) } None => { "none yet" } } }
             dt { "cosigned" } dd { (cosigned(&shared, &log)) }
+            @if let Some(unread) = seen.unread { dt { "not held against the tree yet" } dd { (unread) } }
         }
         (open(&seen.open))
         (parts::evidence(&evidence, log.origin()))

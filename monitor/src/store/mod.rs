@@ -57,7 +57,7 @@ pub use findings::Findings;
 pub use gossip::{GossipStep, KeptStatement, KeptWaiting, MOST_STATEMENTS_OF_ONE};
 pub use heads::{HeadKey, KeptHead};
 pub use tiles::StoredTiles;
-pub use unread::{MOST_UNREAD, Unread};
+pub use unread::{MOST_UNREAD, Unread, UnreadHeads};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const STATE: TableDefinition<&[u8], &[u8]> = TableDefinition::new("state");

@@ -82,3 +82,24 @@ fn a_larger_head_that_the_log_never_shows_here_waits_and_is_asked_for() {
         waiting.to_string().contains("\"size\":7").then_some(())
     });
 }
+
+/// What nothing was said of yet is in the status and on the page, with how many, since when and why.
+#[test]
+fn heads_that_are_not_held_against_the_tree_yet_are_shown() {
+    let (served, monitor, [shown, _]) = withholding();
+    let gone = Odd::Instead(503, "text/plain", b"later".to_vec());
+    served.show(Show::of(&shown).with_odd("/tile/", gone));
+    let (status, _, body) = add(monitor.url(), 0, &[], head_of(&shown, 4).note.as_bytes());
+    assert!(status == 503 && body.contains("witness.waits"), "{status} {body}");
+    let status = until("it is in the status", || {
+        Some(monitor.status()).filter(|status| status["unread"]["heads"] == 1 && status["unread"]["beyond_newest"] == 0)
+    });
+    assert!(status["unread"]["since"].as_u64() > Some(0), "{status:#}");
+    let (_, said) = monitor.run(&["status", "--admin", monitor.admin()]);
+    assert!(said.contains("1 head that was shown is not held against the tree yet, the first since"), "{said}");
+    let page = format!("GET /log/{}", proto::hash::Hash::of(ORIGIN.as_bytes()));
+    let (code, _, page) = request(monitor.url(), &page, b"").expect("an answer");
+    assert!(code == 200 && page.contains("below the newest head, whose entries are not read"), "{code} {page}");
+    served.show(Show::of(&shown));
+    until("it is known", || monitor.status()["unread"].is_null().then_some(()));
+}
