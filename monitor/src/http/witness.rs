@@ -299,4 +299,21 @@ mod tests {
         followed.log.take_evidence(&file(10), Source::Report, NOW).unwrap();
         assert_eq!(asked.status(3, &good), 503);
     }
+
+    #[test]
+    fn a_head_that_cannot_be_held_against_what_is_known_is_not_cosigned() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        let asked = Asked::of(&followed);
+        let good = head(&three(), 12);
+        // What is kept as the newest head is none.
+        followed.log.store.commit_batch(&Batch { newest: Some(b"damaged"), ..Batch::default() }, NOW).unwrap();
+        for _ in 0..2 {
+            let refused = decide(&asked.shared, &[b"old 0\n\n", good.as_slice()].concat()).unwrap_err();
+            assert_eq!(refused.code(), Code::WitnessStopped);
+        }
+        assert_eq!(asked.status(0, &head(&others(1), 12)), 503, "nor is one that would contradict it");
+        followed.log.store.commit_batch(&Batch { newest: Some(&good), ..Batch::default() }, NOW).unwrap();
+        assert_eq!(asked.status(0, &good), 200, "nothing was cosigned meanwhile, and it goes on by itself");
+    }
 }

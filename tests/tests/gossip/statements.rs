@@ -81,6 +81,25 @@ fn who_was_away_finds_statements_in_the_lists_of_peers() {
     watchers.monitors.iter_mut().for_each(MonitorUnderTest::stop);
 }
 
+/// A statement costs whoever posts it as much as a head does, whatever name it gives, and before anything is read.
+#[test]
+fn who_posts_statements_too_fast_is_told_to_wait() {
+    let log = Served::new(router(&log_of(&["CAM-1"])));
+    let mut monitor = MonitorUnderTest::init(programs(), &trust(), &log.url, false);
+    monitor.serve();
+    monitor.until_checked(3);
+    let large = "x".repeat(64 * 1024 + 1);
+    assert_eq!(post(&monitor, "/v1/statements", large).0, 413);
+    let path = "/v1/statements?from=vanished.example";
+    let taken = (0..600).map(|_| post(&monitor, path, "nonsense")).take_while(|(status, _)| *status == 400).count();
+    // A burst of 200, and five a second while they are sent.
+    assert!((190..500).contains(&taken), "{taken}");
+    let (status, said) = post(&monitor, path, "nonsense");
+    assert!(status == 429 || status == 400, "one may be allowed again meanwhile: {status} {said}");
+    assert_eq!(post(&monitor, "/v1/statements?form=x", "nonsense").0, 400, "the only parameter is `from`");
+    monitor.stop();
+}
+
 #[test]
 fn a_peer_that_lists_what_nobody_stated_is_not_believed() {
     let log = Served::new(router(&log_of(&["CAM-1"])));
