@@ -7,6 +7,7 @@ use proto::fold::{ClaimRecord, State, Stop, read};
 use proto::query::finding::{Place, shown, worst};
 use serde::{Deserialize, Serialize};
 
+use super::beside::beside;
 use super::list::Facts;
 use super::{Before, Match, WatchList, diff};
 
@@ -38,7 +39,7 @@ impl State for After<'_> {
     }
 }
 
-fn state_error(stop: Stop<Error>) -> Error {
+pub(super) fn state_error(stop: Stop<Error>) -> Error {
     match stop {
         Stop::State(error) => error,
         other => Error::local(format!("the state of the rules is damaged: {other}")),
@@ -80,10 +81,13 @@ pub fn judge(
         return Ok(None);
     }
     let issuer = read::issuer(judged, claim.issuer.as_str()).map_err(state_error)?;
+    let holder = slot.as_ref().map_or(claim.issuer.as_str(), |slot| slot.issuer.as_str());
+    let others = beside(claim, holder, judged, earlier)?;
     let place = Place {
         claim,
         time: judged.time,
         before: earlier_claim.as_ref(),
+        beside: &others,
         heads: slot.as_ref().map_or(0, |slot| slot.heads),
         replay: issuer.is_some_and(|issuer| issuer.replay),
     };

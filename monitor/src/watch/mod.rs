@@ -8,8 +8,10 @@
 //! | [`config`] | `[[watch]]` entries, read and checked |
 //! | [`list`] | whether a claim or a finding matches, and on what |
 //! | [`judge`] | one entry against the list: what stood before it, what changed, what that shows |
+//! | `beside` | what else the issuer says that a claim is held against |
 //! | [`diff`] | which members of a body changed |
 
+mod beside;
 pub mod config;
 pub mod diff;
 pub mod judge;

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{State, StateKey, Stop, View};
-use crate::claim::ClaimId;
+use crate::claim::{ClaimId, ClaimType, ProductKey};
 use crate::ed25519::KeyId;
 use crate::hash::Hash;
 use crate::num::{LeafIndex, Millis};
@@ -371,6 +371,19 @@ pub mod read {
         /// A slot, by the index of its first entry.
         slot, u64, SlotRecord
     );
+
+    /// The slot of this issuer, type, product and slot key.
+    pub fn slot_named<S: State>(
+        state: &S,
+        issuer: &str,
+        claim_type: &ClaimType,
+        product: Option<&ProductKey>,
+        slot_key: &str,
+    ) -> Result<Option<SlotRecord>, Stop<S::Error>> {
+        let view = View { state };
+        let name = super::super::slot::name_of(issuer, claim_type, product, slot_key);
+        view.slot_of(&name)?.map_or(Ok(None), |first| view.slot(first))
+    }
 
     /// The n-th key that an issuer enrolled.
     pub fn issuer_key<S: State>(state: &S, id: &str, n: u64) -> Result<Option<KeyId>, Stop<S::Error>> {

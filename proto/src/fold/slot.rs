@@ -7,17 +7,22 @@
 use minicbor::Encoder;
 
 use super::{AuthorityRecord, Checked, ClaimRecord, SlotRecord, State, StateKey, Step, Stop, record, row};
-use crate::claim::{Claim, ClaimId, ProductKey, RelKind, Target};
+use crate::claim::{Claim, ClaimId, ClaimType, ProductKey, RelKind, Target};
 use crate::code::{Code, Refused};
 use crate::hash::Hash;
 use crate::num::LeafIndex;
 
 /// SHA-256 over the canonical CBOR of the slot's tuple.
 pub(crate) fn slot_name(issuer: &str, claim: &Claim, product: Option<&ProductKey>, slot_key: &str) -> Hash {
+    name_of(issuer, &claim.claim_type, product, slot_key)
+}
+
+/// The same for a claim of this type.
+pub(super) fn name_of(issuer: &str, claim_type: &ClaimType, product: Option<&ProductKey>, slot_key: &str) -> Hash {
     let (manufacturer, model) = parts_of(product);
     let mut bytes = Vec::with_capacity(128);
     let mut out = Encoder::new(&mut bytes);
-    for part in [issuer, manufacturer, model, claim.claim_type.as_str(), slot_key] {
+    for part in [issuer, manufacturer, model, claim_type.as_str(), slot_key] {
         let written = out.str(part).is_ok();
         debug_assert!(written, "a Vec takes every byte");
     }

@@ -143,3 +143,33 @@ fn a_watch_for_a_vulnerability_hears_that_the_claim_about_it_is_taken_back() {
     monitor.stop();
     assert_eq!(alerts_in(&file).len(), 2, "the other vulnerability is nobody's affair");
 }
+
+/// What one place says is held against what stands in another; it is told by the watch, and nothing is wrong with the log.
+#[test]
+fn a_watch_for_a_finding_hears_of_what_two_claims_of_one_issuer_show_together() {
+    let test = log_of(&["CAM-1"]);
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let watch = "[[watch]]\nname = \"sold too long\"\nfindings = [\"S5\", \"S7\"]\nseverity = \"warning\"\n";
+    let monitor = monitor_with(&served, &format!("{watch}{}", to_file("all", &file)));
+    assert_eq!(monitor.once().0, 0);
+    let about = |claim_type: &str, model: &str, body: Value| {
+        let mut claim = support_claim(model, "2031-03");
+        (claim["type"], claim["body"]) = (claim_type.into(), body);
+        claim
+    };
+    let product =
+        json!({"name": "Cam", "category": "camera", "placed_on_market": "2026-01", "end_of_placing": "2033-01"});
+    let declared = |until: &str| json!({"scheme": "psti-soc", "status": "issued", "issued_at": "2026-01-01", "support_until_stated": until});
+    let sold = log_claim(&test, &about("product/v1", "CAM-1", product));
+    log_claim(&test, &about("conformity/v1", "CAM-1", declared("2031-03")));
+    log_claim(&test, &about("conformity/v1", "CAM-2", declared("2032-03")));
+    let other = log_claim(&test, &support_claim("CAM-2", "2031-03"));
+    let (code, status) = monitor.once();
+    assert_eq!((code, status["open"].as_array().map(Vec::len)), (0, Some(0)), "{status:#}");
+    let alerts = alerts_in(&file);
+    let shown = |alert: &Value| (alert["claim"]["id"].clone(), alert["code"].clone(), alert["severity"].clone());
+    let wanted = [(sold, "S7"), (other, "S5")].map(|(id, code)| (id.into(), code.into(), "warning".into()));
+    assert_eq!(alerts.iter().map(shown).collect::<Vec<_>>(), wanted, "{alerts:#?}");
+}

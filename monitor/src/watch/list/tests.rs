@@ -38,7 +38,7 @@ fn claim(edit: impl FnOnce(&mut Value)) -> Claim {
 
 /// The fields that a claim is hit on, by watch.
 fn hits(list: &WatchList, claim: &Claim, owner: Option<&str>) -> Vec<String> {
-    let place = Place { claim, time: Millis(1_801_526_400_000), before: None, heads: 1, replay: false };
+    let place = Place { claim, time: Millis(1_801_526_400_000), before: None, beside: &[], heads: 1, replay: false };
     let facts = Facts { origin: LOG, claim, owner, before: None };
     let hits = list.of_claim(facts, &shown(place));
     assert!(hits.is_empty() || list.is_about(facts), "what matches is also what is kept");
