@@ -340,12 +340,14 @@ mod tests {
         for (size, time) in [(1, 10), (2, 11), (3, 12)] {
             followed.offer(&head(&three()[..size], time));
         }
+        followed.log.look(None).unwrap();
         followed.log.wait_no_more();
         let later = Seconds(400 * DAY).millis();
         assert_eq!(left(&followed, later), [10, 11, 12], "the log has shown nothing newer: is it a year later?");
         let newest = |time| {
             let note = head(&three(), time);
             followed.log.store.commit_batch(&Batch { newest: Some(&note), ..Batch::default() }, NOW).unwrap();
+            followed.log.look(None).unwrap();
         };
         newest(400 * DAY);
         assert_eq!(left(&followed, NOW), [10, 11, 12], "the log says so, and the own clock does not");
