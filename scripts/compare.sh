@@ -32,10 +32,17 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 
-# A load begins with its name at the left; its rate is the first "N/s" below it.
+# A load begins with its name at the left. Below it each line with a rate ("N/s", "N entries/s") counts, under the load's name and
+# what stands before the rate, if anything does ("everything, over HTTP: N entries/s"), else the first alone.
 rates() { # FILE
-    awk '/^[^ ]/ {name = $0; sub(/, [0-9]+ claims.*/, "", name)}
-         /^ / && name != "" && match($0, /[0-9][0-9,.]*\/s/) {rate = substr($0, RSTART, RLENGTH - 2); gsub(/,/, "", rate); print name "\t" rate; name = ""}' "$1"
+    awk '/^[^ ]/ {load = $0; sub(/, [0-9]+ claims.*/, "", load); sub(/ of [0-9]+ entries.*/, "", load); plain = 0}
+         /^ / && load != "" && match($0, /[0-9][0-9,.]*( [a-z]+)?\/s/) {
+             part = substr($0, 1, RSTART - 1); gsub(/^ +|[: ]+$/, "", part)
+             rate = substr($0, RSTART, RLENGTH); sub(/( [a-z]+)?\/s/, "", rate); gsub(/,/, "", rate)
+             if (part ~ /[0-9]/) next
+             if (part == "" && plain++) next
+             print load (part == "" ? "" : ", " part) "\t" rate
+         }' "$1"
 }
 for side in before now; do
     for file in "$work/$side".*; do rates "$file"; done |

@@ -12,6 +12,7 @@ use proto::last_cosigned::LastCosigned;
 use proto::misbehaviour::{MAX_FILE_BYTES, Misbehaviour};
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
+use proto::unavailable::Unavailable;
 
 use crate::seeds;
 
@@ -100,6 +101,9 @@ pub(crate) fn statement(data: &[u8]) {
     }
     if let Ok(answer) = LastCosigned::verify(data, &seeds::witness_verifier(), &seeds::question()) {
         assert!(data.starts_with(answer.text().as_bytes()), "what is read is what was signed");
+    }
+    if let Ok(statement) = Unavailable::verify(data, &seeds::witness_verifier()) {
+        assert!(data.starts_with(statement.text().as_bytes()), "what is read is what was signed");
     }
     // Any text under the log's true signature: the words must not be readable in two ways.
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -24,6 +24,7 @@ use proto::policy::Policy;
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
 use proto::tile::encode_bundle;
+use proto::unavailable::Unavailable;
 
 /// The origin of the log in the seeds.
 pub const ORIGIN: &str = "log.example/fuzz";
@@ -75,6 +76,11 @@ pub fn question() -> Question {
 fn answers() -> [LastCosigned; 2] {
     let head = CosignedHead { size: TreeSize(7), root: Hash::of(b"root"), time: Seconds(1_800_000_000) };
     [Some(head), None].map(|last| LastCosigned { question: question(), last, at: Seconds(1_800_000_100) })
+}
+
+fn unavailable() -> Unavailable {
+    let (origin, root) = (ORIGIN.to_owned(), Hash::of(b"root"));
+    Unavailable { origin, size: TreeSize(9), root, since: Seconds(1_800_000_000), at: Seconds(1_800_086_400) }
 }
 
 /// A reader's policy: the log, and one witness that it must have.
@@ -239,6 +245,8 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("statement", refusal.text().into()),
         ("statement", answers()[0].sign(&witness()).unwrap_or_default().into()),
         ("statement", answers()[1].sign(&witness()).unwrap_or_default().into()),
+        ("statement", unavailable().sign(&witness()).unwrap_or_default().into()),
+        ("statement", unavailable().text().into()),
         ("tile_path", b"tile/0/x001/x234/067".to_vec()),
         ("tile_path", b"tile/entries/x001/000.p/7".to_vec()),
         ("tlog_proof", log.proof.clone().into()),

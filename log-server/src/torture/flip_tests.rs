@@ -38,15 +38,20 @@ fn submit_spoilt(machine: &mut Machine, spoil: impl FnOnce(&mut Batch) + Send + 
     machine.ledger.published().expect("shown").note != before
 }
 
-/// The payload's bit flipped before the entry was hashed: entry, tile and root agree with each other, but not with what came.
+/// A bit of payload or signature flipped before the entry was hashed: entry, tile and root agree with each other, but not with
+/// what came.
 #[test]
-fn a_bit_of_the_payload_that_flips_before_it_is_hashed_is_never_signed() {
-    for bit in [0, 77, 1003] {
+fn a_bit_of_a_claim_that_flips_before_it_is_hashed_is_never_signed() {
+    let payload: fn(&mut Entry) -> &mut Vec<u8> = |entry| &mut entry.payload;
+    let signature: fn(&mut Entry) -> &mut Vec<u8> = |entry| &mut entry.signatures[0].signature.0;
+    for (part, bit) in
+        [(payload, 0), (payload, 77), (payload, 1003), (signature, 0), (signature, 300), (signature, 511)]
+    {
         let mut machine = running();
         let disk = machine.disk.reopen();
         let spoilt = submit_spoilt(&mut machine, move |batch| {
             let mut entry = Entry::decode(&batch.entries[0]).expect("an entry");
-            entry.payload[bit / 8] ^= 0x80 >> (bit % 8);
+            part(&mut entry)[bit / 8] ^= 0x80 >> (bit % 8);
             let bytes = entry.encode().expect("an entry");
             let mut range = CompactRange::new();
             let mut each = |_, bytes: &[u8]| {

@@ -17,11 +17,14 @@ use crate::num::{LeafIndex, Millis, TreeSize};
 pub struct Submission(Arc<Parts>);
 
 #[derive(Debug, PartialEq)]
+#[cfg_attr(test, derive(Clone))]
 struct Parts {
     payload: Vec<u8>,
     signatures: Vec<SignatureBy>,
     claim: Claim,
     id: ClaimId,
+    /// Of what arrived, taken before anything is checked: a bit that flips later, in the payload or in a signature, shows.
+    digest: Hash,
     /// The product as slots key it: every rule about a claim asks for it, and normalising a model takes its time.
     product: Option<ProductKey>,
 }
@@ -44,9 +47,10 @@ impl Submission {
         }
         check_order(&signatures)?;
         let id = ClaimId::of(payload_type, &payload);
+        let digest = digest(&id, &signatures);
         let claim = Claim::parse(&payload)?;
         let product = claim.product();
-        Ok(Submission(Arc::new(Parts { payload, signatures, claim, id, product })))
+        Ok(Submission(Arc::new(Parts { payload, signatures, claim, id, digest, product })))
     }
 
     /// The claim's id.
@@ -74,10 +78,10 @@ impl Submission {
         &self.0.payload
     }
 
-    /// SHA-256 over id and signatures: what a server remembers to see that stored bytes are the submitted ones. See
-    /// [`entry_digest`].
+    /// SHA-256 over id and signatures as they arrived: what a server remembers to see that stored bytes are the submitted
+    /// ones. See [`entry_digest`].
     pub fn digest(&self) -> Hash {
-        digest(&self.0.id, &self.0.signatures)
+        self.0.digest
     }
 
     /// Length of the entry that this claim becomes, by the sizes of CBOR heads (RFC 8949 §3): it is needed for every
@@ -251,6 +255,36 @@ pub fn enrolled_key<S: State>(id: &KeyId, state: &S) -> Result<EnrolledKey, Stop
         _ => {
             let message = format!("the key {id} is not enrolled in this log; enrol it with an issuer/v1 claim first");
             Err(Refused::at(Code::KeyUnknown, "/signatures", message).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ed25519::Signature;
+
+    /// A payload that has its form, of the known answers.
+    fn payload() -> Vec<u8> {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/claims-v1.json")).unwrap();
+        let taken =
+            |case: &serde_json::Value| case.get("code").is_none().then(|| case["payload"].as_str().map(str::to_owned));
+        vectors["claims"].as_array().unwrap().iter().find_map(taken).flatten().unwrap().into_bytes()
+    }
+
+    /// A bit of a waiting signature flips in memory, after it was checked: the digest is still that of what arrived, so the
+    /// entry that would be made of it is told from it.
+    #[test]
+    fn the_digest_is_of_what_arrived() {
+        let by = SignatureBy { key_id: KeyId([7; 32]), signature: Signature(vec![1; 64]) };
+        let arrived = Submission::new(PAYLOAD_TYPE, payload(), vec![by]).unwrap();
+        for bit in 0..512 {
+            let mut waiting = Submission(Arc::new(Parts::clone(&arrived.0)));
+            Arc::get_mut(&mut waiting.0).unwrap().signatures[0].signature.0[bit / 8] ^= 0x80 >> (bit % 8);
+            assert_eq!(waiting.digest(), arrived.digest());
+            let bytes = Checked(waiting).encode_entry(Millis(1), Links::default()).unwrap();
+            assert_ne!(entry_digest(&Entry::decode(&bytes).unwrap()), arrived.digest(), "bit {bit}");
         }
     }
 }
