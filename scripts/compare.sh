@@ -32,16 +32,15 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 
-# A load begins with its name at the left. Below it each line with a rate ("N/s", "N entries/s") counts, under the load's name and
-# what stands before the rate, if anything does ("everything, over HTTP: N entries/s"), else the first alone.
+# A load begins with its name at the left. Below it the first "N/s" counts, and every line of the form "WHAT: N entries/s".
 rates() { # FILE
-    awk '/^[^ ]/ {load = $0; sub(/, [0-9]+ claims.*/, "", load); sub(/ of [0-9]+ entries.*/, "", load); plain = 0}
-         /^ / && load != "" && match($0, /[0-9][0-9,.]*( [a-z]+)?\/s/) {
-             part = substr($0, 1, RSTART - 1); gsub(/^ +|[: ]+$/, "", part)
-             rate = substr($0, RSTART, RLENGTH); sub(/( [a-z]+)?\/s/, "", rate); gsub(/,/, "", rate)
-             if (part ~ /[0-9]/) next
-             if (part == "" && plain++) next
-             print load (part == "" ? "" : ", " part) "\t" rate
+    awk '/^[^ ]/ {load = $0; sub(/, [0-9]+ claims.*/, "", load); sub(/ of [0-9]+ entries.*/, "", load); plain = 1}
+         /^ / && load != "" && match($0, /[0-9][0-9,.]*( entries)?\/s/) {
+             what = substr($0, 1, RSTART - 1); rate = substr($0, RSTART, RLENGTH)
+             named = sub(/: $/, "", what); sub(/^ +/, ", ", what)
+             if (!named && !plain) next
+             if (!named) { what = ""; plain = 0 }
+             gsub(/ entries|\/s|,/, "", rate); print load what "\t" rate
          }' "$1"
 }
 for side in before now; do
