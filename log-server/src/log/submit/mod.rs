@@ -20,6 +20,7 @@ use proto::num::{LeafIndex, Millis};
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
 
+pub(super) use turns::Checks;
 pub use turns::{Turn, Turns};
 
 use super::mode::{CLOCK_RETRY_AFTER_SECONDS, DISK_RETRY_AFTER_SECONDS};
@@ -97,8 +98,7 @@ impl Log {
         wait_for_room: bool,
     ) -> Result<Vec<Result<Ready, Declined>>, Declined> {
         let log = Arc::clone(self);
-        // Never closed. More checks at once than cores would only take each other's time, on hundreds of threads.
-        let core = self.checks.acquire().await.map_err(|error| internal(&error))?;
+        let core = self.checks.core(wait_for_room).await.map_err(|error| internal(&error))?;
         let check = move |envelope: &Bytes| {
             // One claim that hits a fault of ours must not take its neighbours with it.
             let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log.check(envelope, wait_for_room)));
