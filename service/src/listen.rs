@@ -24,7 +24,7 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use proto::code::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,6 +43,10 @@ use crate::problem::{PROBLEM_JSON, Problem};
 const FIRST_ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause: descriptors come back within a second or two, and a stopped listener helps nobody.
 const LONGEST_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted. When they are more, the system drops the next one's first packet, which its client repeats
+/// after a second; the library's own 128 is less than a load test opens at once. The system may allow fewer
+/// (`net.core.somaxconn`).
+const BACKLOG: u32 = 1024;
 /// Refused connections that are told why at any time; further ones are closed without a word.
 const MAX_REFUSALS: usize = 64;
 /// How long a refused client may take to read why.
@@ -81,7 +85,11 @@ impl Server {
     /// # Errors
     /// When the address is taken, not ours, or not allowed.
     pub async fn bind(address: SocketAddr) -> io::Result<Server> {
-        let listener = TcpListener::bind(address).await?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        #[cfg(unix)] // elsewhere it would let others take the address
+        socket.set_reuseaddr(true)?; // a start right after a stop need not wait for old connections
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok(Server { listener, address })
     }
@@ -347,6 +355,17 @@ mod tests {
         assert!(answer.ends_with("alive"), "{answer}");
         stop.cancel();
         assert_eq!(running.await.expect("no panic"), Drained { cut: 0 });
+    }
+
+    #[tokio::test]
+    async fn hundreds_of_connections_at_once_are_not_told_to_wait() {
+        let server = Server::bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+        // Nobody accepts: what the system does not hold never gets through.
+        let connect = || tokio::time::timeout(Duration::from_secs(30), TcpStream::connect(server.address()));
+        let mut open = Vec::new();
+        for number in 0..512 {
+            open.push(connect().await.unwrap_or_else(|_| panic!("connection {number} waits")).expect("connects"));
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::kept::KeptTiles;
 use super::large::LargeAnswers;
 use super::limit::AddressLimiter;
+use super::room::Room;
 use super::stream::StreamLimits;
 use super::{HttpOptions, ParallelReads};
 use crate::log::Log;
@@ -88,8 +89,7 @@ struct Shared {
     stop: CancellationToken,
     reads: ReadTurns,
     large: LargeAnswers,
-    under_way: Arc<Semaphore>,
-    under_way_kib: usize,
+    room: Room,
     kept_tiles: KeptTiles,
     witnesses: Option<Witnesses>,
 }
@@ -104,8 +104,7 @@ impl App {
             stop: options.stop.clone(),
             reads: ReadTurns::new(options.parallel_reads),
             large: LargeAnswers::new(options.large_answers),
-            under_way: Arc::new(Semaphore::new(options.under_way_kib.get())),
-            under_way_kib: options.under_way_kib.get(),
+            room: Room::new(options.under_way_kib),
             kept_tiles: KeptTiles::new(options.tile_cache_bytes),
             witnesses: options.witnesses.clone(),
         }))
@@ -127,10 +126,9 @@ impl App {
         self.0.stream
     }
 
-    /// Room for submissions that are not yet answered, of all clients together, one permit a KiB. It is taken before the
-    /// task that outlives its client, so that who sends, hangs up and comes again finds the same bound.
-    pub(super) fn under_way(&self) -> &Arc<Semaphore> {
-        &self.0.under_way
+    /// Room for submissions that are not yet answered, of all clients together.
+    pub(super) fn room(&self) -> &Room {
+        &self.0.room
     }
 
     /// Room for large answers that are being sent.
@@ -151,11 +149,6 @@ impl App {
     /// Who cosigns the heads that are shown.
     pub(super) fn witnesses(&self) -> Option<&Witnesses> {
         self.0.witnesses.as_ref()
-    }
-
-    /// Permits for an envelope of so many bytes; never more than there are, so that any one fits.
-    pub(super) fn permits(&self, bytes: usize) -> u32 {
-        u32::try_from(bytes.div_ceil(1024).clamp(1, self.0.under_way_kib)).unwrap_or(u32::MAX)
     }
 
     /// Runs a read off the async threads, under the head that is newest when it begins. When a record moves under it, it

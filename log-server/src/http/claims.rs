@@ -59,8 +59,8 @@ pub(super) async fn submit(
 async fn take(app: App, body: Body) -> Result<Answer, Problem> {
     let limit = app.log().published().constitution.current.envelope_bytes;
     let envelope = read_all(body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
-    let room = app.under_way().clone().acquire_many_owned(app.permits(envelope.len())).await;
-    let _room = room.map_err(Problem::internal)?;
+    let room = &app.room().alone;
+    let _room = room.permits().acquire_many_owned(room.of(envelope.len())).await.map_err(Problem::internal)?;
     let answer = app.log().submit(envelope.clone()).await;
     answer.map_err(|declined| problem_of(declined, &envelope))
 }

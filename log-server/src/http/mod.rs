@@ -27,6 +27,7 @@ mod log_state;
 mod openapi;
 mod params;
 mod products;
+mod room;
 mod stream;
 mod tiles;
 mod waiting;
@@ -91,7 +92,7 @@ pub struct HttpOptions {
     pub large_answers: LargeLimits,
     /// When the log stops: streams then take no more lines.
     pub stop: CancellationToken,
-    /// KiB of envelopes of all clients that are submitted and not yet answered.
+    /// KiB of envelopes of all clients that are submitted and not yet answered; three quarters of it for streams.
     pub under_way_kib: NonZeroUsize,
     /// Bytes of full tiles and bundles that are kept ready.
     pub tile_cache_bytes: usize,

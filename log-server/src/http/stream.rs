@@ -104,7 +104,7 @@ pub(super) async fn submit(
     let lines = Lines::new(usize::try_from(limit).unwrap_or(usize::MAX));
     let stopped = Box::pin(app.stop().clone().cancelled_owned());
     let exchange = Exchange {
-        room: PollSemaphore::new(app.under_way().clone()),
+        room: PollSemaphore::new(app.room().streams.permits()),
         address,
         pause: None,
         held: None,
@@ -132,7 +132,7 @@ struct Exchange {
     /// `None` when it ended.
     input: Option<Body>,
     lines: Lines,
-    /// Room among the submissions of all clients.
+    /// Room among the streams of all clients.
     room: PollSemaphore,
     /// Whose rate the lines are charged to, and how long it makes them wait.
     address: IpAddr,
@@ -213,7 +213,8 @@ impl Exchange {
                     self.held = Some(group);
                     return true;
                 }
-                let Poll::Ready(room) = self.room.poll_acquire_many(cx, self.app.permits(group.bytes)) else {
+                let permits = self.app.room().streams.of(group.bytes);
+                let Poll::Ready(room) = self.room.poll_acquire_many(cx, permits) else {
                     self.held = Some(group);
                     return true;
                 };

@@ -11,7 +11,7 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -19,12 +19,13 @@ use arc_swap::ArcSwap;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use proto::code::Refused;
 use proto::receipt::Receipt;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub use lookup::LookupError;
 pub use mode::{Mode, ModeCell, Trouble};
 pub use open::{LogConfig, OpenError};
 pub use stats::Stats;
+use submit::Checks;
 pub use submit::{Turn, Turns};
 
 use crate::sequencer::{Published, Queue};
@@ -97,8 +98,7 @@ pub struct Log {
     /// How many fork reports of each issuer are kept.
     reports: DefaultKeyedRateLimiter<String>,
     known_keys: KeyCache,
-    /// One permit a core: forms and signatures are checked by as many threads as there are cores.
-    checks: Semaphore,
+    checks: Checks,
     sequencer: Mutex<Option<JoinHandle<()>>>,
     stats: Stats,
 }
@@ -159,10 +159,6 @@ impl Log {
         {
             tracing::error!("the sequencer's thread ended in a panic; the next start recovers");
         }
-    }
-
-    fn check_permits() -> Semaphore {
-        Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get))
     }
 
     fn issuer_limiter(limit: IssuerLimit) -> DefaultKeyedRateLimiter<String> {

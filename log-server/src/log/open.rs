@@ -8,6 +8,7 @@ use proto::dsse::Envelope;
 use proto::fold::{KeyCache, Submission, check_signatures};
 use tokio::sync::watch;
 
+use super::submit::Checks;
 use super::{IssuerLimit, Log, ModeCell, Stats, Trouble, reports};
 use crate::clock::{ClockJump, LogClock, TimeSource};
 use crate::sequencer::{
@@ -97,7 +98,7 @@ impl Log {
             issuers: Log::issuer_limiter(config.issuer),
             reports: reports::limiter(),
             known_keys: KeyCache::default(),
-            checks: Log::check_permits(),
+            checks: Checks::new(),
             sequencer: Mutex::new(Some(thread)),
             stats,
         }))

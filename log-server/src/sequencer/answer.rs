@@ -7,6 +7,7 @@ use proto::fold::{Checked, Submission};
 use proto::hash::Hash;
 use proto::num::{LeafIndex, Millis};
 
+use super::queue::Full;
 use super::reply::Reply;
 
 /// A claim, with or without its signatures checked.
@@ -84,6 +85,8 @@ pub enum Outcome {
         /// Whether every signature verifies: then the refusal is signed, whatever was known when the claim arrived.
         signed: bool,
     },
+    /// The queue did not take it.
+    NotQueued(Full),
     /// The outcome is not known: a write failed, or the log stops. Asking again is safe.
     Undecided(Refused),
 }

@@ -1,7 +1,11 @@
 //! The bounded queue before the sequencer.
 //!
-//! A full queue says so at once, with a Retry-After from the rate at which it really drains; only a stream waits for room,
-//! by not reading on.
+//! Claims that come alone and lines of streams wait in two lanes ([`lanes`]), and each batch takes from both. A full lane says so
+//! at once, with a Retry-After from the rate at which the queue really drains; only a stream waits for room, by not reading on.
+
+mod lanes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,8 +15,9 @@ use tokio::sync::Notify;
 
 use super::answer::Item;
 use super::{MAX_BATCH_BYTES, MAX_BATCH_CLAIMS};
+use lanes::{Lanes, Way};
 
-/// Bounds of a queue.
+/// Bounds of a queue, both lanes together. A lane alone takes three quarters of it.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
     /// Claims that wait at most.
@@ -51,8 +56,7 @@ const RATE_WEIGHT: f64 = 0.1;
 const KEY_UNKNOWN_SHARE: usize = 8;
 
 struct Inner {
-    items: VecDeque<Item>,
-    bytes: usize,
+    lanes: Lanes,
     /// How many of them came with a key that was unknown.
     key_unknown: usize,
     closed: bool,
@@ -72,8 +76,7 @@ pub struct Queue {
 impl Queue {
     /// An empty queue.
     pub fn new(limits: QueueLimits) -> Queue {
-        let inner =
-            Inner { items: VecDeque::new(), bytes: 0, key_unknown: 0, closed: false, rate: 0.0, last_drain: None };
+        let inner = Inner { lanes: Lanes::default(), key_unknown: 0, closed: false, rate: 0.0, last_drain: None };
         Queue { limits, inner: Mutex::new(inner), ready: Condvar::new(), room: Notify::new() }
     }
 
@@ -84,21 +87,25 @@ impl Queue {
 
     /// Claims that wait.
     pub fn depth(&self) -> usize {
-        self.lock().items.len()
+        self.lock().lanes.len()
     }
 
-    /// Whether a claim with so many payload bytes would be taken now: a look before its signatures are checked, so that a
+    /// Whether a claim that comes alone, with so many payload bytes, would be taken now: a look before its signatures are checked, so that a
     /// refusal costs less than an acceptance. Room that is there may be gone when the claim comes.
     pub fn look(&self, bytes: usize) -> Result<(), Full> {
-        self.lock().room_for(bytes, &self.limits)
+        self.lock().room_for(Way::Alone, bytes, &self.limits)
     }
 
-    /// Takes items in their order as long as there is room; what it does not take stays in `items`.
+    /// Takes items that come alone, in their order, as long as there is room; what it does not take stays in `items`.
     pub fn push(&self, items: &mut VecDeque<Item>) -> Result<(), Full> {
+        self.push_by(Way::Alone, items)
+    }
+
+    fn push_by(&self, way: Way, items: &mut VecDeque<Item>) -> Result<(), Full> {
         let mut inner = self.lock();
-        let before = inner.items.len();
-        let taken = inner.take_from(items, &self.limits);
-        let more = inner.items.len() > before;
+        let before = inner.lanes.len();
+        let taken = inner.take_from(way, items, &self.limits);
+        let more = inner.lanes.len() > before;
         drop(inner);
         if more {
             self.ready.notify_one();
@@ -106,13 +113,13 @@ impl Queue {
         taken
     }
 
-    /// Takes all items, each as soon as there is room. What it did not take when the log stops stays in `items`.
+    /// Takes all items of a stream, each as soon as there is room. What it did not take when the log stops stays in `items`.
     pub async fn push_when_room(&self, items: &mut VecDeque<Item>) -> Result<(), Full> {
         loop {
             let room = self.room.notified();
             let mut room = std::pin::pin!(room);
             room.as_mut().enable(); // before the look, so that no wake-up falls between
-            match self.push(items) {
+            match self.push_by(Way::Stream, items) {
                 Err(Full::Full { .. }) => room.await,
                 other => return other,
             }
@@ -123,7 +130,7 @@ impl Queue {
     pub fn drain(&self, patience: Duration) -> Option<Vec<Item>> {
         let deadline = Instant::now() + patience;
         let mut inner = self.lock();
-        while inner.items.is_empty() {
+        while inner.lanes.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if inner.closed {
                 return None;
@@ -133,17 +140,8 @@ impl Queue {
             }
             inner = self.ready.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while let Some(next) = inner.items.front() {
-            if batch.len() == MAX_BATCH_CLAIMS || (!batch.is_empty() && bytes + next.bytes() > MAX_BATCH_BYTES) {
-                break;
-            }
-            bytes += next.bytes();
-            inner.key_unknown -= usize::from(next.is_key_unknown());
-            batch.extend(inner.items.pop_front());
-        }
-        inner.bytes -= bytes;
+        let batch = inner.lanes.batch();
+        inner.key_unknown -= batch.iter().filter(|item| item.is_key_unknown()).count();
         inner.measure(batch.len());
         drop(inner);
         self.room.notify_waiters();
@@ -159,33 +157,34 @@ impl Queue {
 }
 
 impl Inner {
-    fn room_for(&self, bytes: usize, limits: &QueueLimits) -> Result<(), Full> {
+    fn room_for(&self, way: Way, bytes: usize, limits: &QueueLimits) -> Result<(), Full> {
         if self.closed {
             return Err(Full::Closed);
         }
-        if self.items.len() >= limits.claims || self.bytes + bytes > limits.bytes {
-            return Err(Full::Full { retry_after_seconds: self.retry_after_seconds() });
+        if !self.lanes.has_room(way, bytes, limits) {
+            return Err(Full::Full { retry_after_seconds: self.retry_after_seconds(way) });
         }
         Ok(())
     }
 
-    fn take_from(&mut self, items: &mut VecDeque<Item>, limits: &QueueLimits) -> Result<(), Full> {
+    fn take_from(&mut self, way: Way, items: &mut VecDeque<Item>, limits: &QueueLimits) -> Result<(), Full> {
         while let Some(item) = items.front() {
-            self.room_for(item.bytes(), limits)?;
+            self.room_for(way, item.bytes(), limits)?;
             if item.is_key_unknown() && self.key_unknown >= (limits.claims / KEY_UNKNOWN_SHARE).max(1) {
-                return Err(Full::Full { retry_after_seconds: self.retry_after_seconds() });
+                return Err(Full::Full { retry_after_seconds: self.retry_after_seconds(way) });
             }
-            self.bytes += item.bytes();
             self.key_unknown += usize::from(item.is_key_unknown());
-            self.items.extend(items.pop_front());
+            if let Some(item) = items.pop_front() {
+                self.lanes.push(way, item);
+            }
         }
         Ok(())
     }
 
-    fn retry_after_seconds(&self) -> u64 {
+    fn retry_after_seconds(&self, way: Way) -> u64 {
         let most = MAX_RETRY_AFTER_SECONDS;
-        let is_done_in = |seconds: &u64| self.items.len() as f64 <= self.rate.max(1.0) * *seconds as f64;
-        (1..most).find(is_done_in).unwrap_or(most)
+        let ahead = self.lanes.ahead(way) as f64;
+        (1..most).find(|seconds| ahead <= self.rate.max(1.0) * *seconds as f64).unwrap_or(most)
     }
 
     /// The rate counts only while there is something to do: an idle log has not become slow.
@@ -198,48 +197,5 @@ impl Inner {
                 self.rate = if self.rate == 0.0 { newest } else { self.rate + RATE_WEIGHT * (newest - self.rate) };
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proto::fold::{Submission, check_signatures};
-
-    use super::*;
-    use crate::sequencer::{Reply, Submitted};
-    use crate::testing;
-
-    fn item(envelope: proto::dsse::Envelope, known: bool) -> Item {
-        let submission = Submission::from_envelope(envelope).expect("a claim");
-        let digest = submission.digest();
-        let submitted = match known {
-            // An enrolment brings its own keys, so nothing needs to be in the state.
-            true => {
-                let empty = std::collections::HashMap::new();
-                Submitted::Checked(check_signatures(submission, &empty).expect("signed"))
-            }
-            false => Submitted::KeyUnknown(submission),
-        };
-        Item { submitted, digest, reply: Reply::single().0 }
-    }
-
-    fn push(queue: &Queue, item: Item) -> Result<(), Full> {
-        queue.push(&mut VecDeque::from([item]))
-    }
-
-    #[test]
-    fn unknown_keys_take_their_share_and_leave_the_rest_to_others() {
-        let constitution = testing::constitution();
-        let queue = Queue::new(QueueLimits { claims: 16, bytes: usize::MAX });
-        let stranger = |n: usize| item(testing::support(&format!("M-{n}"), "2031-03"), false);
-        let pushed = (0..16).filter(|n| push(&queue, stranger(*n)).is_ok()).count();
-        assert_eq!(pushed, 16 / KEY_UNKNOWN_SHARE);
-        assert!(matches!(push(&queue, stranger(99)), Err(Full::Full { .. })));
-        for _ in pushed..16 {
-            push(&queue, item(constitution.clone(), true)).expect("room for claims whose keys are known");
-        }
-        assert!(push(&queue, item(constitution.clone(), true)).is_err(), "full");
-        assert_eq!(queue.drain(Duration::ZERO).map(|batch| batch.len()), Some(16));
-        push(&queue, stranger(100)).expect("a drained queue has room for strangers again");
     }
 }

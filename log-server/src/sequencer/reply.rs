@@ -9,9 +9,17 @@ use super::Outcome;
 /// The answers of a group, in the order of its claims; `None` where the sequencer went away without one.
 pub type Answers = oneshot::Receiver<Vec<Option<Outcome>>>;
 
-/// Where one answer goes. Dropped without an answer, it leaves `None`.
+/// Where one answer goes. Dropped without an answer, it leaves `None` in a group, and drops what waits alone.
+pub enum Reply {
+    /// To the others of a group.
+    InGroup(Place),
+    /// To whoever waits for this one alone.
+    Alone(Box<dyn FnOnce(Outcome) + Send>),
+}
+
+/// One place among the answers of a group.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Place {
     group: Arc<Mutex<Group>>,
     place: usize,
 }
@@ -30,10 +38,16 @@ impl Reply {
         let (waiting, answers) = oneshot::channel();
         let empty = std::iter::repeat_with(|| None).take(claims).collect();
         let group = Arc::new(Mutex::new(Group { answers: empty, open: claims, waiting: Some(waiting) }));
-        ((0..claims).map(|place| Reply { group: group.clone(), place }).collect(), answers)
+        let reply = |place| Reply::InGroup(Place { group: group.clone(), place });
+        ((0..claims).map(reply).collect(), answers)
     }
 
-    /// The reply of a claim that comes alone.
+    /// The reply of a claim that comes alone, which ends in a call on the sequencer's thread: it must not take long.
+    pub fn alone(then: impl FnOnce(Outcome) + Send + 'static) -> Reply {
+        Reply::Alone(Box::new(then))
+    }
+
+    /// The reply of a claim that comes alone, as an answer to wait for.
     pub fn single() -> (Reply, Answers) {
         let (mut replies, answers) = Reply::group(1);
         (replies.remove(0), answers)
@@ -41,14 +55,25 @@ impl Reply {
 
     /// Gives the answer.
     pub fn send(self, outcome: Outcome) {
-        let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = group.answers.get_mut(self.place) {
-            *place = Some(outcome);
+        match self {
+            Reply::Alone(then) => then(outcome),
+            Reply::InGroup(Place { ref group, place }) => {
+                let mut group = group.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(place) = group.answers.get_mut(place) {
+                    *place = Some(outcome);
+                }
+            }
         }
     }
 }
 
-impl Drop for Reply {
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
         group.open -= 1;

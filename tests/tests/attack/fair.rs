@@ -159,3 +159,48 @@ fn one_addresss_flood_uses_up_its_own_quota_only() {
     assert!(as_told(&site, flooding, &site.acme) <= 3, "who waits as told is taken");
     site.ends_with(size + taken + served + 1);
 }
+
+/// Streams beside a client that submits one claim at a time, and the lines of each: together several times what a batch takes.
+const STREAMS: usize = 12;
+const LINES: usize = 1000;
+/// Entries that may go before a claim that comes alone, in most cases: those of the batch under way and of its own, which
+/// have 512 of streams each, and as many again that are written until it is there. Lines that wait are several times that.
+const MOST_BEFORE: u64 = 2048;
+
+#[test]
+fn a_claim_that_comes_alone_does_not_wait_behind_all_that_streams_have_sent() {
+    let site = Site::start("");
+    let bolt = enrol(&site.log, "bolt.example", "bolt");
+    let body = || (0..LINES).map(|_| site.acme.claim() + "\n").collect::<String>();
+    let bodies: Vec<String> = std::iter::repeat_with(body).take(STREAMS).collect();
+    let (streaming, size) = (AtomicU64::new(STREAMS as u64), site.size());
+    let mut waits = std::thread::scope(|scope| {
+        for body in &bodies {
+            scope.spawn(|| {
+                let answer = site.connect().ask(post("/v1/claims/stream", body));
+                assert_eq!(answer.text().matches("\"status\":201").count(), LINES);
+                streaming.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        let alone = scope.spawn(|| {
+            let mut waits = Vec::new();
+            while streaming.load(Ordering::SeqCst) == STREAMS as u64 {
+                let (begun, before) = (Instant::now(), site.size());
+                let index = site.takes_a_claim_of(&bolt);
+                waits.push((index - before, begun.elapsed()));
+            }
+            waits
+        });
+        alone.join().expect("it is served")
+    });
+    let slowest = waits.iter().map(|(_, wait)| *wait).max().expect("one at least");
+    let served = waits.len() as u64;
+    waits.sort_unstable();
+    let (before, wait) = waits[waits.len() / 2];
+    println!(
+        "beside {STREAMS} streams: {served} claims that came alone, in the middle {before} entries before them and \
+         {wait:?}, the slowest {slowest:?}"
+    );
+    assert!(before <= MOST_BEFORE && slowest < PATIENCE, "{waits:?}");
+    site.ends_with(size + served + (STREAMS * LINES) as u64);
+}

@@ -90,7 +90,12 @@ impl Site {
     /// The log takes the next good claim: it is none the worse.
     #[track_caller]
     pub(crate) fn takes_a_claim(&self) -> u64 {
-        let answer = self.submit(&self.acme.claim());
+        self.takes_a_claim_of(&self.acme)
+    }
+
+    #[track_caller]
+    pub(crate) fn takes_a_claim_of(&self, issuer: &Issuer) -> u64 {
+        let answer = self.submit(&issuer.claim());
         assert_eq!(answer.status, 201, "{}", answer.text());
         answer.json()["index"].as_u64().expect("an index")
     }

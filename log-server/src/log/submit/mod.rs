@@ -7,6 +7,7 @@
 //! Claims come alone or in groups, as the lines of a stream do: a group crosses each border between threads once.
 
 mod check;
+mod checks;
 mod turns;
 
 use std::collections::VecDeque;
@@ -19,7 +20,9 @@ use proto::fold::Submission;
 use proto::num::{LeafIndex, Millis};
 use proto::receipt::Receipt;
 use proto::statement::Refusal;
+use tokio::sync::oneshot;
 
+pub(super) use checks::Checks;
 pub use turns::{Turn, Turns};
 
 use super::mode::{CLOCK_RETRY_AFTER_SECONDS, DISK_RETRY_AFTER_SECONDS};
@@ -33,6 +36,14 @@ enum Ready {
     Known(Submission, LeafIndex),
     /// To the sequencer.
     Queue(Submitted),
+}
+
+/// What is known of a claim that came alone, by whoever found it out.
+enum Told {
+    /// Before the queue.
+    Settled(Result<Answer, Declined>),
+    /// By the sequencer, or that the queue is full.
+    Decided(Submitted, Outcome),
 }
 
 /// An answer, or what is left to do for it.
@@ -52,71 +63,87 @@ impl From<Result<Answer, Declined>> for Settled {
 
 impl Log {
     /// Takes one envelope, waits for its entry to be durable and proven, and answers; a full queue is said at once. Once
-    /// the claim is queued, dropping the future changes nothing.
+    /// this was first polled, dropping the future changes nothing.
     pub async fn submit(self: &Arc<Self>, envelope: Bytes) -> Result<Answer, Declined> {
-        let answered = self.take_in(vec![envelope], false, Turns::default().take()).await.pop();
-        answered.unwrap_or_else(|| Err(internal(&"a claim was lost on its way")))
+        let (teller, told) = oneshot::channel();
+        let log = Arc::clone(self);
+        self.checks.alone(move || log.take_in_alone(&envelope, teller));
+        let answered = match told.await {
+            Ok(Told::Settled(answered)) => answered,
+            Ok(Told::Decided(submitted, outcome)) => {
+                let settled = vec![self.conclude(submitted, outcome)];
+                self.settle(settled).await.pop().unwrap_or_else(|| Err(lost()))
+            }
+            Err(_) => Err(unanswered()),
+        };
+        self.count(&answered);
+        answered
+    }
+
+    /// Checks a claim that comes alone and hands it on to the sequencer, which hands its word on to whoever waits: so the
+    /// claim changes threads no oftener than it must. Blocks.
+    fn take_in_alone(&self, envelope: &Bytes, teller: oneshot::Sender<Told>) {
+        let told = match self.check_guarded(envelope, false) {
+            Err(declined) => Err(declined),
+            Ok(Ready::Known(submission, index)) => self.answer_known(&submission, index),
+            Ok(Ready::Queue(submitted)) => {
+                let (digest, decided) = (submitted.submission().digest(), submitted.clone());
+                let reply = Reply::alone(move |outcome| drop(teller.send(Told::Decided(decided, outcome))));
+                let mut item = VecDeque::from([Item { submitted, digest, reply }]);
+                let pushed = self.queue.push(&mut item);
+                return tell_untaken(item, pushed);
+            }
+        };
+        let _gone = teller.send(Told::Settled(told));
     }
 
     /// Takes a group of envelopes after the turns before it, in their order, and answers each; where the queue is full, room is
     /// waited for.
-    pub async fn submit_in_turn(self: &Arc<Self>, envelopes: Vec<Bytes>, turn: Turn) -> Vec<Result<Answer, Declined>> {
-        self.take_in(envelopes, true, turn).await
-    }
-
-    async fn take_in(
+    pub async fn submit_in_turn(
         self: &Arc<Self>,
         envelopes: Vec<Bytes>,
-        wait_for_room: bool,
         mut turn: Turn,
     ) -> Vec<Result<Answer, Declined>> {
         let claims = envelopes.len();
         let lane = turn.check().await;
-        let checked = self.check_all(envelopes, wait_for_room).await;
+        let checked = self.check_all(envelopes).await;
         drop(lane);
         // Also for claims that go no further: ending a turn before it came would let the next one overtake.
         turn.come().await;
         let answered = match checked {
             Ok(checked) => {
-                let settled = self.enqueue(checked, wait_for_room, turn).await;
+                let settled = self.enqueue(checked, turn).await;
                 self.settle(settled).await
             }
             Err(declined) => vec![Err(declined); claims],
         };
-        for one in &answered {
-            let outcome = one.as_ref().map(|answer| answer.created).map_err(|declined| declined.refused.code);
-            self.stats.answered(outcome);
-        }
+        answered.iter().for_each(|one| self.count(one));
         answered
     }
 
+    fn count(&self, answered: &Result<Answer, Declined>) {
+        self.stats.answered(answered.as_ref().map(|answer| answer.created).map_err(|declined| declined.refused.code));
+    }
+
+    /// One claim that hits a fault of ours must not take its neighbours with it.
+    fn check_guarded(&self, envelope: &Bytes, waits_for_room: bool) -> Result<Ready, Declined> {
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.check(envelope, waits_for_room)));
+        checked.unwrap_or_else(|_| Err(internal(&"the checks of a claim panicked")))
+    }
+
     /// Checks a group off the async threads.
-    async fn check_all(
-        self: &Arc<Self>,
-        envelopes: Vec<Bytes>,
-        wait_for_room: bool,
-    ) -> Result<Vec<Result<Ready, Declined>>, Declined> {
+    async fn check_all(self: &Arc<Self>, envelopes: Vec<Bytes>) -> Result<Vec<Result<Ready, Declined>>, Declined> {
+        let (teller, told) = oneshot::channel();
         let log = Arc::clone(self);
-        // Never closed. More checks at once than cores would only take each other's time, on hundreds of threads.
-        let core = self.checks.acquire().await.map_err(|error| internal(&error))?;
-        let check = move |envelope: &Bytes| {
-            // One claim that hits a fault of ours must not take its neighbours with it.
-            let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log.check(envelope, wait_for_room)));
-            checked.unwrap_or_else(|_| Err(internal(&"the checks of a claim panicked")))
-        };
-        let checked = tokio::task::spawn_blocking(move || envelopes.iter().map(check).collect());
-        let checked = checked.await.map_err(|error| internal(&error))?;
-        drop(core);
-        Ok(checked)
+        self.checks.group(move || {
+            let checked = envelopes.iter().map(|envelope| log.check_guarded(envelope, true)).collect();
+            let _gone = teller.send(checked);
+        });
+        told.await.map_err(|_| lost())
     }
 
     /// Queues what is ready, in order, and waits for the sequencer's word on all of it. The turn ends when it is queued.
-    async fn enqueue(
-        self: &Arc<Self>,
-        checked: Vec<Result<Ready, Declined>>,
-        wait_for_room: bool,
-        turn: Turn,
-    ) -> Vec<Settled> {
+    async fn enqueue(self: &Arc<Self>, checked: Vec<Result<Ready, Declined>>, turn: Turn) -> Vec<Settled> {
         let to_queue =
             || checked.iter().filter_map(|one| if let Ok(Ready::Queue(ready)) = one { Some(ready) } else { None });
         let (replies, answers) = Reply::group(to_queue().count());
@@ -129,23 +156,18 @@ impl Log {
         let mut answers = match items.is_empty() {
             true => Vec::new().into_iter(),
             false => {
-                let pushed = match wait_for_room {
-                    true => self.queue.push_when_room(&mut items).await,
-                    false => self.queue.push(&mut items),
-                };
-                drop((items, turn)); // what was not taken has no answer
-                let outcomes = answers.await.unwrap_or_default();
-                let refused = pushed.err();
-                outcomes.into_iter().map(|outcome| outcome.ok_or(refused)).collect::<Vec<_>>().into_iter()
+                let pushed = self.queue.push_when_room(&mut items).await;
+                tell_untaken(items, pushed);
+                drop(turn);
+                answers.await.unwrap_or_default().into_iter()
             }
         };
         let settle = |one: Result<Ready, Declined>| match one {
             Err(declined) => Err(declined).into(),
             Ok(Ready::Known(submission, index)) => Settled::Known(submission, index),
             Ok(Ready::Queue(submitted)) => match answers.next() {
-                Some(Ok(outcome)) => self.conclude(submitted, outcome),
-                Some(Err(Some(full))) => Err(not_queued(full)).into(),
-                _ => Err(Declined { retry_after_seconds: Some(5), ..stopped().into() }).into(),
+                Some(Some(outcome)) => self.conclude(submitted, outcome),
+                _ => Err(unanswered()).into(),
             },
         };
         checked.into_iter().map(settle).collect()
@@ -161,6 +183,7 @@ impl Log {
                 Settled::Fork(submission.clone(), why)
             }
             Outcome::Refused { why, signed } => Err(self.declined(why, signed.then_some(submission.id()))).into(),
+            Outcome::NotQueued(full) => Err(not_queued(full)).into(),
             Outcome::Undecided(refused) => {
                 let retry = match refused.code {
                     Code::DiskLow => DISK_RETRY_AFTER_SECONDS,
@@ -230,6 +253,23 @@ impl Log {
         });
         Declined { refusal_note, limit, ..refused.into() }
     }
+}
+
+/// Answers what the queue did not take.
+fn tell_untaken(untaken: VecDeque<Item>, pushed: Result<(), Full>) {
+    if let Err(full) = pushed {
+        untaken.into_iter().for_each(|item| item.reply.send(Outcome::NotQueued(full)));
+    }
+}
+
+/// The answer to a claim that the sequencer went away without deciding on.
+fn unanswered() -> Declined {
+    Declined { retry_after_seconds: Some(5), ..stopped().into() }
+}
+
+/// The answer to a claim of which nothing is known any more, by a fault of ours.
+fn lost() -> Declined {
+    internal(&"a claim was lost on its way")
 }
 
 /// The answer to a claim that the queue did not take.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Groups of one stream that are checked or wait for it at once: two for each of two cores, so that none is idle between
-/// groups, and few enough that others' claims, which wait in the same line, are not kept behind a whole stream.
+/// groups, and few enough that other streams, which wait in the same line, are not kept behind a whole one.
 const CHECKS_AT_ONCE: usize = 4;
 
 /// A place in a line. Dropping a turn lets the next one go.

@@ -162,7 +162,7 @@ impl Machine {
                 Some(Outcome::Refused { why: refused, .. }) => {
                     self.ledger.see(|model| model.refused(id, digest, &refused))
                 }
-                Some(Outcome::Undecided(_)) => self.plan.count("· claims told to ask again"),
+                Some(Outcome::Undecided(_) | Outcome::NotQueued(_)) => self.plan.count("· claims told to ask again"),
                 None => self.ledger.wrong(format!("{id} was answered with silence")),
             }
         }
