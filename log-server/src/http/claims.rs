@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
@@ -10,7 +10,6 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use proto::b64;
 use proto::claim::ClaimId;
 use proto::code::Code;
-use proto::dsse::Envelope;
 use proto::fold::read;
 use proto::num::{LeafIndex, Millis};
 use proto::query::{self, QueryError};
@@ -61,8 +60,7 @@ async fn take(app: App, body: Body) -> Result<Answer, Problem> {
     let envelope = read_all(body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
     let room = &app.room().alone;
     let _room = room.permits().acquire_many_owned(room.of(envelope.len())).await.map_err(Problem::internal)?;
-    let answer = app.log().submit(envelope.clone()).await;
-    answer.map_err(|declined| problem_of(declined, &envelope))
+    app.log().submit(envelope).await.map_err(problem_of)
 }
 
 /// Refuses bodies of another type or in a coding. A missing type is taken for the right one.
@@ -81,11 +79,10 @@ pub(super) fn check_content(headers: &HeaderMap, types: &[&str]) -> Result<(), P
     }
 }
 
-/// A declined submission as the client sees it, with the claim's id where the envelope has one.
-pub(super) fn problem_of(declined: Declined, envelope: &Bytes) -> Problem {
+/// A declined submission as the client sees it.
+pub(super) fn problem_of(declined: Declined) -> Problem {
     let mut problem = Problem::from(declined.refused);
-    if let Ok(envelope) = Envelope::parse(envelope) {
-        let id = ClaimId::of(&envelope.payload_type, &envelope.payload);
+    if let Some(id) = declined.claim_id {
         problem = problem.with("claim_id", id.to_string());
     }
     if let Some(receipt) = declined.receipt {

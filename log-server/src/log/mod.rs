@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use proto::claim::ClaimId;
 use proto::code::Refused;
 use proto::receipt::Receipt;
 use tokio::sync::watch;
@@ -69,6 +70,8 @@ pub struct Answer {
 pub struct Declined {
     /// Why.
     pub refused: Refused,
+    /// The claim's id, if its envelope was read.
+    pub claim_id: Option<ClaimId>,
     /// The receipt of the same payload with other signatures.
     pub receipt: Option<Box<Receipt>>,
     /// When to ask again.
@@ -81,7 +84,14 @@ pub struct Declined {
 
 impl From<Refused> for Declined {
     fn from(refused: Refused) -> Declined {
-        Declined { refused, receipt: None, retry_after_seconds: None, refusal_note: None, limit: None }
+        Declined { refused, claim_id: None, receipt: None, retry_after_seconds: None, refusal_note: None, limit: None }
+    }
+}
+
+impl Declined {
+    /// The same with the claim that it is about.
+    fn about(self, claim_id: ClaimId) -> Declined {
+        Declined { claim_id: Some(claim_id), ..self }
     }
 }
 

@@ -56,8 +56,8 @@ pub(super) fn answer_lines(
     };
     let lost = || failed.clone().unwrap_or_else(|| Problem::internal("a line was lost on its way"));
     let answer = |(number, line): (u64, Result<Bytes, Problem>)| {
-        let result = line.and_then(|envelope| match answers.next() {
-            Some(answered) => answered.map_err(|declined| problem_of(declined, &envelope)),
+        let result = line.and_then(|_| match answers.next() {
+            Some(answered) => answered.map_err(problem_of),
             None => Err(lost()),
         });
         Answered { number, result }

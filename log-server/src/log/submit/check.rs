@@ -1,7 +1,7 @@
 //! What is found out about a claim before the queue, cheap checks first. Everything here blocks.
 
 use governor::clock::{Clock as _, DefaultClock};
-use proto::claim::Body;
+use proto::claim::{Body, ClaimId};
 use proto::code::{Code, Refused};
 use proto::dsse::Envelope;
 use proto::ed25519::KeyId;
@@ -21,7 +21,14 @@ impl Log {
             let message = format!("the envelope has {} bytes; this log takes at most {limit}", bytes.len());
             return Err(Declined { limit: Some(limit as u64), ..Refused::new(Code::SizeEnvelope, message).into() });
         }
-        let submission = Submission::from_envelope(Envelope::parse(bytes)?)?;
+        let envelope = Envelope::parse(bytes)?;
+        let submission = Submission::from_envelope(envelope).map_err(|refused| without_form(refused, bytes))?;
+        let id = submission.id();
+        self.check_read(submission, waits_for_room).map_err(|declined| declined.about(id))
+    }
+
+    /// The same for a claim that has its form.
+    fn check_read(&self, submission: Submission, waits_for_room: bool) -> Result<Ready, Declined> {
         self.check_wrong_log(&submission)?;
         check_rules(&submission)?;
         let state = StoredState(&**self.store());
@@ -92,7 +99,7 @@ impl Log {
                 Err(error) => return failed(&error),
             }
         }
-        self.declined(refused, Some(submission.id()))
+        self.declined(refused, Some(submission.id())).about(submission.id())
     }
 
     /// The same for a claim of which only the sequencer knew whose it is.
@@ -127,6 +134,16 @@ impl Log {
         let seconds = not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
         let refused = Refused::new(Code::LimitIssuer, format!("{payer} submits too fast; ask again in {seconds} s"));
         Err(Declined { retry_after_seconds: Some(seconds), ..refused.into() })
+    }
+}
+
+/// The answer to a claim that has not its form. Its payload went with the try, so that the envelope is read again for the id: claims
+/// that have their form are read once.
+fn without_form(refused: Refused, bytes: &[u8]) -> Declined {
+    let declined = Declined::from(refused);
+    match Envelope::parse(bytes) {
+        Ok(envelope) => declined.about(ClaimId::of(&envelope.payload_type, &envelope.payload)),
+        Err(_) => declined,
     }
 }
 

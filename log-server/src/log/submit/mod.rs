@@ -176,21 +176,22 @@ impl Log {
     /// The answer to a claim that the sequencer decided on.
     fn conclude(&self, submitted: Submitted, outcome: Outcome) -> Settled {
         let submission = submitted.submission();
+        let declined = |declined: Declined| Err(declined.about(submission.id())).into();
         match outcome {
             Outcome::Accepted(accepted) => Ok(Answer { receipt: self.to_receipt(*accepted), created: true }).into(),
             Outcome::Known(index) => Settled::Known(submission.clone(), index),
             Outcome::Refused { why, signed: true } if why.code == Code::AnchorFork => {
                 Settled::Fork(submission.clone(), why)
             }
-            Outcome::Refused { why, signed } => Err(self.declined(why, signed.then_some(submission.id()))).into(),
-            Outcome::NotQueued(full) => Err(not_queued(full)).into(),
+            Outcome::Refused { why, signed } => declined(self.declined(why, signed.then_some(submission.id()))),
+            Outcome::NotQueued(full) => declined(not_queued(full)),
             Outcome::Undecided(refused) => {
                 let retry = match refused.code {
                     Code::DiskLow => DISK_RETRY_AFTER_SECONDS,
                     Code::ClockJump => CLOCK_RETRY_AFTER_SECONDS,
                     _ => 1,
                 };
-                Err(Declined { retry_after_seconds: Some(retry), ..refused.into() }).into()
+                declined(Declined { retry_after_seconds: Some(retry), ..refused.into() })
             }
         }
     }
@@ -225,6 +226,10 @@ impl Log {
 
     /// A claim that is in the log already: the stored bytes are compared with the submitted ones. Blocks.
     fn answer_known(&self, submission: &Submission, index: LeafIndex) -> Result<Answer, Declined> {
+        self.compare_known(submission, index).map_err(|declined| declined.about(submission.id()))
+    }
+
+    fn compare_known(&self, submission: &Submission, index: LeafIndex) -> Result<Answer, Declined> {
         let found = self.receipt_at(index).map_err(|error| failed(&*error))?;
         let Some((receipt, payload)) = found else {
             return Err(internal(&"an entry that is known cannot be read"));
