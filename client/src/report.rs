@@ -19,6 +19,8 @@ use crate::http::Http;
 pub const MAX_REPORT_BYTES: usize = proto::misbehaviour::MAX_FILE_BYTES;
 /// An answer of a monitor: a sentence and a head.
 const MAX_ANSWER_BYTES: usize = 128 * 1024;
+/// Signature lines of a head that a monitor takes.
+const MOST_LINES: usize = 16;
 
 /// What can be handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,11 +61,11 @@ pub fn items(bytes: &[u8], policy: Option<&Policy>) -> Result<Vec<Item>, Error> 
     let note = Note::parse(bytes).map_err(|why| {
         Error::malformed(format!("neither a signed head, nor a receipt, nor what this command keeps: {why}"))
     })?;
-    Ok(vec![Item::Head(own_lines(&String::from_utf8_lossy(&note.to_bytes())))])
+    Ok(vec![Item::Head(some_lines(&String::from_utf8_lossy(&note.to_bytes())))])
 }
 
 fn of_json(bytes: &[u8], value: &Value, policy: Option<&Policy>) -> Result<Vec<Item>, Error> {
-    let head = |name: &str| value[name].as_str().map(|note| Item::Head(own_lines(note)));
+    let head = |name: &str| value[name].as_str().map(|note| Item::Head(some_lines(note)));
     let found: Vec<Item> = match value["format"].as_str() {
         Some(FORMAT) => vec![Item::Evidence(bytes.to_vec())],
         Some("claimtrail-contradiction/1") => {
@@ -108,17 +110,23 @@ fn accuse(value: &Value, origin: &str, vkey: &Vkey, first: &Note, second: &Note)
     file.ok().map(|file| Item::Evidence(file.to_text().into_bytes()))
 }
 
-/// The note with the lines of the log alone, if it has any: those of witnesses say nothing of the tree, and a monitor takes
-/// so many lines only.
-fn own_lines(note: &str) -> String {
+/// The note with the lines of the log, if it has any, and behind them as many others as a monitor takes: those of witnesses say
+/// nothing of the tree, but show whether one of them signed two histories.
+fn some_lines(note: &str) -> String {
     let Some((text, lines)) = note.rsplit_once("\n\n") else { return note.to_owned() };
     let origin = text.lines().next().unwrap_or_default();
     let is_own = |line: &&str| {
         let name = line.strip_prefix("\u{2014} ").and_then(|line| line.split(' ').next()).unwrap_or_default();
         name == origin || name.strip_prefix(origin) == Some(proto::policy::TIME_KEY_SUFFIX)
     };
-    let own: String = lines.lines().filter(is_own).map(|line| format!("{line}\n")).collect();
-    if own.is_empty() { note.to_owned() } else { format!("{text}\n\n{own}") }
+    let (own, others): (Vec<&str>, Vec<&str>) = lines.lines().partition(is_own);
+    if own.is_empty() {
+        return note.to_owned();
+    }
+    // A line that is none would have the head refused.
+    let others = if Note::parse(note.as_bytes()).is_ok() { others } else { Vec::new() };
+    let some = own.into_iter().chain(others).take(MOST_LINES);
+    format!("{text}\n\n{}", some.map(|line| format!("{line}\n")).collect::<String>())
 }
 
 /// Hands one thing in.
@@ -169,11 +177,15 @@ mod tests {
     fn heads_are_found_in_every_kind_of_file() {
         let one = head(b"one");
         let cosigned = format!("{one}\u{2014} log.example/time AAAAAAE=\n\u{2014} w.example AAAAAAE=\n");
-        let own = format!("{one}\u{2014} log.example/time AAAAAAE=\n");
         let heads = |bytes: &[u8]| items(bytes, None).unwrap();
-        assert_eq!(heads(cosigned.as_bytes()), [Item::Head(own.clone())]);
+        assert_eq!(heads(cosigned.as_bytes()), [Item::Head(cosigned.clone())]);
+        let many: String = (0..20).map(|n| format!("\u{2014} w{n}.example AAAAAAE=\n")).collect();
+        let found = heads(format!("{one}{many}\u{2014} log.example/time AAAAAAE=\n").as_bytes());
+        let [Item::Head(some)] = found.as_slice() else { panic!("one head") };
+        let lines: Vec<&str> = some.lines().filter(|line| line.starts_with('\u{2014}')).collect();
+        assert!(lines.len() == MOST_LINES && lines[1].contains("/time") && lines[2].contains("w0."), "{lines:?}");
         let receipt = json!({ "format": "claimtrail-receipt/1", "checkpoint": cosigned }).to_string();
-        assert_eq!(heads(receipt.as_bytes()), [Item::Head(own)]);
+        assert_eq!(heads(receipt.as_bytes()), [Item::Head(cosigned)]);
         let unproven = json!({ "format": "claimtrail-unproven/1", "seen": one, "shown": head(b"two") }).to_string();
         assert_eq!(heads(unproven.as_bytes()).len(), 2);
         for bad in [b"nonsense".as_slice(), b"{}", b"[]"] {

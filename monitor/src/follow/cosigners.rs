@@ -48,16 +48,23 @@ impl FollowedLog {
         self.cosigners.get().is_some_and(|keys| keys.iter().any(|key| key.vkey() == vkey))
     }
 
-    /// Keeps the cosignatures under this head that are of known keys; gives how many are. `head` is the note, verified.
+    /// Keeps the cosignatures under this head that are of known keys, and makes the file of a witness of the trust file that signed
+    /// another history before; gives how many are. `head` is the note, verified.
     ///
     /// # Errors
     /// When they cannot be kept.
     pub fn keep_cosigned(&self, note: &Note, head: &Checked) -> Result<usize, Error> {
-        let keys = self.cosigners.get().map_or(&[][..], Vec::as_slice);
-        let found: Vec<(String, Cosigned)> = keys.iter().filter_map(|key| self.cosigned(note, head, key)).collect();
+        let found = self.lines_under(note, head);
+        let (evidence, changes) = self.weigh_lines(&found)?;
         self.tell_lower(&found)?;
-        self.store.keep_cosigned(&found)?;
+        self.store.keep_cosigned(&found, &changes)?;
+        self.keep_evidence(evidence, crate::clock::now())?;
         Ok(found.len())
+    }
+
+    fn lines_under(&self, note: &Note, head: &Checked) -> Vec<(String, Cosigned)> {
+        let keys = self.cosigners.get().map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| self.cosigned(note, head, key)).collect()
     }
 
     /// A witness signs nothing smaller later: one that does lost its state, or its key is used twice, and its cosignatures are no

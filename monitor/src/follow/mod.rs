@@ -16,6 +16,7 @@ mod cosigners;
 mod cost;
 mod judge;
 mod junk;
+mod lines;
 mod list;
 mod news;
 mod others;

@@ -114,6 +114,7 @@ impl FollowedLog {
         let evidence = self.prove(&mut findings, reach)?;
         let list_spent = Some(self.list_spent());
         self.store.commit_batch(&Batch { findings, evidence, list_spent, ..Batch::default() }, round.now)?;
+        self.weigh_lines_again(reach, round.now)?;
         // What is removed does not come back: not by a clock that may be wrong, nor by one that is ahead of what the log signs.
         if clock::jump().is_none() {
             let newest = self.seen().head.and_then(|(_, time)| time);

@@ -70,7 +70,7 @@ impl LogGossip {
         let mut waiting = Vec::new();
         for (head, kept) in log.store.waiting()? {
             let source = kept.peer.as_ref().and_then(|name| id_of(&peers, name)).map_or(Source::Anyone, Source::Peer);
-            waiting.push(Waiting::new(head, source, kept.since, kept.told()));
+            waiting.push(Waiting::new(head, source, kept.since, kept.told()).asked_for(kept.asked_for));
             notes.insert(head, kept.note.into_bytes().into());
         }
         let taken = |name: &String| log.store.evidence_taken_by(name);
@@ -310,6 +310,7 @@ impl LogGossip {
         let kept = KeptWaiting {
             note: String::from_utf8_lossy(inner.note(waiting.head)).into_owned(),
             since: waiting.since,
+            asked_for: waiting.asked_for,
             peer,
             alerted: waiting.told >= super::core::Told::Alerted,
             stated: waiting.told >= super::core::Told::Stated,
@@ -321,7 +322,8 @@ impl LogGossip {
     fn state(&self, inner: &Inner, waiting: &Waiting, now: Millis, step: &mut Step) -> Result<(), Error> {
         let Some(keys) = self.witness.as_ref().map(|witness| witness.keys()) else { return Ok(()) };
         let checked = self.checked(inner, waiting.head)?;
-        let said = Unavailable::new(checked.checkpoint.text(), waiting.since, now.seconds());
+        let since = tell::stated_since(waiting.since, checked.log_time, now.seconds());
+        let said = Unavailable::new(checked.checkpoint.text(), since, now.seconds());
         let (Some(by), Some(statement)) = (keys.name(), keys.state(&said)) else { return Ok(()) };
         let checkpoint = String::from_utf8_lossy(inner.note(waiting.head)).into_owned();
         let kept = KeptStatement { by, statement: statement.clone(), checkpoint: checkpoint.clone() };

@@ -17,7 +17,7 @@ use super::run::Gossip;
 use super::start::{Heard, unasked};
 use crate::finding::{Class, Finding, code};
 use crate::store::{Batch, Findings};
-use crate::witness::{Known, Restored, Witness};
+use crate::witness::{Known, Restored, Witness, begins};
 
 /// Between two looks at what is known of own cosignatures.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ impl Gossip {
                 self.ask(&mut looking, at, whom, is_sure).await;
                 asked_at = Some(Instant::now());
             }
-            if self.config.cosign_before_peers_answer || looking.have_enough_answered(&self) {
+            if looking.may_begin(&self) {
                 looking.witness.peers_were_asked(looking.origin());
             }
             if self.sleeps_to_the_end(LOOK_EVERY).await {
@@ -121,8 +121,10 @@ impl Looking {
         peers
     }
 
-    fn have_enough_answered(&self, gossip: &Gossip) -> bool {
-        self.heard.answered() >= gossip.config.needed_of(self.peers(gossip).len())
+    /// Whether it may cosign after its start, now that the peers were asked.
+    fn may_begin(&self, gossip: &Gossip) -> bool {
+        let needed = gossip.config.needed_of(self.peers(gossip).len());
+        begins(!gossip.config.cosign_before_peers_answer, self.heard.answered(), needed)
     }
 
     /// The own cosignatures that this monitor itself has seen, such as under a head that the log showed.

@@ -267,11 +267,17 @@ impl Gossip {
 
     /// Tells the machine of time, and of what following brought.
     async fn keep_up(self: Arc<Self>, log: Arc<LogGossip>) {
+        let mut told = Instant::now();
         loop {
-            self.feed(&log, |log| {
+            let seconds = told.elapsed().as_secs();
+            told += Duration::from_secs(seconds);
+            self.feed(&log, move |log| {
                 let mut acts = log.grown(now())?;
                 acts.extend(log.more_evidence(now())?);
                 acts.extend(log.refused_again(now())?);
+                if seconds > 0 {
+                    acts.extend(log.feed(Input::Ran { seconds }, now())?);
+                }
                 acts.extend(log.feed(Input::Tick, now())?);
                 Ok(acts)
             })

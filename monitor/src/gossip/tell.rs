@@ -1,8 +1,8 @@
 //! What gossip tells, in words.
 
-use proto::num::Millis;
+use proto::num::{Millis, Seconds};
 
-use super::core::{Head, Waiting};
+use super::core::{Head, STATEMENT_SECONDS, Waiting};
 use crate::finding::{Class, Finding, code};
 
 /// What names the finding of a head that waits.
@@ -34,4 +34,25 @@ pub(super) fn discarded(total: u64) -> Finding {
          far. Only the log signs heads: it may try to hide one among them, or others show old ones while its entries are read"
     );
     Finding::new(Class::Degraded, code::DISCARDED, message)
+}
+
+/// Since when a head is known, as it is signed: by a clock that may have been behind, but nobody has it before the log signed it.
+pub(super) fn stated_since(since: Seconds, log_time: Option<Seconds>, now: Seconds) -> Seconds {
+    let is_past = |time: &Seconds| time.0.saturating_add(STATEMENT_SECONDS) <= now.0;
+    log_time.filter(is_past).map_or(since, |time| time.max(since))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_known_no_earlier_than_it_was_signed() {
+        let now = Seconds(10 * STATEMENT_SECONDS);
+        let since = |since: u64, log: Option<u64>| stated_since(Seconds(since), log.map(Seconds), now).0;
+        assert_eq!(since(7, None), 7);
+        assert_eq!(since(7, Some(9_000)), 9_000, "the clock was behind");
+        assert_eq!(since(9_100, Some(9_000)), 9_100);
+        assert_eq!(since(7, Some(now.0)), 7, "a time of the log's that says nothing");
+    }
 }

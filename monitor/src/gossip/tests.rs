@@ -131,6 +131,13 @@ fn what_waits_is_told_stated_and_kept() {
 
     // A restart forgets nothing, tells nothing twice, and states what is due.
     let gossip = world.open();
+    let ran = |seconds| gossip.feed(Input::Ran { seconds }, after(STATEMENT_SECONDS)).unwrap();
+    assert!(ran(STATEMENT_SECONDS - 1).is_empty());
+    assert!(
+        gossip.feed(Input::Tick, after(9 * STATEMENT_SECONDS)).unwrap().is_empty(),
+        "a clock that went ahead says nothing"
+    );
+    assert!(ran(1).is_empty());
     let acts = gossip.feed(Input::Tick, after(STATEMENT_SECONDS)).unwrap();
     let [Act::SendStatement { statement, checkpoint }] = acts.as_slice() else { panic!("{acts:?}") };
     assert_eq!(gossip.log().store.events_after(0, 10).unwrap().len(), 1);

@@ -177,7 +177,7 @@ impl Sharing {
         let request = Request::parse(body).map_err(|why: BadRequest| invalid(why.to_string()))?;
         let log = self.gossip.log(request.note.claimed_origin()).ok_or_else(unknown_log)?;
         let shown = log
-            .check(request.note)
+            .check(request.note.clone())
             .map_err(|why| Problem::new(Code::CheckpointSignature, format!("The head is not taken: {why}.")))?;
         let source = peer.and_then(|peer| log.peer(&peer.config.name)).map_or(Source::Anyone, Source::Peer);
         let proof = Proof { from: request.old, root: None, hashes: request.proof };
@@ -186,6 +186,8 @@ impl Sharing {
         let input = |head, random| Input::Received { head, source, proof, random };
         let (became, acts) = log.take(&shown, input, clock::now()).map_err(|e| Problem::internal(&e.message))?;
         self.gossip.act(log, acts);
+        // Behind what is said of the head: a line of a witness may contradict another one of it.
+        log.log().keep_cosigned(&request.note, &shown).map_err(|e| Problem::internal(&e.message))?;
         Ok((became, size, log.clone()))
     }
 }

@@ -122,7 +122,8 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     let old = request.old;
     // Anybody can add lines of keys that nobody here knows; what follows keeps none of them.
     let policy = log.config.trust.policy();
-    let head = match policy.check_note(policy.only_known_lines(request.note)) {
+    let note = policy.only_known_lines(request.note);
+    let head = match policy.check_note(note.clone()) {
         Ok(head) => head,
         Err(CheckError::Checkpoint(CheckpointError::Text(BadCheckpoint::EmptyRoot))) => {
             let answer = witness.refuse_empty_root(&origin, old).ok_or_else(unknown)?;
@@ -136,7 +137,11 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
     };
     // Signed by the log, so it is kept whatever the answer will be, and held against what was followed: first, since a
     // contradiction that it shows ends cosigning.
-    if look_into(log, &head)? {
+    let contradicts = look_into(log, &head)?;
+    if let Err(error) = log.keep_cosigned(&note, &head) {
+        tracing::error!(origin, error = error.message, "cosignatures of others are not kept");
+    }
+    if contradicts {
         let why = "it contradicts what the log signed before";
         return Err(Problem::new(Code::CheckpointInconsistent, format!("Not cosigned: {why}.")));
     }

@@ -4,7 +4,8 @@
 use client::Error;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
-use super::LogStore;
+use super::lines::LineChange;
+use super::{LogStore, lines};
 use crate::witness::Cosigned;
 
 /// vkey → size, time, root, note with the log's lines and that key's alone
@@ -15,7 +16,7 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn read(bytes: &[u8]) -> Result<Cosigned, redb::Error> {
+pub(super) fn read(bytes: &[u8]) -> Result<Cosigned, redb::Error> {
     Cosigned::from_bytes(bytes).ok_or_else(|| std::io::Error::other("a cosigned head is damaged").into())
 }
 
@@ -34,9 +35,9 @@ impl LogStore {
         })
     }
 
-    /// Keeps those of these heads that are higher than what is kept. There are as many as keys that are known by name; what
-    /// changes nothing writes nothing.
-    pub fn keep_cosigned(&self, heads: &[(String, Cosigned)]) -> Result<(), Error> {
+    /// Keeps those of these heads that are higher than what is kept, and what changes of further ones. There are as many as keys
+    /// that are known by name; what changes nothing writes nothing.
+    pub fn keep_cosigned(&self, heads: &[(String, Cosigned)], changes: &[LineChange]) -> Result<(), Error> {
         let higher = |kept: Option<Cosigned>, new: &Cosigned| kept.is_none_or(|kept| is_higher(new, &kept));
         let mut wanted = Vec::new();
         for (vkey, new) in heads {
@@ -44,10 +45,11 @@ impl LogStore {
                 wanted.push((vkey, new));
             }
         }
-        if wanted.is_empty() {
+        if wanted.is_empty() && changes.iter().all(LineChange::is_none) {
             return Ok(());
         }
         self.write(|transaction| {
+            lines::apply(transaction, changes)?;
             let mut table = transaction.open_table(COSIGNED_BY)?;
             for (vkey, new) in wanted {
                 // Another may have been faster.
@@ -78,7 +80,7 @@ mod tests {
         LogStore::create(folder.path(), "log.example").unwrap();
         let open = || LogStore::open(folder.path(), "log.example", false).unwrap();
         let store = open();
-        let keep = |key: &str, head: Cosigned| store.keep_cosigned(&[(key.to_owned(), head)]).unwrap();
+        let keep = |key: &str, head: Cosigned| store.keep_cosigned(&[(key.to_owned(), head)], &[]).unwrap();
         assert_eq!(store.cosigned_by("a").unwrap(), None);
         keep("a", cosigned(5, b"x", 100));
         keep("a", cosigned(4, b"w", 200));

@@ -20,7 +20,7 @@ const KEPT: TableDefinition<u64, &[u8]> = TableDefinition::new("evidence-kept");
 /// id → number
 const IDS: TableDefinition<&[u8], u64> = TableDefinition::new("evidence-ids");
 /// whose, kind, accused key → how many
-const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("evidence-counts");
+pub(super) const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("evidence-counts");
 /// id → when the operator resumed cosigning despite it
 const RESUMED: TableDefinition<&[u8], u64> = TableDefinition::new("evidence-resumed");
 

@@ -35,6 +35,9 @@ pub struct KeptWaiting {
     /// The peer that showed it, by its name; nothing when it was the log or somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
+    /// For how many seconds of running time it was asked for.
+    #[serde(default)]
+    pub asked_for: u64,
     /// Whether it was told that it waits.
     #[serde(default)]
     pub alerted: bool,

@@ -14,6 +14,7 @@
 //! | `watched` | payloads of claims that a watch is about |
 //! | `gossip-…` | heads that wait, statements, what peers have |
 //! | `cosigned-by` | the highest cosigned head of each witness that is known here |
+//! | `cosigned-lines` | further ones of the trust file's witnesses, which may contradict each other |
 //! | `evidence` | misbehaviour files, numbered, each once |
 //! | `branches` | leaf hashes of histories that contradict this one |
 //!
@@ -29,6 +30,7 @@ mod forks;
 mod gossip;
 mod heads;
 mod life;
+mod lines;
 mod owed;
 mod refused;
 mod room;
@@ -56,6 +58,7 @@ pub use branches::{Branch, MOST_BRANCH_LEAVES};
 pub use findings::Findings;
 pub use gossip::{GossipStep, KeptStatement, KeptWaiting, MOST_STATEMENTS_OF_ONE};
 pub use heads::{HeadKey, KeptHead};
+pub use lines::LineChange;
 pub use tiles::StoredTiles;
 pub use unread::{MOST_UNREAD, Unread, UnreadHeads};
 
@@ -150,6 +153,7 @@ impl LogStore {
                 evidence::make(&transaction)?;
                 branches::make(&transaction)?;
                 cosigned::make(&transaction)?;
+                lines::make(&transaction)?;
             }
             Ok(transaction.commit()?)
         };
@@ -179,6 +183,7 @@ impl LogStore {
                 evidence::make(transaction)?;
                 branches::make(transaction)?;
                 cosigned::make(transaction)?;
+                lines::make(transaction)?;
                 gossip::make(transaction)?;
                 life::make(transaction, &new_life)
             })?;

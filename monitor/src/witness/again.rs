@@ -17,7 +17,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::doubt::{Doubted, Known, is_above};
+use super::decide::is_above;
+use super::doubt::{Doubted, Known};
 use super::open::open_slot;
 use super::{Slot, Witness};
 

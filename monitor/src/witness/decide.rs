@@ -7,7 +7,10 @@ use proto::merkle::verify_consistency;
 use proto::num::{Seconds, TreeSize};
 use service::record::SignedRecord;
 
-use super::{Answer, Cosigned};
+use super::{Answer, Cosigned, Known};
+
+/// Heads that are remembered as seen: the highest one counts, and others only if they contradict it.
+const MOST_SEEN: usize = 16;
 
 /// What is done about a head that may be cosigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +26,20 @@ pub enum Step {
 /// First what is durable, then the signature: a crash in between lowers nothing. The record comes behind the database, so that
 /// a record that is newer means a database that was put back.
 pub const STEPS: [Step; 3] = [Step::Store, Step::Record, Step::Sign];
+
+/// What is done when peers' answers let a log be cosigned again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RestoreStep {
+    /// What it goes on from is made durable in the database.
+    Store,
+    /// It is made durable in the record outside of it.
+    Record,
+    /// The file of what was learned of higher cosignatures is removed.
+    Forget,
+}
+
+/// As before a signature, and what was learned is forgotten last: a crash in between leaves the file, and with it the doubt.
+pub const RESTORE_STEPS: [RestoreStep; 3] = [RestoreStep::Store, RestoreStep::Record, RestoreStep::Forget];
 
 /// What a client asks, its head's signature verified.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +107,44 @@ pub fn newer(record: Option<SignedRecord>, stored: Option<&Cosigned>) -> Option<
     }
     (record.size == stored.size && record.root != stored.root)
         .then(|| format!("the database and the record have two roots for {} entries", record.size))
+}
+
+/// Why it is not known at a start what was cosigned last, if so: the record is newer than the database, or something was learned of
+/// a cosignature that neither of the two has.
+pub fn doubted(record: Option<SignedRecord>, stored: Option<&Cosigned>, learned: &[SignedRecord]) -> Option<String> {
+    newer(record, stored).or_else(|| learned.iter().find(|seen| is_above(seen, stored)).map(why_seen))
+}
+
+/// Whether this was cosigned after `last`, or beside it.
+pub fn is_above(record: &SignedRecord, last: Option<&Cosigned>) -> bool {
+    let Some(last) = last else { return record.time > Seconds(0) };
+    record.size > last.size || record.time > last.time || (record.size == last.size && record.root != last.root)
+}
+
+/// Why nothing is cosigned when this was seen, and neither database nor record has it.
+pub(super) fn why_seen(seen: &SignedRecord) -> String {
+    let SignedRecord { size, time, .. } = seen;
+    format!(
+        "a cosignature of this witness's own key over {size} entries at {time} is known, and neither its database nor its record \
+         has it: both were put back to an older state, or the key is used elsewhere"
+    )
+}
+
+/// Takes down a cosignature that was seen: the highest ones are kept, each head once, at the latest time.
+pub fn learn(seen: &mut Vec<Known>, new: &Known) {
+    let head = (new.record.size, new.record.root);
+    match seen.iter_mut().find(|old| (old.record.size, old.record.root) == head) {
+        Some(old) => old.record.time = old.record.time.max(new.record.time),
+        None => seen.push(new.clone()),
+    }
+    seen.sort_by_key(|known| std::cmp::Reverse(known.record.size));
+    seen.truncate(MOST_SEEN);
+}
+
+/// Whether cosigning begins after a start, the peers having been asked: at once, or, where the operator wants answers first, when
+/// as many have answered as are needed.
+pub fn begins(answers_first: bool, answered: usize, needed: usize) -> bool {
+    !answers_first || answered >= needed
 }
 
 /// What is not below either of both. Two roots for one size are no matter of order: one of them is wrong.

@@ -4,15 +4,12 @@
 use std::path::Path;
 
 use client::Error;
-use proto::num::Seconds;
-use service::record::{SignedRecord, SignerRecord};
+use service::record::{RecordError, SignedRecord, SignerRecord};
 
+use super::decide::{RESTORE_STEPS, RestoreStep, is_above, learn, why_seen};
 use super::open::{anew, cosigned_again, is_lost, record_path};
 use super::restore::{Left, PeerAnswer, Restored, restored};
 use super::{Cosigned, Slot, Witness, remembered};
-
-/// Heads that are remembered as seen: the highest one counts, and others only if they contradict it.
-const MOST_SEEN: usize = 16;
 
 /// What is known of a doubt.
 #[derive(Debug, Default)]
@@ -112,10 +109,10 @@ impl Witness {
         let Some(doubt) = &mut slot.doubt else {
             // It is stopped for another reason, until a restart: that one finds it.
             let mut kept = Doubted::of(remembered::read(&path));
-            seen.iter().for_each(|known| kept.see(known));
+            seen.iter().for_each(|known| learn(&mut kept.seen, known));
             return kept.keep(&path);
         };
-        seen.iter().for_each(|known| doubt.see(known));
+        seen.iter().for_each(|known| learn(&mut doubt.seen, known));
         doubt.keep(&path)
     }
 
@@ -166,23 +163,47 @@ impl Witness {
         let outcome = restored(&left, answers, bad);
         let Restored::From(from) = outcome else { return Ok(Some(outcome)) };
         let last = with_note(slot, from, &seen);
-        // As before a signature: the database first, the record behind it, and only then anything may be signed.
-        self.table.put(origin, &last)?;
-        let mut record = match opened {
-            Ok(record) => record,
-            Err(error) => anew(&path, origin, Some(&last), &error)?,
-        };
-        record.write(&from).map_err(|e| Error::local(e.to_string()))?;
+        // As before a signature: what is durable comes first, and only then anything may be signed.
+        let record = self.mend(origin, &last, opened)?;
         slot.shown = cosigned_again(&self.keys, &slot.trust, &last);
-        slot.last = Some(last);
-        slot.record = Some(record);
+        (slot.last, slot.record) = (Some(last), Some(record));
         (slot.stopped, slot.doubt) = (None, None);
-        if let Err(error) = remembered::remove(&remembered::path(&self.records, origin)) {
-            // It says nothing that database and record do not say: the next start removes it.
-            tracing::warn!(origin, error = error.message, "what was seen is durable now, and its file stays");
-        }
         self.cosigned.send_modify(|count| *count = count.wrapping_add(1));
         Ok(Some(outcome))
+    }
+
+    /// Makes durable from what a log is cosigned on, in the order of [`RESTORE_STEPS`].
+    fn mend(
+        &self,
+        origin: &str,
+        last: &Cosigned,
+        opened: Result<SignerRecord, RecordError>,
+    ) -> Result<SignerRecord, Error> {
+        let path = record_path(&self.records, origin);
+        let mut record = opened;
+        for step in RESTORE_STEPS {
+            match step {
+                RestoreStep::Store => self.table.put(origin, last)?,
+                RestoreStep::Record => {
+                    let mut whole = match record {
+                        Ok(whole) => whole,
+                        Err(error) => anew(&path, origin, Some(last), &error)?,
+                    };
+                    whole.write(&last.record()).map_err(|e| Error::local(e.to_string()))?;
+                    record = Ok(whole);
+                }
+                RestoreStep::Forget => self.forget(origin),
+            }
+        }
+        record.map_err(|e| Error::local(e.to_string()))
+    }
+
+    /// What was learned says nothing any more that database and record do not say.
+    fn forget(&self, origin: &str) {
+        if let Err(error) = remembered::remove(&remembered::path(&self.records, origin)) {
+            // The next start removes it.
+            tracing::warn!(origin, error = error.message, "what was seen is durable now, and its file stays");
+        }
     }
 }
 
@@ -196,15 +217,6 @@ fn with_note(slot: &Slot, from: SignedRecord, seen: &[Known]) -> Cosigned {
     Cosigned { size, root, time, note }
 }
 
-/// Why nothing is cosigned when this was seen, and neither database nor record has it.
-pub(super) fn why_seen(seen: &SignedRecord) -> String {
-    let SignedRecord { size, time, .. } = seen;
-    format!(
-        "a cosignature of this witness's own key over {size} entries at {time} is known, and neither its database nor its record \
-         has it: both were put back to an older state, or the key is used elsewhere"
-    )
-}
-
 impl Doubted {
     /// As a file says it.
     pub(super) fn of(file: Result<Vec<Known>, String>) -> Doubted {
@@ -213,9 +225,9 @@ impl Doubted {
         Doubted { durable: seen.clone(), seen, damaged, asked: None }
     }
 
-    /// The highest of what was seen above `last`, or beside it.
-    pub(super) fn above(&self, last: Option<&Cosigned>) -> Option<&Known> {
-        self.seen.iter().find(|known| is_above(&known.record, last))
+    /// The heads that were seen.
+    pub(super) fn records(&self) -> Vec<SignedRecord> {
+        self.seen.iter().map(|known| known.record).collect()
     }
 
     /// Makes durable what is not yet.
@@ -226,22 +238,6 @@ impl Doubted {
         }
         Ok(())
     }
-
-    fn see(&mut self, new: &Known) {
-        let head = (new.record.size, new.record.root);
-        match self.seen.iter_mut().find(|old| (old.record.size, old.record.root) == head) {
-            Some(old) => old.record.time = old.record.time.max(new.record.time),
-            None => self.seen.push(new.clone()),
-        }
-        self.seen.sort_by_key(|known| std::cmp::Reverse(known.record.size));
-        self.seen.truncate(MOST_SEEN);
-    }
-}
-
-/// Whether this was cosigned after `last`, or beside it.
-pub(super) fn is_above(record: &SignedRecord, last: Option<&Cosigned>) -> bool {
-    let Some(last) = last else { return record.time > Seconds(0) };
-    record.size > last.size || record.time > last.time || (record.size == last.size && record.root != last.root)
 }
 
 #[cfg(test)]

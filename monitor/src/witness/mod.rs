@@ -35,7 +35,9 @@ use tokio::sync::watch;
 use crate::evidence::Stop;
 use doubt::Doubted;
 
-pub use decide::{Asked, STEPS, Step, decide, higher, may_begin, newer};
+pub use decide::{
+    Asked, RESTORE_STEPS, RestoreStep, STEPS, Step, begins, decide, doubted, higher, is_above, learn, may_begin, newer,
+};
 pub use doubt::Known;
 pub use early::MOST_AHEAD;
 pub use key::WitnessKeys;

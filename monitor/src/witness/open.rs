@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::evidence::Stop;
 
-use super::decide::{higher, may_begin, newer};
-use super::doubt::{Doubted, why_seen};
+use super::decide::{doubted, higher, may_begin};
+use super::doubt::Doubted;
 use super::{Cosigned, Known, Slot, Table, Witness, WitnessKeys, remembered, signed_by_log, with_lines};
 
 /// Where the record of a log is.
@@ -221,19 +221,16 @@ pub(super) fn open_slot(
             evidence: None,
         })
     };
-    let doubted = || Doubted::of(learned.clone());
+    let of_file = || Doubted::of(learned.clone());
     let mut record = match SignerRecord::open(&record_path(records, origin), origin) {
         Ok(record) => record,
-        Err(error) => return stopped(error.to_string(), is_lost(&error).then(doubted)),
+        Err(error) => return stopped(error.to_string(), is_lost(&error).then(of_file)),
     };
-    if let Some(why) = newer(record.last(), last.as_ref()) {
-        return stopped(why, Some(doubted()));
+    if let Some(why) = doubted(record.last(), last.as_ref(), &of_file().records()) {
+        return stopped(why, Some(of_file()));
     }
     if let Err(why) = &learned {
-        return stopped(why.clone(), Some(doubted()));
-    }
-    if let Some(seen) = doubted().above(last.as_ref()) {
-        return stopped(why_seen(&seen.record), Some(doubted()));
+        return stopped(why.clone(), Some(of_file()));
     }
     let mut shown = None;
     if let Some(last) = &last {

@@ -23,6 +23,7 @@ mod served;
 mod statements;
 mod ways_out;
 mod wires;
+mod witnesses;
 mod zoo;
 
 use std::collections::BTreeSet;

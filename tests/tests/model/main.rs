@@ -13,4 +13,5 @@ mod check;
 mod gossip;
 mod history;
 mod network;
+mod put_back;
 mod witness;

@@ -16,6 +16,7 @@ mod hangs;
 mod honest;
 mod inputs;
 mod long;
+mod resume_codes;
 mod resumed;
 mod served;
 mod stopped;

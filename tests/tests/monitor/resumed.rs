@@ -16,7 +16,7 @@ use super::witness::{add, request};
 use super::{programs, wait};
 
 /// A file about two heads of this size, both signed by the log.
-fn fork(size: u64) -> Vec<u8> {
+pub(super) fn fork(size: u64) -> Vec<u8> {
     let log = NoteSigner::new(KeyName::parse(ORIGIN).unwrap(), key(number::LOG));
     let head = |root: &[u8]| {
         let text = CheckpointText::new(ORIGIN, TreeSize(size), Hash::of(root)).unwrap();

@@ -11,6 +11,8 @@ pub const ASK_ALL_SECONDS: u64 = 60;
 pub const ALERT_SECONDS: u64 = 600;
 /// After which it is stated, signed: a day, in which operators on every side can have mended what was only broken.
 pub const STATEMENT_SECONDS: u64 = 86_400;
+/// So often it is kept how long a head was asked for: what a crash costs of it. Then the statement is made so much later.
+pub const COUNTED_SECONDS: u64 = 3600;
 /// The longest time between two rounds of questions; they begin at [`ASK_ALL_SECONDS`] and double.
 pub const LONGEST_ASK_WAIT_SECONDS: u64 = 3600;
 
@@ -83,6 +85,17 @@ impl Core {
         }
     }
 
+    /// The process ran for so long, and asked for all that waits. How long that was altogether is kept now and then.
+    pub(super) fn ran(&mut self, seconds: u64, out: &mut Vec<Output>) {
+        for waiting in self.table.iter_mut() {
+            let before = waiting.asked_for;
+            waiting.asked_for = before.saturating_add(seconds);
+            if waiting.asked_for / COUNTED_SECONDS > before / COUNTED_SECONDS {
+                out.push(Output::Waits(waiting.clone()));
+            }
+        }
+    }
+
     /// What time brings about.
     pub(super) fn ask_due(&mut self, now: Seconds, out: &mut Vec<Output>) {
         let mut due = Vec::new();
@@ -92,7 +105,8 @@ impl Core {
                 waiting.told = Told::Alerted;
                 out.push(Output::Alert(waiting.clone()));
             }
-            if waiting.told == Told::Alerted && age >= STATEMENT_SECONDS {
+            // Of what is signed nothing may hang on a clock that was wrong when the head came, or is now.
+            if waiting.told == Told::Alerted && age.min(waiting.asked_for) >= STATEMENT_SECONDS {
                 waiting.told = Told::Stated;
                 out.push(Output::State(waiting.clone()));
             }

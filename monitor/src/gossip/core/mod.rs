@@ -22,7 +22,7 @@
 //! | 0 s | the log and the sender are asked |
 //! | [`ASK_ALL_SECONDS`], or both said no | all peers are asked, and are shown the head; of a tied one they are shown it |
 //! | [`ALERT_SECONDS`] | it is told |
-//! | [`STATEMENT_SECONDS`] | it is stated, signed, that the head stays unavailable |
+//! | [`STATEMENT_SECONDS`], and as long of running time | it is stated, signed, that the head stays unavailable |
 //!
 //! # Bounds
 //! At most [`MOST_WAITING`] heads wait ([`Table`]). What is discarded is counted and told.
@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use proto::hash::Hash;
 use proto::num::{Seconds, TreeSize};
 
-pub use ask::{ALERT_SECONDS, ASK_ALL_SECONDS, LONGEST_ASK_WAIT_SECONDS, STATEMENT_SECONDS};
+pub use ask::{ALERT_SECONDS, ASK_ALL_SECONDS, COUNTED_SECONDS, LONGEST_ASK_WAIT_SECONDS, STATEMENT_SECONDS};
 pub use judge::{Fork, Shown};
 pub use peers::{LONGEST_PUSH_WAIT_SECONDS, PUSH_AGAIN_SECONDS, Peer};
 pub use table::{LARGEST, MOST_WAITING, SAMPLED, SMALLEST, Table, Told, Waiting};
@@ -156,6 +156,11 @@ pub enum Input {
         peer: PeerId,
         /// The number.
         number: u64,
+    },
+    /// This process ran for so many seconds since this was said last, by a clock that nobody sets.
+    Ran {
+        /// How many.
+        seconds: u64,
     },
     /// Time has passed.
     Tick,
@@ -280,6 +285,7 @@ impl Core {
             Input::Unanswered { peer } => self.not_taken(now, peer),
             Input::Evidence { last } => self.evidence_until(now, last, &mut out),
             Input::EvidenceTaken { peer, number } => self.evidence_taken(now, peer, number, &mut out),
+            Input::Ran { seconds } => self.ran(seconds, &mut out),
             Input::Tick => {
                 self.ask_due(now, &mut out);
                 self.push_due(now, &mut out);

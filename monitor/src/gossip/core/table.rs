@@ -44,6 +44,8 @@ pub struct Waiting {
     pub since: Seconds,
     /// What was told of it.
     pub told: Told,
+    /// For how many seconds of running time it was asked for in vain, by a clock that nobody sets.
+    pub asked_for: u64,
     /// The own size at which it was shown to extend the own tree.
     pub tied: Option<proto::num::TreeSize>,
     /// When it is asked for next.
@@ -57,7 +59,14 @@ pub struct Waiting {
 impl Waiting {
     /// One that begins to wait now, or goes on after a restart: it is asked for at once.
     pub fn new(head: Head, source: Source, since: Seconds, told: Told) -> Waiting {
-        Waiting { head, source, since, told, tied: None, next_ask: since, asked_all: 0, pending: BTreeSet::new() }
+        let (tied, pending) = (None, BTreeSet::new());
+        Waiting { head, source, since, told, asked_for: 0, tied, next_ask: since, asked_all: 0, pending }
+    }
+
+    /// The same, which was asked for before for so many seconds.
+    #[must_use]
+    pub fn asked_for(self, seconds: u64) -> Waiting {
+        Waiting { asked_for: seconds, ..self }
     }
 }
 

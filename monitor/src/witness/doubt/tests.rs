@@ -1,7 +1,7 @@
 //! A witness in doubt, over restarts and with what peers say.
 
 use proto::hash::Hash;
-use proto::num::TreeSize;
+use proto::num::{Seconds, TreeSize};
 
 use super::super::tests::{ORIGIN, ask, begun, head, is_cosigned, open, shown, trees};
 use super::super::{Answer, Resume, signed_by_log};

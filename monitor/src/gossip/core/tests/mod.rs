@@ -85,7 +85,10 @@ fn deadlines_ask_all_then_tell_then_state() {
     let mut core = follower(&mine, 9);
     let out = core.step(Seconds(100), shown(mine.head(25), Source::Anyone, None), &mine.at(9));
     assert_eq!(asked(&out), [Whom::Log]);
-    let tick = |core: &mut Core, at: u64| core.step(Seconds(at), Input::Tick, &mine.at(9));
+    let tick = |core: &mut Core, at: u64| {
+        core.step(Seconds(at), Input::Ran { seconds: 10 }, &mine.at(9));
+        core.step(Seconds(at), Input::Tick, &mine.at(9))
+    };
     assert_eq!(asked(&tick(&mut core, 100 + ASK_ALL_SECONDS - 1)), []);
     let out = tick(&mut core, 100 + ASK_ALL_SECONDS);
     assert_eq!(asked(&out), [Whom::Log, Whom::Peer(PEER), Whom::Peer(OTHER)]);
@@ -99,6 +102,38 @@ fn deadlines_ask_all_then_tell_then_state() {
     assert_eq!(times, [ALERT_SECONDS, STATEMENT_SECONDS], "each once");
     let out = core.step(Seconds(200_000), Input::Grew { own: mine.head(30) }, &mine.at(30));
     assert!(out.contains(&Output::Settled { head: mine.head(25), contradicts: false }));
+}
+
+#[test]
+fn no_clock_that_steps_makes_a_statement_early() {
+    let mine = Branch::new(1, 30, 0);
+    let is_stated = |out: &[Output]| out.iter().any(|o| matches!(o, Output::State(_)));
+    // The machine's clock was years behind when the head came, or is days ahead since a start; and it steps on.
+    for began in [0, 1_000_000] {
+        let mut core = follower(&mine, 9);
+        core.step(Seconds(began), shown(mine.head(25), Source::Anyone, None), &mine.at(9));
+        let (mut kept, mut ran) = (None, 0);
+        for turn in 0..(STATEMENT_SECONDS / 60 - 1) {
+            let now = Seconds(1_000_000 + 200_000 * (turn % 7));
+            let out = core.step(now, Input::Ran { seconds: 60 }, &mine.at(9));
+            kept =
+                out.into_iter().rev().find_map(|o| if let Output::Waits(one) = o { Some(one) } else { None }).or(kept);
+            ran += 60;
+            assert!(!is_stated(&core.step(now, Input::Tick, &mine.at(9))), "after {ran} s");
+        }
+        // A crash costs what was not kept, and makes it later.
+        let kept: Waiting = kept.unwrap();
+        assert!(kept.asked_for <= ran && ran - kept.asked_for < COUNTED_SECONDS, "{kept:?}");
+        let again = Waiting::new(kept.head, kept.source, kept.since, Told::Alerted).asked_for(kept.asked_for);
+        let mut core = Core::restore([(PEER, 0)], [again], 0);
+        let now = Seconds(9_000_000);
+        let mut more = kept.asked_for;
+        while !is_stated(&core.step(now, Input::Tick, &mine.at(9))) {
+            core.step(now, Input::Ran { seconds: 60 }, &mine.at(9));
+            more += 60;
+        }
+        assert_eq!(more, STATEMENT_SECONDS);
+    }
 }
 
 #[test]
