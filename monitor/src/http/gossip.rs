@@ -283,7 +283,7 @@ async fn take_evidence(
     body: Body,
 ) -> Result<Response, Problem> {
     let sent = state.charge(&uri, address, FILE)?;
-    let _place = state.files.take(sent.peer.is_some())?;
+    let _place = state.files.take(sent.peer.is_some(), address)?;
     let source = sent.source();
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
     match evidence::take_from(&state.shared, bytes, source).await? {
