@@ -8,7 +8,7 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use self::flaps::Flaps;
 use super::{LogStore, room};
-use crate::finding::{Event, Finding, Open, What, code};
+use crate::finding::{Class, Event, Finding, Open, What, code};
 use crate::watch::Match;
 
 /// the finding's name → the finding, since when
@@ -183,7 +183,8 @@ pub(super) fn known(
 }
 
 /// A finding that is open already, when it is found again and more is known of it: evidence that it did not name, the reason why
-/// there is none, a worse class; and what is told of that. What is more than the operator acknowledged is not acknowledged.
+/// there is none, a worse class, other tampering under the same name; and what is told of that. What is more than the operator
+/// acknowledged is not acknowledged.
 fn again(was: Open, finding: &Finding) -> Option<(Open, Option<What>)> {
     let Open { since, finding: was, acknowledged } = was;
     let mut evidence = was.evidence.clone();
@@ -191,19 +192,23 @@ fn again(was: Open, finding: &Finding) -> Option<(Open, Option<What>)> {
     let more = evidence.len() > was.evidence.len();
     let worse = finding.class < was.class;
     let why = evidence.is_empty() && finding.unproven.is_some() && finding.unproven != was.unproven;
-    if !(more || worse || why) {
+    // What was served or signed wrongly has no name of its own: only its message says what it is.
+    let other = finding.class == Class::Tamper && finding.id == finding.code && finding.message != was.message;
+    if !(more || worse || why || other) {
         return None;
     }
     let unproven = finding.unproven.clone().or(was.unproven).filter(|_| evidence.is_empty());
     let renewed = Finding { evidence, unproven, ..finding.clone() };
     // Whoever was told of it without a file is told that there is one. Further ones are found with the finding, unless somebody
     // has done with it.
-    let told = match (worse, more && (was.evidence.is_empty() || acknowledged.is_some())) {
-        (true, _) => Some(What::Began(renewed.clone())),
-        (false, true) => Some(What::Proven(renewed.clone())),
-        (false, false) => None,
-    };
-    let acknowledged = acknowledged.filter(|_| !more && !worse);
+    let told =
+        match (worse || (other && acknowledged.is_some()), more && (was.evidence.is_empty() || acknowledged.is_some()))
+        {
+            (true, _) => Some(What::Began(renewed.clone())),
+            (false, true) => Some(What::Proven(renewed.clone())),
+            (false, false) => None,
+        };
+    let acknowledged = acknowledged.filter(|_| !more && !worse && !other);
     Some((Open { since, finding: renewed, acknowledged }, told))
 }
 
