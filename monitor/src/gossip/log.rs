@@ -139,7 +139,7 @@ impl LogGossip {
         if verdict == Verdict::Larger && self.is_being_read(head)? {
             verdict = self.log.offer(shown, now)?;
             if verdict == Verdict::Larger {
-                return Ok((Became::Waits, Vec::new()));
+                return Ok((Became::Waits, self.heard_back(input(head, 0), now)?));
             }
         }
         let mut inner = self.lock();
