@@ -2,7 +2,8 @@
 //!
 //! Nothing is removed by that, and nothing else changes: the finding stays open and shown, a log that is not cosigned stays so.
 //! Exit codes and the first line of the pages no longer count it, so that the next one is seen. It holds for the finding as it is:
-//! with new evidence, in a worse class, or begun anew, it counts again.
+//! with new evidence, in a worse class, as other tampering under the same name (another file that is served wrong), or begun anew, it
+//! counts again.
 
 use std::fmt;
 use std::sync::Arc;

@@ -125,6 +125,7 @@ impl Delivery {
 
     /// Sends all that is new; ends at the first that is not taken, and before the next one when the monitor stops.
     pub async fn all_new(self: Arc<Delivery>, stop: &CancellationToken) -> Result<(), NotTaken> {
+        self.clone().off_thread(|this| this.outbox.tell_quiet(clock::now())).await?;
         while !stop.is_cancelled()
             && let Some((place, parcel)) = self.clone().off_thread(Delivery::next).await?
         {

@@ -229,6 +229,14 @@ impl Outbox {
         self.write(|transaction| findings::apply(transaction, &self.monitor, found, now))
     }
 
+    /// What came and went and is over for long enough is told now: nobody may have a word to say for weeks.
+    pub fn tell_quiet(&self, now: Millis) -> Result<(), Error> {
+        match self.read(|transaction| findings::is_any_quiet(transaction, now))? {
+            true => self.write(|transaction| findings::tell_quiet(transaction, &self.monitor, now)),
+            false => Ok(()),
+        }
+    }
+
     /// What is wrong with this monitor itself now.
     pub fn open_findings(&self) -> Result<Vec<Open>, Error> {
         self.read(findings::open_in)

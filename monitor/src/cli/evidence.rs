@@ -218,7 +218,10 @@ fn import(path: &Path, common: &Common) -> Result<u8, Failure> {
             let said = match taken.taken.as_str() {
                 "new" => "kept now",
                 "known" => "kept already",
-                _ => "proven, but enough of its kind against this key is kept already",
+                _ => {
+                    "proven, but not kept: enough of its kind against this key is, or it shows nothing beyond evidence despite which \
+                     the log is cosigned"
+                }
             };
             match common.json {
                 true => say(&format!("{:#}\n", json!({ "id": taken.id, "taken": taken.taken, "exit_code": PROVEN })))?,

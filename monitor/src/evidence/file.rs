@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use proto::checkpoint::CheckpointText;
 use proto::hash::Hash;
 use proto::misbehaviour::{BadMisbehaviour, Misbehaviour, NotProven, Party, Proven};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::gossip::core::Head;
 
 /// What names a file: SHA-256 of its bytes, written in lower-case hex. A file has one encoding, so it has one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +64,7 @@ impl fmt::Display for NotEvidence {
 pub struct ProvenFile {
     id: EvidenceId,
     bytes: Vec<u8>,
+    heads: Vec<Head>,
     proven: Proven,
 }
 
@@ -81,7 +85,7 @@ impl ProvenFile {
     pub fn of(file: &Misbehaviour) -> Result<ProvenFile, NotProven> {
         let proven = file.verify()?;
         let bytes = file.to_text().into_bytes(); // the one valid encoding: what was read, if it was read
-        Ok(ProvenFile { id: EvidenceId(Hash::of(&bytes)), bytes, proven })
+        Ok(ProvenFile { id: EvidenceId(Hash::of(&bytes)), bytes, heads: heads_of(file), proven })
     }
 
     /// Its name.
@@ -94,6 +98,11 @@ impl ProvenFile {
         &self.bytes
     }
 
+    /// The heads in it, each signed by the convicted key.
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
     /// What it proves.
     pub fn proven(&self) -> &Proven {
         &self.proven
@@ -104,4 +113,16 @@ impl ProvenFile {
     pub fn stops_cosigning(&self) -> bool {
         self.proven.kind.is_hash_only() && self.proven.party == Party::Log
     }
+}
+
+/// The heads in a file, which was verified.
+pub(crate) fn heads_of(file: &Misbehaviour) -> Vec<Head> {
+    file.heads().iter().filter_map(|note| claimed_head(&note.to_bytes())).collect()
+}
+
+/// What a note says as a head. Its signatures are not looked at.
+pub(crate) fn claimed_head(note: &[u8]) -> Option<Head> {
+    let text = std::str::from_utf8(note).ok()?;
+    let text = CheckpointText::parse(&text[..=text.find("\n\n")?]).ok()?;
+    Some(Head { size: text.size(), root: text.root() })
 }

@@ -87,7 +87,8 @@ pub struct Kept {
     pub source: Source,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Whether it is a reason to cosign no more for the log.
+    /// Whether it is a reason to cosign no more for the log: two histories under the log's key, and not what an act of the
+    /// operator's covered before.
     pub stops_cosigning: bool,
 }
 
@@ -116,7 +117,8 @@ pub enum Stored {
     New(EvidenceId),
     /// It was kept before.
     Known(EvidenceId),
-    /// As many of its kind against this key are kept as ever are. One convicts the key; further ones say nothing more.
+    /// It is not kept: as many of its kind against this key are as ever are, and one convicts the key; or an act of the operator's
+    /// covers all that it shows.
     Enough(EvidenceId),
 }
 

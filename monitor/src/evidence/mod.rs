@@ -8,6 +8,8 @@
 //!                                                   cosigning stops ─ until `resume-origin --despite-evidence`
 //! ```
 //!
+//! That act covers the heads of the files that it names: whatever file is made of them later ends nothing again (`store/stops.rs`).
+//!
 //! [`ProvenFile`] is made by verification alone, so that nothing else can be kept. A file says which key it convicts; it is
 //! taken only when the operator's own trust file names that key for that log.
 
@@ -20,6 +22,7 @@ mod take;
 pub(crate) use accuse::Again;
 pub use accuse::Reach;
 pub use file::{EvidenceId, NotEvidence, ProvenFile};
+pub(crate) use file::{claimed_head, heads_of};
 pub use kept::{Kept, NewEvidence, Source, Stored};
 pub use stop::Stop;
 pub use take::{Refused, Taken, take_evidence};

@@ -2,7 +2,8 @@
 
 use proto::note::Note;
 
-use super::tests::{Followed, ORIGIN, entry, head, others, three};
+use super::tests::{Followed, NOW, ORIGIN, entry, file, head, others, three};
+use super::{Source, Stored};
 use crate::finding::code;
 use crate::follow::Verdict;
 use crate::gossip::head::only_of_log;
@@ -40,6 +41,18 @@ fn a_known_contradiction_costs_no_write() {
     let before = database(&followed);
     contradicts(&followed, &full);
     contradicts(&followed, &stripped);
+    assert!(database(&followed) == before);
+}
+
+#[test]
+fn nor_does_a_file_that_is_kept() {
+    let followed = Followed::new();
+    let take = |source| followed.log.take_evidence(&file(10), source, NOW).unwrap();
+    assert!(matches!(take(Source::Report), Stored::New(_)));
+    let before = database(&followed);
+    for source in [Source::Report, Source::Peer("peer.example".to_owned())] {
+        assert!(matches!(take(source), Stored::Known(_)));
+    }
     assert!(database(&followed) == before);
 }
 

@@ -1,8 +1,14 @@
 //! After the operator let a log be cosigned despite evidence, what is shown of a further fork is kept, told and heeded.
 
-use super::tests::{Followed, NOW, file};
+use std::time::Duration;
+
+use proto::note::Note;
+
+use super::tests::{Followed, NOW, entry, file, head, inconsistent, others, proof, three};
 use super::{EvidenceId, Source, Stored};
 use crate::finding::code;
+use crate::gossip::core::{Head, Input, Source as ShownBy};
+use crate::gossip::{Became, LogGossip};
 
 /// Evidence that stands, named by the operator.
 fn resume(followed: &Followed) -> Vec<EvidenceId> {
@@ -65,4 +71,74 @@ fn a_state_that_was_begun_anew_gives_no_room_to_what_was_resumed_despite() {
     assert_eq!(anew.log.store.stop().why(), None, "the file beside the record does");
     assert!(matches!(take(&anew, 18), Stored::New(_)), "shown again, they do not keep the next one out");
     assert!(anew.log.store.stop().why().is_some());
+}
+
+/// So many entries of the followed history.
+fn own(count: u64) -> Vec<Vec<u8>> {
+    let more = (3..count).map(|at| entry(10 + at, 9));
+    three().into_iter().chain(more).collect()
+}
+
+fn take_file(followed: &Followed, file: &[u8]) -> Stored {
+    followed.log.take_evidence(file, Source::Report, NOW).unwrap()
+}
+
+#[test]
+fn an_act_covers_every_file_that_can_be_made_of_the_same_heads() {
+    let followed = Followed::new();
+    followed.follow(&own(5), 14, None);
+    let other = &others(1)[..2];
+    assert!(matches!(take_file(&followed, &inconsistent(other, &own(4))), Stored::New(_)));
+    resume(&followed);
+    let before = (followed.kept().len(), told(&followed));
+    // With the next head of the log, one that is not read yet, and one of before.
+    for own in [own(5), own(6), own(3)] {
+        let stored = take_file(&followed, &inconsistent(other, &own));
+        assert!(matches!(stored, Stored::Enough(_)), "{}", own.len());
+        assert_eq!(followed.log.store.stop().why(), None, "{}", own.len());
+    }
+    assert_eq!((followed.kept().len(), told(&followed)), before, "nobody is told, and nothing is kept");
+    let unread = followed.log.store.unread().unwrap();
+    assert_eq!(unread.iter().map(|one| one.head.size.0).collect::<Vec<_>>(), [6], "that one is judged when it is read");
+
+    // What this monitor finds of it by itself is told and kept, and ends nothing either; so after a restart.
+    followed.offer(&head(other, 11));
+    assert!(followed.kept().len() > before.0 && followed.open_findings().iter().any(|one| one.code == code::FORK));
+    assert_eq!((followed.log.store.stop().why(), followed.log.forked()), (None, None));
+    let followed = followed.reopened();
+    assert_eq!((followed.log.store.stop().why(), followed.log.forked()), (None, None));
+
+    // Another head of the other history is news.
+    let Stored::New(id) = take_file(&followed, &inconsistent(&others(0)[..1], &own(5))) else { panic!("it is news") };
+    assert_eq!(followed.log.store.stop().standing(), [id]);
+}
+
+#[test]
+fn a_head_that_is_shown_beside_a_growing_tree_is_one_fork() {
+    let followed = Followed::new();
+    followed.follow(&three(), 12, None);
+    let gossip = LogGossip::open(followed.log.clone(), Vec::new(), None, Duration::from_secs(60)).unwrap();
+    let large: Vec<Vec<u8>> = others(1).into_iter().chain((0..1000).map(|at| entry(100 + at, 7))).collect();
+    let note = head(&large, 2000);
+    let shown = || {
+        let read = usize::try_from(followed.log.store.cursor().unwrap().range.size().0).unwrap();
+        let checked = gossip.check(Note::parse(&note).unwrap()).unwrap();
+        let proof = Some(proof(&large, read));
+        let input = |head: Head, random| Input::Received { head, source: ShownBy::Anyone, proof, random };
+        gossip.take(&checked, input, NOW).unwrap().0
+    };
+    let mut known = None;
+    for count in 3..23 {
+        followed.follow(&own(count), 10 + count, None);
+        gossip.grown(NOW).unwrap();
+        assert_eq!(shown(), Became::Contradicts, "{count}");
+        let found = (followed.open_findings().len(), followed.kept().len(), followed.log.store.last_event().unwrap());
+        assert_eq!(*known.get_or_insert(found), found, "{count}");
+        match count {
+            3..13 => assert!(followed.log.store.stop().why().is_some()),
+            13 => _ = resume(&followed),
+            _ => assert_eq!(followed.log.store.stop().why(), None),
+        }
+    }
+    assert_eq!(followed.open_findings()[0].evidence.len(), 2, "the log and its time key");
 }

@@ -14,8 +14,12 @@ use proto::num::Millis;
 
 use super::EvidenceId;
 
-/// Room for thousands of lines; there are never more than the store keeps files that stop cosigning, and as many acts.
+/// Room for thousands of lines: those that stand are bounded, and each act is the operator's.
 const MAX_FILE_BYTES: usize = 1 << 20;
+
+/// Pieces of evidence that stand at most: more than the store keeps of one key, so that more come only while it cannot be written.
+/// One is enough to end cosigning. What the database keeps beyond that stands from the next start on.
+const MOST_STANDING: usize = 128;
 
 /// What ends cosigning for one log, and whether the operator resumed despite it.
 #[derive(Debug, Default)]
@@ -73,15 +77,21 @@ impl Stop {
     /// Ends cosigning from now on; gives what was not known. Called before the evidence is durable: nothing is signed in between.
     pub(crate) fn raise(&self, ids: impl IntoIterator<Item = EvidenceId>) -> Vec<EvidenceId> {
         self.with(|inner| {
-            let new: Vec<EvidenceId> = ids.into_iter().filter(|id| !inner.known.contains_key(id)).collect();
+            let room = MOST_STANDING.saturating_sub(inner.standing().len());
+            let new: Vec<EvidenceId> = ids.into_iter().filter(|id| !inner.known.contains_key(id)).take(room).collect();
             inner.known.extend(new.iter().map(|id| (*id, None)));
             new
         })
     }
 
-    /// These were not kept after all.
-    pub(crate) fn forget<'a>(&self, ids: impl IntoIterator<Item = &'a EvidenceId>) {
-        self.with(|inner| ids.into_iter().for_each(|id| _ = inner.known.remove(id)));
+    /// These are not kept: they end nothing. Whether that changes anything; what the operator named stays named.
+    pub(crate) fn forget(&self, ids: impl IntoIterator<Item = EvidenceId>) -> bool {
+        self.with(|inner| {
+            let before = inner.known.len();
+            let gone: Vec<EvidenceId> = ids.into_iter().filter(|id| inner.known.get(id) == Some(&None)).collect();
+            gone.iter().for_each(|id| _ = inner.known.remove(id));
+            inner.known.len() < before
+        })
     }
 
     /// Writes what is known into the file, if there is one.
@@ -230,6 +240,23 @@ mod tests {
         assert_eq!(known.why(), None);
         assert!(known.raise([id(b"one")]).is_empty());
         assert_eq!(known.why(), None, "the same evidence again does not end it again");
+    }
+
+    #[test]
+    fn while_the_database_fails_no_more_stands_than_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stop");
+        let stop = Stop::new([]);
+        stop.beside(file.clone()).unwrap();
+        let raised: usize = (0..1000u32).map(|n| stop.raise([id(&n.to_be_bytes())]).len()).sum();
+        stop.write().unwrap();
+        assert_eq!((raised, stop.standing().len()), (MOST_STANDING, MOST_STANDING));
+        let again = Stop::new([]);
+        again.beside(file).unwrap();
+        assert_eq!(again.standing(), stop.standing(), "its file can be read");
+        let all = again.standing();
+        again.resume(&all, Millis(7), || Ok(())).unwrap();
+        assert_eq!(again.raise([id(b"another")]).len(), 1);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use client::Error;
 use client::trust::Trust;
 use proto::misbehaviour::{BadMisbehaviour, MAX_FILE_BYTES, Misbehaviour, NotProven};
-use proto::note::Vkey;
+use proto::note::{Note, Vkey};
 use proto::num::Millis;
 
-use super::{NewEvidence, ProvenFile, Source, Stored};
+use super::{NewEvidence, ProvenFile, Source, Stored, claimed_head, heads_of};
 use crate::follow::FollowedLog;
+use crate::gossip::core::Head;
 use crate::store::Batch;
 
 /// What became of a file that was taken.
@@ -91,11 +92,37 @@ impl FollowedLog {
         if !names(&self.config.trust, self.origin(), file.accused()) {
             return Err(Refused::OtherKey(file.accused().to_string()));
         }
-        let file = ProvenFile::of(file).map_err(Refused::NotProven)?;
-        let id = file.id();
-        let batch = Batch { evidence: vec![NewEvidence { file, source }], ..Batch::default() };
+        let proven = ProvenFile::of(file).map_err(Refused::NotProven)?;
+        let id = proven.id();
+        // Anybody can hand it in again and again: that costs the disk nothing.
+        if self.store.evidence(id).map_err(Refused::Own)?.is_some() {
+            return Ok(Stored::Known(id));
+        }
+        let batch = Batch { evidence: vec![NewEvidence { file: proven, source }], ..Batch::default() };
         let stored = self.store.commit_evidence(&batch, now).map_err(Refused::Own)?;
+        if stored.contains(&Stored::Enough(id)) {
+            self.keep_what_is_ahead(file, now).map_err(Refused::Own)?;
+        }
         self.look(None).map_err(Refused::Own)?;
         Ok(stored.into_iter().next().unwrap_or(Stored::Known(id)))
+    }
+
+    /// A file that an act of the operator's covers is not kept. A head in it that is larger than what was read is, like any that
+    /// somebody shows: nobody knows yet what it contradicts.
+    fn keep_what_is_ahead(&self, file: &Misbehaviour, now: Millis) -> Result<(), Error> {
+        let followed = self.store.cursor()?.range.size();
+        if !self.store.is_covered(&heads_of(file))? {
+            return Ok(());
+        }
+        for note in file.heads().iter().map(Note::to_bytes) {
+            let is_ahead = |head: &Head| head.size > followed;
+            let Some(head) = claimed_head(&note).filter(is_ahead) else { continue };
+            if let Ok(checked) = self.config.trust.policy().check(&note)
+                && !self.store.is_covered(&[head])?
+            {
+                self.offer(&checked, now)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -9,8 +9,8 @@ use proto::cosignature::Cosigner;
 use proto::ed25519::{KeyId, SecretKey, Signature};
 use proto::entry::{Entry, Links, SignatureBy};
 use proto::hash::Hash;
-use proto::merkle::{MemoryTree, root_at};
-use proto::misbehaviour::{Kind, Misbehaviour};
+use proto::merkle::{MemoryTree, consistency_proof, root_at};
+use proto::misbehaviour::{Alternative, Kind, Misbehaviour};
 use proto::note::{KeyName, Note, NoteSigner};
 use proto::num::{Millis, Seconds, TreeSize};
 use tempfile::TempDir;
@@ -20,6 +20,7 @@ use super::*;
 use crate::config::{LogToFollow, Poll};
 use crate::finding::{Class, Finding, code};
 use crate::follow::{FollowedLog, Verdict};
+use crate::gossip::core::Proof;
 use crate::store::{Batch, Findings, LogStore};
 use crate::witness::{Answer, Witness, WitnessKeys, stop_path};
 
@@ -173,6 +174,28 @@ pub(crate) fn file(n: u8) -> Vec<u8> {
     let note = |tree: &[Vec<u8>]| Note::parse(&head(tree, 12)).unwrap();
     let both = [&note(&trees[1]), &note(&trees[2])];
     Misbehaviour::same_size(ORIGIN, keys().log.vkey(), both).unwrap().to_text().into_bytes()
+}
+
+fn tree(entries: &[Vec<u8>]) -> MemoryTree {
+    entries.iter().map(|entry| Hash::leaf(entry)).collect()
+}
+
+/// A file against the log's key about a head over these entries and one over more, of another history.
+pub(crate) fn inconsistent(small: &[Vec<u8>], large: &[Vec<u8>]) -> Vec<u8> {
+    let (size, other) = (TreeSize(small.len() as u64), tree(large));
+    let tie = Alternative {
+        root: root_at(&other, size).unwrap(),
+        proof: consistency_proof(&other, size, other.size()).unwrap(),
+    };
+    let [small, large] = [small, large].map(|tree| Note::parse(&head(tree, 12)).unwrap());
+    Misbehaviour::inconsistent(ORIGIN, keys().log.vkey(), &small, &large, tie).unwrap().to_text().into_bytes()
+}
+
+/// What ties the head over all of these entries to the first so many.
+pub(crate) fn proof(entries: &[Vec<u8>], from: usize) -> Proof {
+    let (tree, from) = (tree(entries), TreeSize(from as u64));
+    let hashes = consistency_proof(&tree, from, tree.size()).unwrap();
+    Proof { from, root: Some(root_at(&tree, from).unwrap()), hashes }
 }
 
 #[test]

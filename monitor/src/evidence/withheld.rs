@@ -1,10 +1,16 @@
 //! A log that shows a newer head and keeps back its entries keeps no proof back.
 
-use super::tests::{Followed, NOW, ORIGIN, head, others, three};
+use std::time::Duration;
+
+use proto::misbehaviour::Kind;
+use proto::note::Note;
+
+use super::tests::{Followed, NOW, ORIGIN, entry, head, others, three};
 use crate::finding::code;
 use crate::follow::Verdict;
+use crate::gossip::core::{Input, PeerId};
+use crate::gossip::{Act, Became, LogGossip};
 use crate::store::Batch;
-use proto::misbehaviour::Kind;
 
 /// A log whose newest head is larger than what could be read.
 pub(crate) fn withheld() -> Followed {
@@ -43,4 +49,22 @@ fn a_fork_that_no_file_shows_yet_is_known_as_the_reason_not_to_cosign() {
     assert_eq!(followed.log.store.stop().why(), None);
     assert!(followed.log.forked().is_some());
     assert!(followed.reopened().log.forked().is_some(), "after a restart as well");
+}
+
+#[test]
+fn a_peer_that_answers_with_a_head_that_is_being_read_has_answered() {
+    let followed = Followed::new();
+    followed.follow(&three(), 12, None);
+    let peer = PeerId(0);
+    let names = vec!["peer.example".to_owned()];
+    let gossip = LogGossip::open(followed.log.clone(), names, None, Duration::from_secs(60)).unwrap();
+    let acts = gossip.grown(NOW).unwrap();
+    let pushed = acts.iter().find_map(|act| if let Act::Push { head, .. } = act { Some(*head) } else { None }).unwrap();
+    gossip.feed(Input::Unanswered { peer }, NOW).unwrap();
+    let newest = head(&[three(), vec![entry(13, 3)]].concat(), 13);
+    followed.log.store.commit_batch(&Batch { newest: Some(&newest), ..Batch::default() }, NOW).unwrap();
+    let shown = gossip.check(Note::parse(&newest).unwrap()).unwrap();
+    let answered = |theirs, random| Input::Answered { peer, pushed, theirs: Some(theirs), random };
+    assert_eq!(gossip.take(&shown, answered, NOW).unwrap().0, Became::Waits);
+    assert_eq!(gossip.look(|core| core.peer(peer).unwrap().taken()), Some(pushed), "it is not sent again");
 }

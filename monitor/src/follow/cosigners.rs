@@ -74,16 +74,17 @@ impl FollowedLog {
         for (vkey, new) in found {
             let Some(kept) = self.store.cosigned_by(vkey)?.filter(|kept| is_lower(new, kept)) else { continue };
             let name = vkey.split('+').next().unwrap_or_default();
+            let (before, later) = if new.time < kept.time { (new, &kept) } else { (&kept, new) };
             let finding = Finding::new(
                 Class::Degraded,
                 code::LOWER,
                 format!(
                     "the witness {name} cosigned {} entries at {}, and {} entries before that, at {}: it went back, or its key is \
                      used twice",
-                    new.size, new.time, kept.size, kept.time
+                    later.size, later.time, before.size, before.time
                 ),
             );
-            lower.push(finding.named(vkey).with_heads(&[&new.note, &kept.note]));
+            lower.push(finding.named(vkey).with_heads(&[&later.note, &before.note]));
         }
         let known = self.seen().open.clone();
         lower.retain(|finding| known.iter().all(|open| open.finding.id != finding.id));
@@ -107,9 +108,10 @@ impl FollowedLog {
     }
 }
 
-/// Whether this is smaller than what was cosigned before it. By a cosignature's own time: how it came here says nothing of order.
+/// Whether one of these is smaller than what was cosigned before it. By a cosignature's own time: how it came here says nothing of
+/// order.
 fn is_lower(new: &Cosigned, kept: &Cosigned) -> bool {
-    new.size < kept.size && new.time > kept.time
+    (new.size < kept.size && new.time > kept.time) || (new.size > kept.size && new.time < kept.time)
 }
 
 #[cfg(test)]
@@ -128,9 +130,13 @@ mod tests {
             note: Vec::new(),
         };
         let kept = cosigned(8, 200);
-        assert!(is_lower(&cosigned(7, 201), &kept));
-        for fine in [cosigned(7, 200), cosigned(7, 100), cosigned(8, 300), cosigned(9, 300), cosigned(9, 100)] {
-            assert!(!is_lower(&fine, &kept), "{fine:?}");
+        for lower in [cosigned(7, 201), cosigned(9, 199)] {
+            assert!(is_lower(&lower, &kept) && is_lower(&kept, &lower), "whichever is seen first: {lower:?}");
+        }
+        let fine =
+            [(7, 200), (7, 100), (8, 300), (8, 100), (9, 300), (9, 200)].map(|(size, time)| cosigned(size, time));
+        for fine in fine {
+            assert!(!is_lower(&fine, &kept) && !is_lower(&kept, &fine), "{fine:?}");
         }
     }
 }

@@ -168,6 +168,11 @@ impl FollowedLog {
         Ok(())
     }
 
+    /// Whether a fork is open that is named by this head: then it is of another history, whatever it is shown beside.
+    pub(crate) fn names_fork(&self, head: &Checked) -> Result<bool, Error> {
+        Ok(self.store.open_finding(&format!("{}:{}", code::FORK, fork_name(head)))?.is_some())
+    }
+
     /// The root that the followed tree had at this size.
     pub(super) fn own_root(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
         if size == TreeSize(0) {
@@ -208,11 +213,17 @@ pub(crate) fn fork(smaller: &Checked, larger: &Checked, alternative: Option<Alte
         small.size(),
         large.size(),
     );
-    // Named by the head that stays the same while the other side grows, and by what it says, not by its bytes.
-    let named = if small.size() == large.size() { large } else { small };
-    let name = format!("{}-{}", named.size(), &named.root().to_string()[..16]);
-    let finding = Finding::new(Class::Tamper, code::FORK, message).named(name).with_heads(&[&a, &b]);
+    // Named by the head that stays the same while the other side grows: the newest one that was taken, if the log shows ever larger
+    // ones of another history, or one of another history that is within the own tree.
+    let named = if small.size() == large.size() { larger } else { smaller };
+    let finding = Finding::new(Class::Tamper, code::FORK, message).named(fork_name(named)).with_heads(&[&a, &b]);
     Finding { alternative, ..finding }
+}
+
+/// What names a fork by one of its heads: what that says, not its bytes.
+pub(crate) fn fork_name(head: &Checked) -> String {
+    let head = &head.checkpoint;
+    format!("{}-{}", head.size(), &head.root().to_string()[..16])
 }
 
 /// What names a head: the log's time for it if it states one, else when it was seen.

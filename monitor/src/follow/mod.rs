@@ -50,7 +50,7 @@ use crate::store::{Findings, LogStore, UnreadHeads};
 pub use cosigners::cosigners;
 pub use cost::Spent;
 pub use judge::Verdict;
-pub(crate) use judge::{fork, key_of};
+pub(crate) use judge::{fork, fork_name, key_of};
 pub use round::{Goes, Round};
 pub use run::follow_until;
 pub(crate) use unread::Tie;

@@ -161,6 +161,11 @@ impl PeerConfig {
         witness_key(text).map(Some).map_err(wrong)
     }
 
+    /// Whether no request can be told to be this peer's.
+    pub fn sends_from_anywhere(&self) -> bool {
+        self.addresses.0.is_empty() && self.url_network().is_none()
+    }
+
     /// Whether a request from this address may be this peer's.
     pub fn sends_from(&self, address: IpAddr) -> bool {
         if !self.addresses.0.is_empty() {
@@ -257,6 +262,9 @@ mod tests {
         assert!(peer("https://monitor.example", &["192.0.2.0/24"]).sends_from(address));
         assert!(!peer("http://192.0.2.7", &["198.51.100.1"]).sends_from(address), "what is written counts");
         assert!(peer("http://[2001:db8::1]:80/", &[]).sends_from("2001:db8::1".parse().unwrap()));
+        assert!(peer("https://monitor.example", &[]).sends_from_anywhere());
+        let known = [peer("http://192.0.2.7", &[]), peer("https://monitor.example", &["192.0.2.0/24"])];
+        assert!(!known.iter().any(PeerConfig::sends_from_anywhere));
     }
 
     #[test]

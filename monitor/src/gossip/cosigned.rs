@@ -73,7 +73,9 @@ impl Gossip {
         loop {
             for (at, log) in self.logs.iter().enumerate() {
                 let shown = witness.checkpoint(log.log().origin());
-                let Some(note) = shown.filter(|note| told.get(&at) != Some(note)) else { continue };
+                let is_new =
+                    |note: &Vec<u8>| told.get(&at) != Some(note) && !witness.waits_for_peers(log.log().origin());
+                let Some(note) = shown.filter(is_new) else { continue };
                 let Some(sent) = own_lines(log, &note, witness.keys().vkeys().as_slice()) else { continue };
                 let is_told = match peer.send_cosigned(sent).await {
                     Ok(()) => true,

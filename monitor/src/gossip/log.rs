@@ -17,13 +17,13 @@ use super::act::{Act, Became, became};
 use super::core::{Core, Fork, Head, Input, Output, PeerId, Shown, Source, Waiting};
 use super::head;
 use super::own::Own;
-use super::step::Step;
+use super::step::{self, Step};
 use super::tell;
 use crate::alert::last_seen::LastSeen;
 use crate::clock;
 use crate::evidence::Reach;
-use crate::finding::{Alternative, Finding, code};
-use crate::follow::{FollowedLog, Verdict, fork, key_of};
+use crate::finding::{Finding, code};
+use crate::follow::{FollowedLog, Verdict, fork, fork_name, key_of};
 use crate::store::{Batch, Findings, GossipStep, KeptHead, KeptStatement, KeptWaiting};
 use crate::witness::Witness;
 
@@ -139,7 +139,7 @@ impl LogGossip {
         if verdict == Verdict::Larger && self.is_being_read(head)? {
             verdict = self.log.offer(shown, now)?;
             if verdict == Verdict::Larger {
-                return Ok((Became::Waits, Vec::new()));
+                return Ok((Became::Waits, self.heard_back(input(head, 0), now)?));
             }
         }
         let mut inner = self.lock();
@@ -357,11 +357,10 @@ impl LogGossip {
             });
         }
         let larger = self.checked(inner, found.larger)?;
-        let alternative = match &found.shown {
-            Shown::Proof { root, hashes } => Some(Alternative::new(found.smaller.size, *root, hashes)),
-            Shown::SameSize | Shown::OwnTree => None,
-        };
-        Ok(Some(fork(&smaller, &larger, alternative)))
+        let found_as = fork(&smaller, &larger, step::alternative(found));
+        // The own tree grows beside a head that is shown again and again: one fork is one finding.
+        let is_beside = Some(found.smaller) == inner.core.own() || self.log.names_fork(&larger)?;
+        Ok(Some(if is_beside { found_as.named(fork_name(&larger)) } else { found_as }))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::Error;
+use proto::num::TreeSize;
 use tokio::task::spawn_blocking;
 
 use super::last_cosigned::{Asked, Asking, counted, words};
@@ -31,6 +32,8 @@ struct Looking {
     asking: Arc<Asking>,
     witness: Arc<Witness>,
     log: Arc<LogGossip>,
+    /// The head that the witness knew of at the start.
+    own_at_start: Option<TreeSize>,
     /// What came of asking since the start.
     heard: Heard,
     /// Two roots were cosigned: nothing that anybody says can help.
@@ -47,7 +50,8 @@ impl Gossip {
             Ok(asking) => Arc::new(asking),
             Err(error) => return tracing::error!(error = error.message, "the peers cannot be asked"),
         };
-        let mut looking = Looking { asking, witness, log, heard: Heard::default(), is_over: false };
+        let own_at_start = witness.size(&asking.origin).filter(|size| *size > TreeSize(0));
+        let mut looking = Looking { asking, witness, log, own_at_start, heard: Heard::default(), is_over: false };
         let mut asked_at: Option<Instant> = None;
         loop {
             let was_sure = looking.is_sure();
@@ -85,7 +89,7 @@ impl Gossip {
         let bad = self.config.bad_of(peers);
         let whom: Vec<&Arc<Peer>> = whom.iter().collect();
         let asked = looking.asking.ask(&whom).await;
-        looking.heard.note(&whom, &asked, Instant::now());
+        looking.heard.note(&whom, &asked, looking.own_at_start, Instant::now());
         if is_sure {
             looking.see_own(asked.known.clone()).await;
         }

@@ -43,8 +43,10 @@ impl Gossip {
         if tokio::time::timeout(ROUND_TIME, self.tasks.wait()).await.is_err() {
             tracing::warn!("peers that take too long are given up; the next run asks again");
         }
-        // What peers brought is evidence for the others.
+        // What peers brought is evidence for the others. Their heads below the newest one are held against its tiles now: there is no
+        // later look.
         for log in &self.logs {
+            self.read_unread(log).await;
             self.feed(log, |log| log.more_evidence(now())).await;
         }
         if tokio::time::timeout(ROUND_TIME, self.tasks.wait()).await.is_err() {
@@ -61,6 +63,7 @@ impl Gossip {
         for log in &self.logs {
             self.pull_heads(log, &peer, &mut Listed::from_now()).await;
             self.pull_evidence(log, &peer, 0).await;
+            self.pull_statements(log, &peer, None).await;
         }
     }
 }

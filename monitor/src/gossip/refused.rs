@@ -57,10 +57,12 @@ impl LogGossip {
             self.log().look(None)?;
         }
         let mut acts = self.feed(Input::EvidenceTaken { peer: id, number }, now)?;
-        if !is_refused && let Some(number) = store.evidence_refused_by(peer)? {
-            // It takes what it refused, and so perhaps the next.
-            acts.push(Act::SendEvidence { peer: id, number });
+        // Each that it refuses has its turn, whatever came of the one before. If it takes one, then perhaps those before it.
+        let mut next = store.evidence_refused_by(peer, number)?;
+        if next.is_none() && !is_refused {
+            next = store.evidence_refused_by(peer, 0)?;
         }
+        acts.extend(next.map(|number| Act::SendEvidence { peer: id, number }));
         Ok(acts)
     }
 
@@ -75,7 +77,7 @@ impl LogGossip {
         }
         let mut acts = Vec::new();
         for (id, peer) in (0..).map(PeerId).zip(&self.peers) {
-            let first = self.log().store.evidence_refused_by(peer)?;
+            let first = self.log().store.evidence_refused_by(peer, 0)?;
             acts.extend(first.map(|number| Act::SendEvidence { peer: id, number }));
         }
         let is_gone = |id: &str| !self.peers.iter().any(|peer| name(peer) == id);
@@ -100,7 +102,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::peer::Peer;
-    use super::super::tests::{World, file};
+    use super::super::tests::{World, file, file_of};
     use super::*;
     use crate::evidence::Source;
 
@@ -150,6 +152,25 @@ mod tests {
         gossip.evidence_sent(PEER, 1, &Sent::Taken, later(7)).unwrap();
         assert_eq!((open(&gossip).len(), sent(&gossip.refused_again(later(14)).unwrap())), (0, Vec::new()));
         assert_eq!(gossip.log().store.evidence_taken_by("peer.example").unwrap(), 1);
+    }
+
+    #[test]
+    fn each_that_a_peer_refuses_has_its_turn() {
+        let world = World::new();
+        let gossip = world.open();
+        let refused = Sent::Refused("an older program".to_owned());
+        for n in [b"one", b"two"] {
+            gossip.log().take_evidence(&file_of(n), Source::Report, NOW).unwrap();
+        }
+        assert_eq!(sent(&gossip.more_evidence(NOW).unwrap()), [1]);
+        assert_eq!(sent(&gossip.evidence_sent(PEER, 1, &refused, NOW).unwrap()), [2]);
+        assert_eq!(sent(&gossip.evidence_sent(PEER, 2, &refused, NOW).unwrap()), Vec::<u64>::new());
+        // It takes the second only, now.
+        assert_eq!(sent(&gossip.refused_again(later(7)).unwrap()), [1]);
+        assert_eq!(sent(&gossip.evidence_sent(PEER, 1, &refused, later(7)).unwrap()), [2]);
+        assert_eq!(sent(&gossip.evidence_sent(PEER, 2, &Sent::Taken, later(7)).unwrap()), [1], "perhaps now");
+        assert_eq!(sent(&gossip.evidence_sent(PEER, 1, &refused, later(7)).unwrap()), Vec::<u64>::new());
+        assert_eq!(open(&gossip).len(), 1);
     }
 
     #[test]

@@ -71,6 +71,10 @@ impl Gossip {
         let peer = |one: &super::config::PeerConfig| Peer::new(one.clone(), &me, config.gossip.answer()).map(Arc::new);
         let peers: Vec<Arc<Peer>> = config.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let names: Vec<String> = config.peers.iter().map(|peer| peer.name.clone()).collect();
+        for peer in config.peers.iter().filter(|peer| peer.sends_from_anywhere()) {
+            let why = "no request can be told to be this peer's; what it sends is taken at the rate of strangers. Name its                        `addresses` in its [[peer]]";
+            tracing::warn!(peer = peer.name, "{why}");
+        }
         if let Some(witness) = witness {
             super::start::begin(&config.gossip, witness, logs, &peers)?;
         }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use client::Error;
 use proto::note::Verifier;
-use proto::num::Seconds;
+use proto::num::{Seconds, TreeSize};
 
 use super::config::GossipConfig;
 use super::last_cosigned::{Asked, counted};
 use super::peer::Peer;
 use crate::finding::{Class, Finding, code};
 use crate::follow::FollowedLog;
-use crate::witness::{MOST_AHEAD, Witness};
+use crate::witness::{MOST_AHEAD, Witness, is_below};
 
 /// Between two questions to a peer that answered. It is one small request for each log.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
@@ -56,17 +56,21 @@ struct One {
     answers: bool,
     /// Whether it ever answered since the start.
     has_answered: bool,
+    /// Whether it did not know less than this witness itself when it did so first. Later it may say after it what it was shown.
+    sees: bool,
 }
 
 impl Heard {
-    /// Takes down what came of asking these.
-    pub(super) fn note(&mut self, whom: &[&Arc<Peer>], asked: &Asked, now: Instant) {
+    /// Takes down what came of asking these; `own` is the head that this witness knew of at its start.
+    pub(super) fn note(&mut self, whom: &[&Arc<Peer>], asked: &Asked, own: Option<TreeSize>, now: Instant) {
         self.began.get_or_insert(now);
         for peer in whom {
             let name = &peer.config.name;
-            let answers = asked.answers.iter().any(|answer| answer.peer == *name);
-            let before = self.peers.get(name).is_some_and(|one| one.has_answered);
-            let one = One { asked: now, answers, has_answered: before || answers };
+            let answer = asked.answers.iter().find(|answer| answer.peer == *name);
+            let (answers, is_seeing) = (answer.is_some(), answer.is_some_and(|answer| !is_below(answer, own)));
+            let before = self.peers.get(name).filter(|one| one.has_answered);
+            let sees = before.map_or(is_seeing, |one| one.sees);
+            let one = One { asked: now, answers, has_answered: before.is_some() || answers, sees };
             self.peers.insert(name.clone(), one);
         }
     }
@@ -88,9 +92,13 @@ impl Heard {
         self.began.is_some_and(|began| now.saturating_duration_since(began) >= every * TURNS)
     }
 
-    /// How many have answered since the start.
+    /// How many have given an answer that counts since the start. One that knows less than this witness itself counts when all have
+    /// answered: then nobody is left who could know more.
     pub(super) fn answered(&self) -> usize {
-        self.peers.values().filter(|one| one.has_answered).count()
+        match self.peers.values().all(|one| one.has_answered) {
+            true => self.peers.len(),
+            false => self.peers.values().filter(|one| one.sees).count(),
+        }
     }
 }
 
@@ -102,7 +110,8 @@ pub(super) fn unasked(answered: usize, needed: usize, cosigns: bool) -> Finding 
     };
     let message = format!(
         "since this witness started, {answered} of the {needed} peers that are needed have said what they know of its last \
-         cosignature; {meanwhile}. They are asked again and again: look at why they do not answer, and whether they have its vkey"
+         cosignature (as long as some do not answer, those that know less than this witness itself do not count); {meanwhile}. They \
+         are asked again and again: look at why they do not answer, and whether they have its vkey"
     );
     Finding::new(Class::Degraded, code::UNASKED, message)
 }
@@ -120,6 +129,9 @@ pub(super) fn early(last: Seconds, now: Seconds) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use proto::hash::Hash;
+    use service::record::SignedRecord;
+
     use super::*;
     use crate::witness::PeerAnswer;
 
@@ -140,7 +152,7 @@ mod tests {
         let mut heard = Heard::default();
         assert!(heard.is_due("a", every, start) && !heard.began());
         let says = Asked { answers: vec![PeerAnswer { peer: "a".into(), last: None }], ..Asked::default() };
-        heard.note(&[&a, &b], &says, start);
+        heard.note(&[&a, &b], &says, None, start);
         assert!(heard.began() && heard.answered() == 1);
         let told = [0, 29, 30].map(|after| heard.is_silence(every, start + Duration::from_secs(after)));
         assert_eq!(told, [false, false, true]);
@@ -153,8 +165,36 @@ mod tests {
         assert_eq!(due(&heard, 10), [false, true]);
         assert_eq!(due(&heard, 300), [true, true], "for ever");
         // It is silent now; it has answered all the same.
-        heard.note(&[&a], &Asked::default(), start);
+        heard.note(&[&a], &Asked::default(), None, start);
         assert_eq!((heard.answered(), due(&heard, 10)), (1, [true, true]));
+    }
+
+    #[test]
+    fn who_knows_less_than_the_witness_itself_counts_when_nobody_is_left_to_ask() {
+        let (a, b, c, now) = (peer("a"), peer("b"), peer("c"), Instant::now());
+        let answer = |peer: &str, size: Option<u64>| {
+            let head = |size| SignedRecord { size: TreeSize(size), root: Hash::of(b"root"), time: Seconds(size) };
+            PeerAnswer { peer: peer.to_owned(), last: size.map(head) }
+        };
+        let heard = |turns: &[&[(&str, Option<u64>)]], own: Option<u64>| {
+            let mut heard = Heard::default();
+            for said in turns {
+                let answers = said.iter().map(|(peer, size)| answer(peer, *size)).collect();
+                heard.note(&[&a, &b, &c], &Asked { answers, ..Asked::default() }, own.map(TreeSize), now);
+            }
+            heard.answered()
+        };
+        let blind: &[_] = &[("a", None), ("b", Some(99))];
+        assert_eq!(heard(&[blind], Some(100)), 0, "the one that does not answer may know more");
+        assert_eq!(heard(&[blind], None), 2);
+        assert_eq!(
+            heard(&[blind, &[("a", Some(100)), ("b", Some(100))]], Some(100)),
+            0,
+            "said after what they were shown"
+        );
+        assert_eq!(heard(&[blind, &[("c", Some(100))]], Some(100)), 3);
+        assert_eq!(heard(&[blind, &[("c", None)]], Some(100)), 3, "nobody knows more");
+        assert_eq!(heard(&[&[("a", Some(100)), ("c", Some(200))]], Some(100)), 2);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What one input to the machine changes, before it is made durable.
 
 use super::act::Act;
-use super::core::{Fork, Head};
+use super::core::{Fork, Head, Shown};
 use super::tell;
+use crate::finding::Alternative;
 use crate::store::{Findings, GossipStep};
 
 /// What one input changes.
@@ -24,5 +25,13 @@ impl Step {
 
     pub(super) fn contradicts(&self, head: Head) -> bool {
         self.forks.iter().any(|fork| fork.smaller == head || fork.larger == head)
+    }
+}
+
+/// What ties the two heads of a fork, if a proof does.
+pub(super) fn alternative(found: &Fork) -> Option<Alternative> {
+    match &found.shown {
+        Shown::Proof { root, hashes } => Some(Alternative::new(found.smaller.size, *root, hashes)),
+        Shown::SameSize | Shown::OwnTree => None,
     }
 }

@@ -38,11 +38,16 @@ fn key_of(origin: &str) -> NoteSigner {
 
 /// A file about two heads of this log.
 pub(super) fn file() -> Vec<u8> {
+    file_of(b"one")
+}
+
+/// The same, about another root.
+pub(super) fn file_of(root: &[u8]) -> Vec<u8> {
     let head = |root: &[u8]| {
         let text = CheckpointText::new(ORIGIN, TreeSize(9), Hash::of(root)).unwrap();
         Note::parse(text.sign(&[&log_key()], &[]).unwrap().as_bytes()).unwrap()
     };
-    let file = Misbehaviour::same_size(ORIGIN, log_key().vkey(), [&head(b"one"), &head(b"other")]).unwrap();
+    let file = Misbehaviour::same_size(ORIGIN, log_key().vkey(), [&head(root), &head(b"other")]).unwrap();
     file.to_text().into_bytes()
 }
 

@@ -50,6 +50,16 @@ impl LogGossip {
         Ok(acts)
     }
 
+    /// A head that is being read says nothing to the machine; that a peer answered with it does.
+    pub(super) fn heard_back(&self, input: Input, now: Millis) -> Result<Vec<Act>, Error> {
+        match input {
+            Input::Answered { peer, pushed, random, .. } => {
+                self.feed(Input::Answered { peer, pushed, theirs: None, random }, now)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// Holds them, and what waits, against the newest head's tiles.
     fn tie(&self, unread: &[Unread], now: Millis) -> Result<Vec<Act>, Error> {
         let followed = self.log().store.cursor()?.range.size();

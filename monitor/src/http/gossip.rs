@@ -155,10 +155,10 @@ impl Sharing {
         Ok(Sent { peer, called })
     }
 
-    /// Charges whoever asks for something; a peer by where it sends from.
+    /// Charges whoever asks for something, by address alone: a witness that does not know what it cosigned last asks its peers for it,
+    /// and whoever asks much must not keep the answer from it. Most peers cannot be told from anybody by where they send from.
     pub(super) fn charge_reader(&self, address: IpAddr) -> Result<(), Problem> {
-        let peer = self.gossip.peers().iter().find(|peer| peer.config.sends_from(address));
-        self.rates.charge(peer.map(|peer| peer.config.name.as_str()), address, HEAD)
+        self.shared.0.rates.charge_reader(address)
     }
 
     /// Takes a pushed head: what became of it, and the log.
@@ -285,7 +285,7 @@ async fn take_evidence(
     body: Body,
 ) -> Result<Response, Problem> {
     let sent = state.charge(&uri, address, FILE)?;
-    let _place = state.files.take(sent.peer.is_some())?;
+    let _place = state.files.take(sent.peer.is_some(), address)?;
     let source = sent.source();
     let bytes = read_all(body, MAX_FILE_BYTES).await?;
     match evidence::take_from(&state.shared, bytes, source).await? {
@@ -353,4 +353,46 @@ async fn take_statement(
         NotKept::Own(error) => Problem::internal(&error.message),
     })?;
     Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, NO_STORE)]).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use service::detached::Detached;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::http::Answers;
+
+    /// A witness that was started anew asks its peers what it cosigned last: nobody else's requests keep the answer from it.
+    #[tokio::test]
+    async fn who_asks_is_not_held_up_by_what_others_ask() {
+        let config: Config = serde_json::from_str("{}").unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let gossip = Gossip::open(&config, &[], None, &runtime, CancellationToken::new()).unwrap();
+        let shared = Shared::new(Vec::new(), None, Detached::new(), Answers::default());
+        let state = Sharing { shared, gossip, rates: Arc::new(Rates::new()), files: Files::default() };
+        let address = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let uri: Uri = "/v1/proof?origin=log.example&from=1&to=2&root=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+            .parse()
+            .unwrap();
+        let asked = |last: u8| proof(State(state.clone()), ClientAddr(address(last)), uri.clone());
+        for last in 0..20 {
+            for _ in 0..200 {
+                assert_eq!(asked(last).await.unwrap_err().code(), Code::RequestNotFound);
+            }
+        }
+        let uri: Uri = "/v1/cosigned?origin=log.example&key=k&nonce=n".parse().unwrap();
+        let answer = cosigned::last(State(state.clone()), ClientAddr(address(99)), uri).await;
+        assert_eq!(answer.unwrap_err().code(), Code::RequestNotFound);
+        // One that asks much is.
+        let mut refused = None;
+        for _ in 0..2000 {
+            refused = asked(1).await.err().map(|problem| problem.code()).filter(|code| *code == Code::LimitAddress);
+            if refused.is_some() {
+                break;
+            }
+        }
+        assert!(refused.is_some());
+    }
 }

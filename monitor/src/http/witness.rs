@@ -156,7 +156,9 @@ fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
                       Ask again, or for a newer head.";
         return Err(Problem::new(Code::WitnessWaits, detail).retry_after(LOOK_AGAIN));
     }
-    let answer = witness.cosign_at(old, &request.proof, &head.checkpoint, head.log_time, clock::now().seconds());
+    // Anybody can cut a time line off: then the newest head's counts, if the log states times.
+    let log_time = head.log_time.or_else(|| log.seen().head.and_then(|(_, time)| time));
+    let answer = witness.cosign_at(old, &request.proof, &head.checkpoint, log_time, clock::now().seconds());
     respond(answer, "the proof does not lead from the last cosigned checkpoint to this one")
 }
 
@@ -287,6 +289,22 @@ mod tests {
         assert_eq!(asked.status(0, &head(&others(0)[..1], 10)), 422);
         assert_eq!(asked.status(3, &good), 503);
         assert!(resume(&names[0]).is_err(), "that one is not open any more");
+    }
+
+    /// This machine's clock is decades ahead of the log's.
+    #[test]
+    fn a_head_whose_time_line_was_cut_off_is_cosigned_no_later_than_the_newest_allows() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        followed.log.look(None).unwrap();
+        let asked = Asked::of(&followed);
+        let is_line = |line: &&str| !line.starts_with(&format!("\u{2014} {ORIGIN}/time "));
+        let stripped = String::from_utf8(head(&three(), 12)).unwrap();
+        let stripped: String = stripped.lines().filter(is_line).map(|line| format!("{line}\n")).collect();
+        assert_eq!(asked.status(0, stripped.as_bytes()), 200);
+        let witness = asked.shared.0.witness.as_ref().unwrap();
+        assert_eq!(witness.last_time(ORIGIN), Some(proto::num::Seconds(312)));
+        assert_eq!(asked.status(3, &head(&three(), 12)), 200, "the log itself is cosigned on");
     }
 
     #[test]

@@ -59,6 +59,28 @@ mod tests {
     }
 
     #[test]
+    fn it_is_about_what_was_served_wrong_then() {
+        let folder = tempfile::tempdir().unwrap();
+        LogStore::create(folder.path(), "log.example/a").unwrap();
+        let log = LogStore::open(folder.path(), "log.example/a", false).unwrap();
+        let because = Reason::try_from("their cache, they know".to_owned()).unwrap();
+        let served = |what: &str| Finding::new(Class::Tamper, code::SERVED, what);
+        found(&log, &served("entry 5"));
+        log.acknowledge(code::SERVED, &because, Millis(1)).unwrap();
+        assert!(!found(&log, &served("entry 5")).counts());
+        let other = found(&log, &served("tile 7"));
+        assert_eq!((other.counts(), other.finding.message.as_str()), (true, "tile 7"));
+        assert_eq!(found(&log, &served("entry 5")).finding.message, "entry 5", "what is shown is what is so");
+        assert_eq!(kinds(&log), ["began", "acknowledged", "began"], "told once, not with each of them");
+
+        // What is only slow or old says other words each time.
+        let old = |age: &str| Finding::new(Class::Degraded, code::OLD, age);
+        found(&log, &old("100 s"));
+        log.acknowledge(code::OLD, &because, Millis(1)).unwrap();
+        assert!(!found(&log, &old("105 s")).counts());
+    }
+
+    #[test]
     fn it_lasts_until_the_finding_is_more_than_it_was() {
         let folder = tempfile::tempdir().unwrap();
         LogStore::create(folder.path(), "log.example/a").unwrap();

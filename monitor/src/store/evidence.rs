@@ -41,18 +41,18 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
 }
 
 /// Puts in the files of a batch that are not there yet; says of each what became of it, and what the batch finds with them.
-/// `resumed` are the files despite which the operator resumed.
+/// `resumed` are the files despite which the operator resumed, `covered` new ones that show nothing beyond them.
 pub(super) fn insert(
     transaction: &WriteTransaction,
     batch: &Batch<'_>,
-    resumed: &[EvidenceId],
+    (resumed, covered): (&[EvidenceId], &[EvidenceId]),
     now: Millis,
 ) -> Result<(Vec<Stored>, Findings), redb::Error> {
     if batch.evidence.is_empty() {
         return Ok((Vec::new(), with_findings(transaction, batch, &[], &BTreeMap::new())?));
     }
     let resumed = resumed_counts(transaction, resumed)?;
-    let stored = insert_files(transaction, &batch.evidence, &resumed, now)?;
+    let stored = insert_files(transaction, &batch.evidence, (&resumed, covered), now)?;
     let findings = with_findings(transaction, batch, &stored, &resumed)?;
     Ok((stored, findings))
 }
@@ -60,7 +60,7 @@ pub(super) fn insert(
 fn insert_files(
     transaction: &WriteTransaction,
     evidence: &[NewEvidence],
-    resumed: &BTreeMap<String, u64>,
+    (resumed, covered): (&BTreeMap<String, u64>, &[EvidenceId]),
     now: Millis,
 ) -> Result<Vec<Stored>, redb::Error> {
     let mut files = transaction.open_table(FILES)?;
@@ -74,6 +74,11 @@ fn insert_files(
             all.push(Stored::Known(id));
             continue;
         }
+        let is_covered = covered.contains(&id);
+        if is_covered && new.source.is_outside() {
+            all.push(Stored::Enough(id));
+            continue;
+        }
         let (counted, most) = counted(&new.source, new.file.proven().kind, &new.file.proven().accused);
         let count = counts.get(counted.as_str())?.map_or(0, |count| count.value());
         if count.saturating_sub(resumed.get(&counted).copied().unwrap_or(0)) >= most {
@@ -81,7 +86,9 @@ fn insert_files(
             continue;
         }
         let number = kept.last()?.map_or(0, |(number, _)| number.value()) + 1;
-        let about = serde_json::to_vec(&Kept::new(number, new, now)).map_err(std::io::Error::other)?;
+        let mut about = Kept::new(number, new, now);
+        about.stops_cosigning &= !is_covered; // nor at the next start
+        let about = serde_json::to_vec(&about).map_err(std::io::Error::other)?;
         files.insert(number, new.file.bytes())?;
         kept.insert(number, about.as_slice())?;
         ids.insert(id.0.0.as_slice(), number)?;

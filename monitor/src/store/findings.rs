@@ -8,7 +8,7 @@ use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use self::flaps::Flaps;
 use super::{LogStore, room};
-use crate::finding::{Event, Finding, Open, What, code};
+use crate::finding::{Class, Event, Finding, Open, What, code};
 use crate::watch::Match;
 
 /// the finding's name → the finding, since when
@@ -68,7 +68,7 @@ impl Findings {
 pub(crate) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(OPEN)?;
     transaction.open_table(EVENTS)?;
-    Ok(())
+    Flaps::of(transaction).map(drop)
 }
 
 pub(super) fn text(value: &impl serde::Serialize) -> Result<Vec<u8>, redb::Error> {
@@ -115,9 +115,8 @@ pub(crate) fn apply(
     let mut open = transaction.open_table(OPEN)?;
     let mut events = transaction.open_table(EVENTS)?;
     let mut flaps = Flaps::of(transaction)?;
-    let quiet = flaps.over(&findings.begin, now)?;
-    quiet.into_iter().try_for_each(|what| tell(&mut events, origin, what, now))?;
-    let mut tell = |what: What| match flaps.is_told(&what, now)? {
+    tell_over(&mut flaps, &mut events, origin, &findings.begin, now)?;
+    let mut tell = |what: What, was_acknowledged: bool| match flaps.is_told(&what, now)? || was_acknowledged {
         true => tell(&mut events, origin, what, now),
         false => Ok(()),
     };
@@ -126,7 +125,7 @@ pub(crate) fn apply(
         let was = open.remove(name.as_str())?.map(|value| value.value().to_vec());
         let was: Option<Open> = was.and_then(|text| serde_json::from_slice(&text).ok());
         if let Some(was) = was {
-            tell(What::Ended(was.finding))?;
+            tell(What::Ended(was.finding), false)?;
         }
     }
     for finding in &findings.begin {
@@ -137,6 +136,7 @@ pub(crate) fn apply(
             found = many(finding, &name);
             was = known(&open, &found.id)?;
         }
+        let was_acknowledged = was.as_ref().is_some_and(|was| was.acknowledged.is_some());
         let (now_open, told) = match was {
             None => (Open::new(now, found.clone()), Some(What::Began(found))),
             Some(was) => match again(was, &found) {
@@ -146,10 +146,31 @@ pub(crate) fn apply(
         };
         open.insert(now_open.finding.id.as_str(), text(&now_open)?.as_slice())?;
         if let Some(told) = told {
-            tell(told)?;
+            tell(told, was_acknowledged)?;
         }
     }
     Ok(())
+}
+
+/// Tells the end of what came and went and is over for long enough, and is not found now.
+fn tell_over(
+    flaps: &mut Flaps<'_>,
+    events: &mut redb::Table<'_, u64, &'static [u8]>,
+    origin: &str,
+    found: &[Finding],
+    now: Millis,
+) -> Result<(), redb::Error> {
+    flaps.over(found, now)?.into_iter().try_for_each(|what| tell(events, origin, what, now))
+}
+
+/// The same where nothing else is to be written.
+pub(crate) fn tell_quiet(transaction: &WriteTransaction, origin: &str, now: Millis) -> Result<(), redb::Error> {
+    tell_over(&mut Flaps::of(transaction)?, &mut transaction.open_table(EVENTS)?, origin, &[], now)
+}
+
+/// Whether that would tell anything.
+pub(crate) fn is_any_quiet(transaction: &ReadTransaction, now: Millis) -> Result<bool, redb::Error> {
+    flaps::is_any_over(transaction, now)
 }
 
 /// The finding of this name, if it is open.
@@ -162,7 +183,8 @@ pub(super) fn known(
 }
 
 /// A finding that is open already, when it is found again and more is known of it: evidence that it did not name, the reason why
-/// there is none, a worse class; and what is told of that. What is more than the operator acknowledged is not acknowledged.
+/// there is none, a worse class, other tampering under the same name; and what is told of that. What is more than the operator
+/// acknowledged is not acknowledged.
 fn again(was: Open, finding: &Finding) -> Option<(Open, Option<What>)> {
     let Open { since, finding: was, acknowledged } = was;
     let mut evidence = was.evidence.clone();
@@ -170,19 +192,23 @@ fn again(was: Open, finding: &Finding) -> Option<(Open, Option<What>)> {
     let more = evidence.len() > was.evidence.len();
     let worse = finding.class < was.class;
     let why = evidence.is_empty() && finding.unproven.is_some() && finding.unproven != was.unproven;
-    if !(more || worse || why) {
+    // What was served or signed wrongly has no name of its own: only its message says what it is.
+    let other = finding.class == Class::Tamper && finding.id == finding.code && finding.message != was.message;
+    if !(more || worse || why || other) {
         return None;
     }
     let unproven = finding.unproven.clone().or(was.unproven).filter(|_| evidence.is_empty());
     let renewed = Finding { evidence, unproven, ..finding.clone() };
     // Whoever was told of it without a file is told that there is one. Further ones are found with the finding, unless somebody
     // has done with it.
-    let told = match (worse, more && (was.evidence.is_empty() || acknowledged.is_some())) {
-        (true, _) => Some(What::Began(renewed.clone())),
-        (false, true) => Some(What::Proven(renewed.clone())),
-        (false, false) => None,
-    };
-    let acknowledged = acknowledged.filter(|_| !more && !worse);
+    let told =
+        match (worse || (other && acknowledged.is_some()), more && (was.evidence.is_empty() || acknowledged.is_some()))
+        {
+            (true, _) => Some(What::Began(renewed.clone())),
+            (false, true) => Some(What::Proven(renewed.clone())),
+            (false, false) => None,
+        };
+    let acknowledged = acknowledged.filter(|_| !more && !worse && !other);
     Some((Open { since, finding: renewed, acknowledged }, told))
 }
 

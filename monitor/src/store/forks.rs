@@ -7,7 +7,9 @@ use proto::num::Millis;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::LogStore;
+use crate::evidence::claimed_head;
 use crate::finding::{Finding, code};
+use crate::gossip::core::Head;
 
 /// the finding's name → when the operator resumed cosigning despite it
 const RESUMED: TableDefinition<&str, u64> = TableDefinition::new("forks-resumed");
@@ -25,7 +27,8 @@ impl LogStore {
         let mut forks: Vec<Finding> = open.filter(is_one).collect();
         if !forks.is_empty() {
             let resumed = self.resumed_forks()?;
-            forks.retain(|fork| !resumed.contains(&fork.id));
+            let is_covered = |fork: &Finding| self.is_covered(&heads(fork)).unwrap_or(false);
+            forks.retain(|fork| !resumed.contains(&fork.id) && !is_covered(fork));
         }
         Ok(forks)
     }
@@ -80,4 +83,8 @@ impl LogStore {
             Ok(())
         })
     }
+}
+
+fn heads(fork: &Finding) -> Vec<Head> {
+    fork.heads.iter().filter_map(|note| claimed_head(note.as_bytes())).collect()
 }

@@ -36,6 +36,7 @@ mod refused;
 mod room;
 mod statements;
 mod stopped;
+mod stops;
 mod tiles;
 mod unread;
 mod watched;
@@ -244,31 +245,10 @@ impl LogStore {
         &self.stop
     }
 
-    /// Makes all of it durable, or nothing of it.
-    pub fn commit_batch(&self, batch: &Batch<'_>, now: Millis) -> Result<(), Error> {
-        self.commit_evidence(batch, now).map(drop)
-    }
-
-    /// The same; says what became of each piece of evidence. The keys that it convicts must be ones of the trust file.
-    pub fn commit_evidence(&self, batch: &Batch<'_>, now: Millis) -> Result<Vec<Stored>, Error> {
-        let stops = batch.evidence.iter().filter(|new| new.file.stops_cosigning()).map(|new| new.file.id());
-        // Before it is durable: nothing is cosigned in between.
-        let raised = self.stop.raise(stops);
-        // Besides on another disk, perhaps: it ends cosigning also when this database cannot be written, and after a restart then.
-        let written = if raised.is_empty() { Ok(()) } else { self.stop.write() };
-        let stored = self.commit_all(batch, now).inspect_err(|_| self.owe(batch))?;
-        // What is not kept is not what the operator could look at; enough of its kind is, and stands: it ends cosigning now.
-        let is_enough = |id: &EvidenceId| stored.contains(&Stored::Enough(*id));
-        if raised.iter().any(is_enough) {
-            self.stop.forget(raised.iter().filter(|id| is_enough(id)));
-            self.stop.write()?;
-        }
-        written.map(|()| stored)
-    }
-
-    fn commit_all(&self, batch: &Batch<'_>, now: Millis) -> Result<Vec<Stored>, Error> {
+    /// All of it in one transaction; `covered` are files that the operator's act covers (`stops.rs`).
+    fn commit_all(&self, batch: &Batch<'_>, covered: &[EvidenceId], now: Millis) -> Result<Vec<Stored>, Error> {
         self.write(|transaction| {
-            let (stored, findings) = evidence::insert(transaction, batch, &self.stop.resumed(), now)?;
+            let (stored, findings) = evidence::insert(transaction, batch, (&self.stop.resumed(), covered), now)?;
             findings::apply(transaction, &self.origin, &findings, now)?;
             heads::insert(transaction, &batch.heads)?;
             gossip::apply(transaction, &batch.gossip)?;

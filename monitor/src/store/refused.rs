@@ -14,8 +14,13 @@ pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(REFUSED).map(drop).map_err(redb::Error::from)
 }
 
-fn first(table: &impl ReadableTable<(&'static str, u64), ()>, peer: &str) -> Result<Option<u64>, redb::Error> {
-    let mut all = table.range((peer, 0)..=(peer, u64::MAX))?;
+/// The first one from this number on.
+fn first(
+    table: &impl ReadableTable<(&'static str, u64), ()>,
+    peer: &str,
+    from: u64,
+) -> Result<Option<u64>, redb::Error> {
+    let mut all = table.range((peer, from)..=(peer, u64::MAX))?;
     Ok(all.next().transpose()?.map(|(key, _)| key.value().1))
 }
 
@@ -25,9 +30,9 @@ impl LogStore {
         self.gossip_count(&format!("{TAKEN_BY}{peer}"))
     }
 
-    /// The first piece of evidence that a peer refuses.
-    pub fn evidence_refused_by(&self, peer: &str) -> Result<Option<u64>, Error> {
-        self.read(|transaction| first(&transaction.open_table(REFUSED)?, peer))
+    /// The first piece of evidence behind this number that a peer refuses.
+    pub fn evidence_refused_by(&self, peer: &str, after: u64) -> Result<Option<u64>, Error> {
+        self.read(|transaction| first(&transaction.open_table(REFUSED)?, peer, after.saturating_add(1)))
     }
 
     /// A peer has answered to a piece of evidence. `found` says which findings begin and end, told whether it refuses any now.
@@ -50,7 +55,7 @@ impl LogStore {
                 true => _ = refused.insert((peer, number), ())?,
                 false => _ = refused.remove((peer, number))?,
             }
-            let refuses = first(&refused, peer)?.is_some();
+            let refuses = first(&refused, peer, 0)?.is_some();
             findings::apply(transaction, &self.origin, &found(refuses), now)
         })
     }

@@ -18,7 +18,7 @@
 use std::time::{Duration, Instant};
 
 use super::decide::is_above;
-use super::doubt::{Doubted, Known};
+use super::doubt::Known;
 use super::open::open_slot;
 use super::{Slot, Witness};
 
@@ -57,7 +57,8 @@ impl Witness {
                  cosigned last. Look at the disk, then run `claimtrail-monitor resume-origin {origin} --ask-peers`"
             );
             let signed = before.as_ref().map(|before| Known { record: before.record(), note: before.note.clone() });
-            (slot.last, slot.stopped, slot.doubt) = (before, Some(why), Some(Doubted::default()));
+            (slot.last, slot.stopped) = (before, Some(why));
+            slot.doubt.get_or_insert_default(); // what the file says was seen stays known
             // A restart must know it, too.
             if let Err(error) = self.remember(slot, origin, signed.as_slice()) {
                 tracing::error!(origin, error = error.message, "what was cosigned last is not durable");
@@ -75,10 +76,10 @@ mod tests {
     use std::path::Path;
 
     use proto::num::{Seconds, TreeSize};
-    use service::record::{Medium, SignerRecord};
+    use service::record::{Medium, SignedRecord, SignerRecord};
 
-    use super::super::tests::{ORIGIN, ask, begun, is_cosigned, open, shown, trees};
-    use super::super::{Answer, Cosigned};
+    use super::super::tests::{ORIGIN, ask, begun, head, is_cosigned, open, shown, trees};
+    use super::super::{Answer, Cosigned, Restored, remembered, signed_by_log};
     use super::*;
 
     /// A file that cannot be synced; what is written to it is there.
@@ -182,5 +183,29 @@ mod tests {
         assert!(is_stopped(&ask(&witness, &tree, 5, 9, 300)));
         assert!(witness.doubt(ORIGIN).is_some_and(|why| why.contains("shows less")));
         assert!(is_stopped(&ask(&witness, &tree, 8, 9, 300)), "that stays until peers or the operator say more");
+    }
+
+    #[test]
+    fn what_was_seen_elsewhere_stays_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let [tree, fork] = trees();
+        let witness = begun(folder.path());
+        assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
+        let (five, record) =
+            (witness.table.get(ORIGIN).unwrap().unwrap(), std::fs::read(record_path(folder.path())).unwrap());
+        assert!(is_cosigned(&ask(&witness, &tree, 5, 8, 200)));
+        // Another root of the same size was seen once; the file stayed.
+        let other = head(&fork, 8);
+        let seen = SignedRecord { size: other.size(), root: other.root(), time: Seconds(200) };
+        let seen = Known { record: seen, note: signed_by_log(&other).into_bytes() };
+        remembered::write(&remembered::path(&witness.records, ORIGIN), &[seen]).unwrap();
+        witness.table.fail_next(false);
+        assert!(is_stopped(&ask(&witness, &tree, 8, 9, 300)));
+        witness.table.put(ORIGIN, &Cosigned { time: Seconds(100), ..five }).unwrap();
+        std::fs::write(record_path(folder.path()), record).unwrap();
+        time_passes(&witness);
+        assert!(is_stopped(&ask(&witness, &tree, 5, 9, 300)));
+        let outcome = witness.restore(ORIGIN, &[], &[], 1).unwrap();
+        assert_eq!(outcome, Some(Restored::TwoRoots(TreeSize(8))));
     }
 }

@@ -57,7 +57,16 @@ impl Witness {
 
     /// They were, whether or not they answered.
     pub fn peers_were_asked(&self, origin: &str) {
-        self.with(origin, |slot| slot.waits = false);
+        if self.with(origin, |slot| std::mem::take(&mut slot.waits)) == Some(true) {
+            // What was cosigned last is shown to them from now on.
+            self.cosigned.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// Whether they are still to be asked. Until then they are not shown what this witness knows: one that sees none of its
+    /// cosignatures would only say it after it.
+    pub fn waits_for_peers(&self, origin: &str) -> bool {
+        self.with(origin, |slot| slot.waits).unwrap_or(false)
     }
 
     /// Notes what came of asking the peers, for whoever looks why nothing is cosigned.

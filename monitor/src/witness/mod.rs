@@ -43,7 +43,7 @@ pub use early::MOST_AHEAD;
 pub use key::WitnessKeys;
 pub use open::{Resume, Resumed, stop_path};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
-pub use restore::{Left, PeerAnswer, Restored, restored};
+pub use restore::{Left, PeerAnswer, Restored, is_below, restored};
 pub use table::{Cosigned, Table};
 
 /// What is said until the peers were asked.

@@ -48,6 +48,12 @@ pub struct Left {
     pub seen: Vec<SignedRecord>,
 }
 
+/// Whether a peer knows less than the witness itself, which knows of a head of this size: it does not see its cosignatures, and that
+/// it knows of none later says nothing.
+pub fn is_below(answer: &PeerAnswer, own: Option<TreeSize>) -> bool {
+    answer.last.map(|last| last.size) < own
+}
+
 /// What follows from what is left and from the answers, when `bad` peers may be bad. An answer below the witness's own database
 /// and record does not count; if the witness has seen more than any peer that answers, none does: then it is plain that they
 /// do not see all of its cosignatures.
@@ -60,7 +66,7 @@ pub fn restored(left: &Left, answers: &[PeerAnswer], bad: usize) -> Restored {
     let own = left.own.iter().map(|record| record.size).max();
     let seen = left.seen.iter().map(|record| record.size).max();
     let all_are_below = seen > said.map(|record| record.size).max();
-    let is_below = |answer: &&PeerAnswer| all_are_below || answer.last.map(|last| last.size) < own;
+    let is_below = |answer: &&PeerAnswer| all_are_below || is_below(answer, own);
     let counted: BTreeSet<&str> =
         answers.iter().filter(|answer| !is_below(answer)).map(|answer| answer.peer.as_str()).collect();
     if counted.len() <= bad {

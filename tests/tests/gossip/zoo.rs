@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use claimtrail_log::torture::Random;
 use harness::process::{run, until};
 use harness::watcher::MonitorUnderTest;
-use harness::zoo::{Animal, Script, Served, Show, animals, trust};
+use harness::zoo::{Animal, Odd, Script, Served, Show, animals, trust};
+use proto::num::Millis;
 use serde_json::Value;
 
 use super::{Watchers, evidence, json, open, programs};
@@ -140,4 +141,27 @@ fn an_honest_log_is_no_evidence_anywhere_through_restarts() {
         let told: Vec<Value> = told.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
         assert!(told.is_empty(), "seed {seed}, monitor {number} told {told:#?}");
     }
+}
+
+/// Who looks once holds what its peers show against the newest head's tiles, though the log keeps back what is under it: there is no
+/// later look.
+#[test]
+fn a_single_look_finds_a_fork_before_entries_that_are_kept_back() {
+    // A list of heads is asked for from two minutes ago on, and a script begins so long before its time.
+    let common = Script::begun(Millis(client::clock::now().0 + 60_000));
+    let [shown, hidden] = [&["CAM-2", "CAM-3", "CAM-4"][..], &["CAM-X"]].map(|models| {
+        let mut script = common.clone();
+        models.iter().for_each(|model| script.promise(model));
+        script.publish();
+        script
+    });
+    let (here, there) = (Served::new(Show::of(&common)), Served::new(Show::of(&hidden)));
+    let mut watchers = Watchers::trusting(&trust(), &[here.url(), there.url()]);
+    assert_eq!(watchers.monitors[0].once().0, 0);
+    watchers.serve(1);
+    watchers.monitors[1].until_checked(hidden.size().0);
+    here.show(Show::of(&shown).with_odd("/tile/entries/", Odd::Instead(503, "text/plain", b"later".to_vec())));
+    let (code, status) = watchers.monitors[0].once();
+    assert!(code == 10 && open(&status).contains(&"head.fork".to_owned()), "{code} {status:#}");
+    watchers.monitors[1].stop();
 }

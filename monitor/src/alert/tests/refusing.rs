@@ -14,6 +14,8 @@ use crate::alert::channel::command::Command;
 use crate::alert::channel::mail::{Mail, Security, SmtpConfig};
 use crate::alert::channel::{Channel, NotTaken, Way};
 use crate::alert::deliver::{Delivery, wait_after};
+use crate::finding::code;
+use crate::store::Findings;
 
 /// Tries that are more than enough for another form.
 const TRIES: usize = 30;
@@ -184,4 +186,30 @@ async fn a_channel_that_fails_is_so_over_a_restart_and_a_test_changes_nothing() 
     drop(first);
     let again = delivery(folder.path(), way(), 30, found(&[("a.b", "one")]));
     assert_eq!(again.shown().unwrap().state.failing_since, since);
+}
+
+/// What is wrong with the monitor itself comes and goes, and then nobody has anything to say for a long time.
+#[tokio::test]
+async fn the_end_of_what_came_and_went_is_told_when_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = Arc::new(Outbox::open(folder.path(), "m").unwrap());
+    let full = Finding::new(Class::Degraded, code::OWN, "the disk is full").named("log");
+    for at in [1, 3] {
+        outbox.note(&Findings::begin(vec![full.clone()]), Millis(at)).unwrap();
+        outbox.note(&Findings::end(&full.id), Millis(at + 1)).unwrap();
+    }
+    let kinds = |outbox: &Outbox| -> Vec<&'static str> {
+        outbox.events_after(0, 9).unwrap().iter().map(|event| event.what.kind()).collect()
+    };
+    outbox.tell_quiet(Millis(5)).unwrap();
+    assert_eq!(kinds(&outbox), ["began", "ended", "began"], "it may come again");
+    let filter = Filter::new(vec![Class::Degraded], None, Default::default());
+    let (timeout, way) = (Duration::from_secs(30), program(folder.path(), "false"));
+    let channel = Channel { name: "c".into(), filter, canary: None, timeout, way };
+    let source: Arc<dyn Source> = outbox.clone();
+    let delivery = Arc::new(Delivery::new(channel, vec![source], outbox.clone(), "m").unwrap());
+    for _ in 0..2 {
+        delivery.clone().all_new(&CancellationToken::new()).await.unwrap();
+        assert_eq!(kinds(&outbox), ["began", "ended", "began", "ended"]);
+    }
 }

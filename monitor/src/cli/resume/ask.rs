@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use client::api::Api;
 use client::http::Http;
+use proto::num::TreeSize;
 use tokio::runtime::Runtime;
 
 use super::why_not;
@@ -13,7 +14,7 @@ use crate::config::{Config, LogToFollow};
 use crate::gossip::last_cosigned::{Asked, Asking, counted, words};
 use crate::gossip::peer::Peer;
 use crate::store::LogStore;
-use crate::witness::{Restored, Witness, WitnessKeys};
+use crate::witness::{PeerAnswer, Restored, Witness, WitnessKeys, is_below};
 
 pub(super) fn run(config: &Config, log: &LogToFollow, store: &LogStore) -> Result<(), Failure> {
     let witness = config.witness.as_ref().ok_or_else(|| Failure::new(Exit::Config, "this monitor is no witness"))?;
@@ -42,24 +43,35 @@ pub(super) fn run(config: &Config, log: &LogToFollow, store: &LogStore) -> Resul
     if witness.doubt(&log.origin).is_none() {
         return match witness.stopped(&log.origin) {
             Some(why) => Err(Failure::new(Exit::Io, format!("the peers can say nothing about this: {why}"))),
-            None => agreed(log, store, &asked, (whom.len(), config.gossip.needed_of(whom.len()))),
+            None => {
+                let own = witness.size(&log.origin).filter(|size| *size > TreeSize(0));
+                agreed(log, store, &asked, own, (whom.len(), config.gossip.needed_of(whom.len())))
+            }
         };
     }
     let outcome = witness.restore(&log.origin, &asked.answers, &asked.known, config.gossip.bad_of(whom.len()))?;
     finish(log, store, outcome, &asked, whom.len())
 }
 
-/// Nothing is in doubt: what that says hangs on how many have answered.
-fn agreed(log: &LogToFollow, store: &LogStore, asked: &Asked, (peers, needed): (usize, usize)) -> Result<(), Failure> {
+/// Nothing is in doubt: what that says hangs on how many have answered. Those that know less than this witness, whose last head is
+/// `own`, count when all have answered.
+fn agreed(
+    log: &LogToFollow,
+    store: &LogStore,
+    asked: &Asked,
+    own: Option<TreeSize>,
+    (peers, needed): (usize, usize),
+) -> Result<(), Failure> {
     let origin = &log.origin;
     if let Some(why) = why_not(store)? {
         return Err(super::stopped(format!("{origin}: database and record agree, but {why}. See --despite-evidence")));
     }
-    let answered = asked.answers.len();
+    let counts = |answer: &&PeerAnswer| asked.silent.is_empty() || !is_below(answer, own);
+    let answered = asked.answers.iter().filter(counts).count();
     if answered < needed {
         let mut message = format!(
             "{origin}: database and record agree, and that may be since both were put back: {answered} of {peers} peers with a vkey \
-             answered, and {needed} are needed. Start them and ask again"
+             gave an answer that counts, and {needed} are needed. Start them and ask again"
         );
         asked.silent.iter().for_each(|(peer, why)| message.push_str(&format!("; {peer}: {why}")));
         return Err(super::stopped(message));

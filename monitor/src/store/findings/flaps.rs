@@ -6,7 +6,7 @@
 //! that: `status` and exit codes say how it is.
 
 use proto::num::Millis;
-use redb::{ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -54,16 +54,8 @@ impl<'a> Flaps<'a> {
 
     /// What is over for long enough, to be told now; not what is found in this very step.
     pub(super) fn over(&mut self, found: &[Finding], now: Millis) -> Result<Vec<What>, redb::Error> {
-        let mut due = Vec::new();
-        for item in self.0.iter()? {
-            let (name, value) = item?;
-            let flap = read(value.value())?;
-            if flap.how != How::Again && now.0.saturating_sub(flap.since.0) >= QUIET_MS {
-                due.push((name.value().to_owned(), flap));
-            }
-        }
         let mut ended = Vec::new();
-        for (name, flap) in due {
+        for (name, flap) in due(&self.0, now)? {
             match flap.how {
                 How::Quiet if found.iter().any(|finding| finding.id == name) => {}
                 How::Quiet => {
@@ -101,6 +93,27 @@ impl<'a> Flaps<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether the end of anything is to be told now.
+pub(super) fn is_any_over(transaction: &ReadTransaction, now: Millis) -> Result<bool, redb::Error> {
+    Ok(due(&transaction.open_table(FLAPS)?, now)?.iter().any(|(_, flap)| flap.how == How::Quiet))
+}
+
+/// Those that are over for long enough.
+fn due(
+    table: &impl ReadableTable<&'static str, &'static [u8]>,
+    now: Millis,
+) -> Result<Vec<(String, Flap)>, redb::Error> {
+    let mut due = Vec::new();
+    for item in table.iter()? {
+        let (name, value) = item?;
+        let flap = read(value.value())?;
+        if flap.how != How::Again && now.0.saturating_sub(flap.since.0) >= QUIET_MS {
+            due.push((name.value().to_owned(), flap));
+        }
+    }
+    Ok(due)
 }
 
 fn without_heads(finding: &Finding) -> Finding {
