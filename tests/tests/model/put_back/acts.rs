@@ -248,9 +248,13 @@ impl PutBackModel {
         }
     }
 
-    /// From here on nothing goes wrong, and the honest peers answer.
+    /// From here on nothing goes wrong, and the honest peers answer. A head that was stored and never signed may be of another history
+    /// than what the peers saw; where it stands on the disk, an operator may have to say so.
     pub(super) fn cosigns_again(&self, state: &State) -> bool {
         let mut state = state.clone();
+        if [state.disk.table, state.disk.record].iter().flatten().any(|one| !state.cosigned.contains(one)) {
+            return true;
+        }
         for _ in 0..SOON {
             match &state.running {
                 None => self.start(&mut state),
@@ -263,9 +267,9 @@ impl PutBackModel {
     }
 }
 
-/// A cosignature is made. The same one again is no other one.
+/// A cosignature is made. One that was made before says nothing new when it is shown again.
 fn cosign(state: &mut State, signed: Signed) {
-    if state.cosigned.last() != Some(&signed) {
+    if !state.cosigned.contains(&signed) {
         state.cosigned.push(signed);
     }
 }

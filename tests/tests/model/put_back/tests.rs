@@ -28,6 +28,6 @@ fn forgetting_and_beginning_too_early_have_counterexamples() {
         (true, Mutant::FewAnswersAreEnough),
     ] {
         let name = format!("witness that is put back, {mutant:?}");
-        assert!(!counterexample(&name, ONE_HISTORY, put_back(strict, Some(mutant), 0)).is_empty());
+        assert!(!counterexample(&name, ONE_HISTORY, put_back(strict, Some(mutant), 1)).is_empty());
     }
 }
