@@ -13,6 +13,7 @@ mod ahead;
 mod backlog;
 mod branch;
 mod cosigners;
+mod covered;
 mod judge;
 mod junk;
 mod news;
@@ -72,6 +73,8 @@ pub struct FollowedLog {
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
+    /// How far heads meet the quorum of the trust file.
+    covered: Mutex<covered::Covered>,
     /// The keys whose cosignatures are kept.
     cosigners: OnceLock<Vec<Verifier>>,
     /// Told whenever what is known has changed; gossip waits for it.
@@ -160,6 +163,7 @@ impl FollowedLog {
             seen,
             backlog,
             witnesses,
+            covered: Mutex::default(),
             cosigners: OnceLock::new(),
             changed,
             given_up,
@@ -174,6 +178,7 @@ impl FollowedLog {
         if let Some(newest) = log.newest()? {
             log.saw_witnesses(&newest, crate::clock::now());
         }
+        log.take_up_covered()?;
         log.look(None)?;
         Ok(Arc::new(log))
     }

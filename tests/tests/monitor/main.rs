@@ -9,6 +9,7 @@
 )]
 
 mod acknowledged;
+mod covered;
 mod dishonest;
 mod documented;
 mod evidence;
