@@ -203,7 +203,8 @@ fn gossip(note: &str) -> Vec<Row> {
 fn admin() -> Vec<Row> {
     let mut rows = vec![
         ask("GET /", 404, "request.not_found"),
-        ask("GET /v1/heads", 404, "request.not_found"),
+        ask("POST /v1/heads", 405, "request.method"),
+        ask("GET /v1/heads?limit=201", 400, "request.invalid"),
         ask("GET /alerts/test", 405, "request.method"),
         ask("POST /v1/branches", 405, "request.method"),
         ask("PUT /v1/findings", 405, "request.method"),
