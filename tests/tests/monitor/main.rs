@@ -9,6 +9,7 @@
 )]
 
 mod acknowledged;
+mod backlog;
 mod covered;
 mod dishonest;
 mod documented;
