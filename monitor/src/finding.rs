@@ -85,6 +85,8 @@ pub mod code {
     pub const OLD: &str = "head.old";
     /// The newest head is of a time that has not come yet.
     pub const AHEAD: &str = "head.ahead";
+    /// Entries wait longer for a head that meets the quorum than the log promises.
+    pub const UNWITNESSED: &str = "head.unwitnessed";
     /// The log applies rules that this program does not know.
     pub const RULES: &str = "rules.unknown";
     /// A head could not be held against anything yet.
@@ -125,7 +127,7 @@ pub mod code {
     pub const STUCK: &str = "alert.stuck";
 
     /// All of them.
-    pub const ALL: [&str; 26] = [
+    pub const ALL: [&str; 27] = [
         FORK,
         TIME,
         SIGNATURE,
@@ -133,6 +135,7 @@ pub mod code {
         UNREACHABLE,
         OLD,
         AHEAD,
+        UNWITNESSED,
         RULES,
         UNRESOLVED,
         DISCARDED,

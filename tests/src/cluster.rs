@@ -31,8 +31,14 @@ impl LogUnderTest {
 
     /// Makes a log, without serving it.
     pub fn init(programs: Programs) -> LogUnderTest {
+        LogUnderTest::founded(programs, &[])
+    }
+
+    /// The same with further options of `init`.
+    pub fn founded(programs: Programs, options: &[&str]) -> LogUnderTest {
         let folder = tempfile::tempdir().expect("a folder for the story");
-        run_ok(&programs.log, folder.path(), &["init", "log", "--origin", ORIGIN, "--issuer", "operator.example"]);
+        let init = ["init", "log", "--origin", ORIGIN, "--issuer", "operator.example"];
+        run_ok(&programs.log, folder.path(), &[&init, options].concat());
         LogUnderTest { programs, folder, server: None, url: String::new(), admin: String::new() }
     }
 

@@ -35,6 +35,7 @@ pub use cursor::{Cursor, Stopped, decode_range, encode_range};
 pub use hashes::Hashing;
 pub use heads::{HEADS_PAGE, ListPlace, each_behind, each_from};
 pub use judged::{Judged, Remark};
+pub use state::constitution;
 pub use table::Reading;
 pub use times::{check_time, decode_times, encode_times, time_of};
 

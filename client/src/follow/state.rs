@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use proto::ed25519::KeyId;
-use proto::fold::{KeyCache, KnownKey, State, Stop};
+use proto::fold::{KeyCache, KnownKey, LogRecord, State, Stop};
 
 use super::Kv;
 use crate::error::Error;
@@ -107,6 +107,17 @@ impl<'a, K: Kv> Keys<'a, K> {
     pub(super) fn folded(&self, id: &KeyId, state: &Overlay<'_, K>) -> Result<Arc<KnownKey>, Stop<Error>> {
         self.cache.find(id, state)
     }
+}
+
+/// The constitution in force at the last entry that the rules were run over, and what is under way; nothing before entry 0.
+///
+/// # Errors
+/// When what is kept cannot be read.
+pub fn constitution<K: Kv>(kv: &K) -> Result<Option<LogRecord>, Error> {
+    proto::fold::constitution(&Stored(kv)).map_err(|stop| match stop {
+        Stop::State(error) => error,
+        other => Error::local(format!("the state is damaged: {other}; begin anew")),
+    })
 }
 
 /// The state that is on disk.

@@ -15,8 +15,7 @@ pub(super) fn in_use(config: &Config, error: client::Error) -> Failure {
     match is_held(config) {
         Ok(true) => {
             let message = format!(
-                "{}. A monitor runs with this state: `status`, `findings` and `evidence` work beside it, and it shows heads at \
-                 /v1/heads?origin=…",
+                "{}. A monitor runs with this state: `status`, `heads`, `findings` and `evidence` work beside it",
                 error.message
             );
             Failure::new(Exit::Unavailable, message)

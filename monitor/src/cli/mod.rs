@@ -71,7 +71,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Say how every log is and what is open; works beside a running monitor.
     Status(status::StatusArgs),
-    /// Show the signed heads that were seen; works while the monitor is stopped.
+    /// Show the signed heads that were seen; works beside a running monitor.
     Heads(heads::HeadsArgs),
     /// Show, export, take and verify evidence of misbehaviour; works beside a running monitor.
     Evidence(evidence::EvidenceArgs),

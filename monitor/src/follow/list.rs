@@ -74,10 +74,11 @@ impl FollowedLog {
             }
             match self.judge(head)? {
                 Verdict::Contradicts(finding) => findings.push(*finding),
-                Verdict::Known => {}
+                Verdict::Known => _ = self.covers_more(head),
                 // Made while this round ran, or of another history: it is judged in a later round. It was signed, so it is kept
                 // now; one without a time would be kept anew in every round.
                 Verdict::Larger => {
+                    self.covers_more(head);
                     judged_until = judged_until.or(Some(*time));
                     if head.log_time.is_none() {
                         continue;

@@ -14,6 +14,7 @@ mod backlog;
 mod branch;
 mod cosigners;
 mod cost;
+mod covered;
 mod judge;
 mod junk;
 mod lines;
@@ -80,6 +81,8 @@ pub struct FollowedLog {
     seen: ArcSwap<Seen>,
     backlog: Mutex<backlog::Backlog>,
     witnesses: LastSeen,
+    /// How far heads meet the quorum of the trust file.
+    covered: Mutex<covered::Covered>,
     /// The keys whose cosignatures are kept.
     cosigners: OnceLock<Vec<Verifier>>,
     /// Told whenever what is known has changed; gossip waits for it.
@@ -168,6 +171,7 @@ impl FollowedLog {
             seen,
             backlog,
             witnesses,
+            covered: Mutex::default(),
             cosigners: OnceLock::new(),
             changed,
             given_up,
@@ -182,6 +186,7 @@ impl FollowedLog {
         if let Some(newest) = log.newest()? {
             log.saw_witnesses(&newest, crate::clock::now());
         }
+        log.take_up_covered()?;
         log.look(None)?;
         Ok(Arc::new(log))
     }

@@ -147,7 +147,9 @@ impl FollowedLog {
         }
         self.tell_before_reading(&head, &cursor, findings, round.now)?;
         self.catch_up(&mut cursor, round, findings)?;
-        self.judge_listed(&cursor, round.now, findings)
+        let listed = self.judge_listed(&cursor, round.now, findings);
+        self.judge_covered(&head, &cursor, round.now, findings)?;
+        listed
     }
 
     /// The note, if a key that the operator trusts signed it.
@@ -187,8 +189,9 @@ impl FollowedLog {
             false => vec![KeptHead { key: key_of(head, now), note: &note }],
         };
         let read = if newest { self.followed()?.map(|read| read.checkpoint.to_bytes()) } else { None };
+        let covered = (newest && self.covers_more(head)).then_some(note.as_slice());
         let (newest, read_head) = (newest.then_some(note.as_slice()), read.as_deref());
-        self.store.commit_batch(&Batch { heads, newest, read_head, ..Batch::default() }, now)
+        self.store.commit_batch(&Batch { heads, newest, read_head, covered, ..Batch::default() }, now)
     }
 
     /// A head that is larger than what was followed extends the newest one that was taken and becomes it, or contradicts it.

@@ -16,7 +16,7 @@ use crate::store::HeadKey;
 /// Heads in a page unless asked for otherwise.
 const DEFAULT_LIMIT: usize = 50;
 /// Heads in a page at most; the log gives as many.
-const MAX_LIMIT: usize = 200;
+pub const MAX_LIMIT: usize = 200;
 /// Bytes of notes in a page at most, but for one that is larger alone. In JSON they are at most twice as many, which is below
 /// the 4 MiB that peers read of a page: a log that has its heads signed with endless lines does not end what they pull.
 const MAX_NOTES_BYTES: usize = 1 << 20;
@@ -32,19 +32,26 @@ struct Asked {
 }
 
 /// A head as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ShownHead {
-    time: Seconds,
-    size: TreeSize,
-    root: String,
+    /// The log's time for it, or when it was seen if it states none.
+    pub time: Seconds,
+    /// Its size.
+    pub size: TreeSize,
+    /// Its root, in base64.
+    pub root: String,
     checkpoint: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Heads {
-    origin: String,
-    heads: Vec<ShownHead>,
-    next_cursor: Option<String>,
+/// A page of heads.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HeadsPage {
+    /// The log.
+    pub origin: String,
+    /// Its heads.
+    pub heads: Vec<ShownHead>,
+    /// What to go on with; nothing at the end.
+    pub next_cursor: Option<String>,
 }
 
 impl ShownHead {
@@ -99,7 +106,7 @@ pub(super) async fn list(State(shared): State<Shared>, uri: Uri) -> Result<Respo
     found.truncate(page);
     let next_cursor = found.last().filter(|_| more).map(|(key, _)| text(*key));
     let heads = found.iter().map(|(key, note)| ShownHead::new(*key, note)).collect();
-    let answer = axum::Json(Heads { origin, heads, next_cursor });
+    let answer = axum::Json(HeadsPage { origin, heads, next_cursor });
     Ok(([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], answer).into_response())
 }
 

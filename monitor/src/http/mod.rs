@@ -50,7 +50,7 @@ use rates::Rates;
 pub use evidence::{Branches, EvidencePage, TakenAnswer};
 pub use findings::findings_router;
 pub use gossip::Reported;
-pub use heads::ShownHead;
+pub use heads::{HeadsPage, MAX_LIMIT as MOST_HEADS, ShownHead};
 pub use witness::{Answers, SIZE_TYPE};
 
 /// Reads and cosignatures that may block at once: more would only queue for the two or so cores and the disk.
@@ -171,9 +171,10 @@ async fn charge_reader(
     Ok(next.run(request).await)
 }
 
-/// What the operator's commands ask a running monitor, for the admin address: evidence read, and handed in.
+/// What the operator's commands ask a running monitor, for the admin address: heads, evidence read, and handed in.
 pub fn admin_router(shared: Shared) -> Router {
     Router::new()
+        .route("/v1/heads", get(heads::list))
         .route("/v1/evidence", get(evidence::list).post(evidence::take))
         .route("/v1/branches", get(evidence::branches))
         .route("/v1/evidence/{id}", get(evidence::one))

@@ -16,6 +16,9 @@ use crate::follow::Spent;
 /// time, size, root → note
 const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
 
+/// In the table of single values: the largest head that met the quorum.
+pub(super) const COVERED: &str = "covered";
+
 /// Heads removed in one transaction, so that a long-overdue thinning does not hold up the others.
 const MOST_REMOVED: usize = 4096;
 
@@ -164,6 +167,11 @@ impl LogStore {
     /// The head in whose place the newest one came, if all its entries were read.
     pub fn read_head(&self) -> Result<Option<Vec<u8>>, Error> {
         self.meta(super::READ_HEAD)
+    }
+
+    /// The largest head that met the quorum of the trust file when it was seen.
+    pub fn covered(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.meta(COVERED)
     }
 
     /// Whether exactly this head is kept.

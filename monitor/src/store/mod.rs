@@ -108,6 +108,8 @@ pub struct Batch<'a> {
     pub newest: Option<&'a [u8]>,
     /// The one whose place it takes, if all its entries were read.
     pub read_head: Option<&'a [u8]>,
+    /// The largest head that met the quorum.
+    pub covered: Option<&'a [u8]>,
     /// The time up to which the log's own list of heads was read.
     pub heads_from: Option<u64>,
     /// What that list has cost today.
@@ -258,6 +260,9 @@ impl LogStore {
             }
             if let Some(note) = batch.read_head {
                 meta.insert(READ_HEAD, note)?;
+            }
+            if let Some(note) = batch.covered {
+                meta.insert(heads::COVERED, note)?;
             }
             if let Some(until) = batch.heads_from {
                 meta.insert(HEADS_FROM, until.to_be_bytes().as_slice())?;

@@ -1,6 +1,6 @@
 //! No honest log is framed: random logs that keep the rules, with changes of the rules, clock steps, heads stamped again,
 //! revocations, recoveries, mandates, twins and a freeze. No file about any of their entries and heads is proven; and of
-//! an entry that the rules refuse, no file says more than the fold.
+//! an entry that the rules refuse, no file says more than the fold. How a log is run is in `operated.rs`.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -18,17 +18,17 @@ const ISSUERS: [&str; 3] = ["acme.example", "csirt.example", "late.example"];
 
 /// One act as numbers, so that it shrinks well.
 #[derive(Debug, Clone)]
-struct Dice {
-    act: u8,
-    issuer: usize,
-    signer: u8,
-    model: u8,
-    target: Index,
-    step_ms: u64,
-    wrong: u8,
+pub(crate) struct Dice {
+    pub(crate) act: u8,
+    pub(crate) issuer: usize,
+    pub(crate) signer: u8,
+    pub(crate) model: u8,
+    pub(crate) target: Index,
+    pub(crate) step_ms: u64,
+    pub(crate) wrong: u8,
 }
 
-fn dice() -> impl Strategy<Value = Dice> {
+pub(crate) fn dice() -> impl Strategy<Value = Dice> {
     let step = prop_oneof![Just(0u64), 1u64..3000, Just(DAY), Just(8 * DAY)];
     let wrong = prop_oneof![5 => Just(0u8), 1 => 1u8..5];
     (0u8..16, 0usize..3, 0u8..4, 0u8..2, any::<Index>(), step, wrong).prop_map(
@@ -45,7 +45,7 @@ fn dice() -> impl Strategy<Value = Dice> {
 }
 
 /// The claim of the dice and who signs it; whether the log takes it is for the rules.
-fn claim_of(dice: &Dice, n: usize, world: &World) -> (Value, Vec<String>) {
+pub(crate) fn claim_of(dice: &Dice, n: usize, world: &World) -> (Value, Vec<String>) {
     let issuer = ISSUERS[dice.issuer];
     let roles = ["manufacturer", "researcher", "authorised-representative"];
     let sign = match dice.signer {
@@ -148,7 +148,7 @@ fn run(throws: &[Dice]) -> (World, Vec<(usize, proto::entry::Entry)>) {
 }
 
 /// Whether rules hold that nobody here knows.
-fn is_over(world: &World) -> bool {
+pub(crate) fn is_over(world: &World) -> bool {
     let mut log = fold::constitution(&world.state).unwrap().unwrap();
     log.advance(proto::num::Millis(world.now));
     log.current.rules_version > fold::RULES_VERSION

@@ -7,6 +7,7 @@ mod forged;
 mod honest;
 mod log;
 mod mutate;
+mod operated;
 mod rules;
 #[path = "../fold/stories.rs"]
 #[allow(dead_code, reason = "its own tests are the fold's")]

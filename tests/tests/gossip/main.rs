@@ -15,11 +15,13 @@ mod forks;
 mod junk;
 mod learned;
 mod names;
+mod page;
 mod report;
 mod restored;
 #[path = "../monitor/served.rs"]
 #[allow(dead_code, reason = "other stories use more of it")]
 mod served;
+mod silent;
 mod statements;
 mod ways_out;
 mod wires;

@@ -19,7 +19,14 @@ fn a_monitor_follows_restarts_and_goes_on() {
     }
     let status = monitor.until_checked(4);
     assert_eq!(open(&status), Vec::<&str>::new());
+    let heads = ["heads", harness::cluster::ORIGIN];
+    let (code, beside) = monitor.run(&[&heads[..], &["--admin", monitor.admin()]].concat());
+    assert!(code == 0 && beside.lines().next().unwrap().contains("size 4"), "{code}: {beside}");
+    let (code, few) = monitor.run(&[&heads[..], &["--admin", monitor.admin(), "--limit", "1", "--json"]].concat());
+    assert!(code == 0 && few.contains("\"size\": 4") && !few.contains("\"size\": 3"), "{code}: {few}");
     monitor.stop();
+    let (code, stopped) = monitor.run(&heads);
+    assert!(code == 0 && stopped.contains(beside.trim()), "{stopped} without {beside}");
     promise(&log, "CAM-3");
     monitor.serve();
     monitor.until_checked(5);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use claimtrail_log::testing::ORIGIN;
 use harness::watcher::MonitorUnderTest;
+use harness::workspace::root;
 use harness::zoo::{Script, Served, Show, trust};
 use proto::hash::Hash;
 use serde_json::Value;
@@ -42,9 +43,14 @@ fn ask(request: &str, status: u16, code: &'static str) -> Row {
 }
 
 fn post(name: &str, body: &[u8], status: u16, code: &'static str) -> Row {
-    let head = "POST /add-checkpoint HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
-    let bytes = [format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
-    (format!("add-checkpoint, {name}"), bytes, status, code)
+    (format!("add-checkpoint, {name}"), posted("/add-checkpoint", "", body), status, code)
+}
+
+/// A POST with this body and header fields.
+fn posted(path: &str, fields: &str, body: &[u8]) -> Vec<u8> {
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{CLOSE}{fields}content-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
 }
 
 fn raw(name: &str, bytes: &str, status: u16, code: &'static str) -> Row {
@@ -142,14 +148,81 @@ fn public(note: &str) -> Vec<Row> {
     for path in ["0/000", "0/000.p/4", "0/999", "1/000.p/1", "entries/000", "entries/000.p/4", "entries/x001/000.p/1"] {
         rows.push(ask(&format!("GET /{hash}/tile/{path}"), 404, "request.beyond_tree"));
     }
+    rows.extend(gossip(note));
     rows.push(ask(&format!("POST /{hash}/tile/0/000.p/3"), 405, "request.method"));
     rows.push(ask(&format!("POST /{hash}/checkpoint"), 405, "request.method"));
     rows
 }
 
+/// What monitors and clients ask of each other, pages, evidence and the feed.
+fn gossip(note: &str) -> Vec<Row> {
+    const INVALID: &str = "request.invalid";
+    const NOT_FOUND: &str = "request.not_found";
+    const METHOD: &str = "request.method";
+    let other = note.replace(ORIGIN, "other.example");
+    let mut rows = Vec::new();
+    for (request, status, code) in [
+        ("POST /", 405, METHOD),
+        ("POST /page.css", 405, METHOD),
+        ("POST /v1/alerts.atom", 405, METHOD),
+        ("GET /v1/alerts.atom/x", 404, NOT_FOUND),
+        ("GET /v1/branches", 404, NOT_FOUND),
+        ("GET /v1/findings", 404, NOT_FOUND),
+        ("DELETE /v1/evidence", 405, METHOD),
+        ("GET /v1/evidence?limit=0", 400, INVALID),
+        ("GET /v1/evidence?from=x", 400, INVALID),
+        ("GET /v1/evidence?origin=other.example", 404, NOT_FOUND),
+        ("GET /v1/evidence/nonsense", 404, NOT_FOUND),
+        ("GET /v1/gossip", 405, METHOD),
+        ("GET /v1/report", 405, METHOD),
+        ("GET /v1/proof", 400, INVALID),
+        ("GET /v1/proof?origin=other.example&from=1&to=2&root=x", 404, NOT_FOUND),
+        ("GET /v1/statements", 400, INVALID),
+        ("GET /v1/statements?origin=other.example", 404, NOT_FOUND),
+        ("GET /v1/cosigned", 400, INVALID),
+        ("GET /v1/cosigned?origin=other.example&key=x&nonce=x", 404, NOT_FOUND),
+        ("POST /v1/gossip?to=x", 400, INVALID),
+    ] {
+        rows.push(ask(request, status, code));
+    }
+    for (path, body, status, code) in [
+        ("/v1/gossip", "nonsense".to_owned(), 400, INVALID),
+        ("/v1/gossip", format!("old 0\n\n{other}"), 404, NOT_FOUND),
+        ("/v1/report", String::new(), 400, INVALID),
+        ("/v1/report", "x".repeat((64 << 10) + 1), 413, "size.envelope"),
+        ("/v1/cosigned", "nonsense".to_owned(), 400, INVALID),
+        ("/v1/cosigned", note.to_owned(), 403, "checkpoint.signature"),
+        ("/v1/statements", "{}".to_owned(), 400, INVALID),
+        ("/v1/evidence", "{}".to_owned(), 400, INVALID),
+    ] {
+        rows.push((format!("{path} {body:.20}"), posted(path, "", body.as_bytes()), status, code));
+    }
+    rows
+}
+
 fn admin() -> Vec<Row> {
-    let mut rows = vec![ask("GET /", 404, "request.not_found"), ask("GET /v1/heads", 404, "request.not_found")];
-    for path in ["/healthz", "/readyz", "/metrics", "/status"] {
+    let mut rows = vec![
+        ask("GET /", 404, "request.not_found"),
+        ask("POST /v1/heads", 405, "request.method"),
+        ask("GET /v1/heads?limit=201", 400, "request.invalid"),
+        ask("GET /alerts/test", 405, "request.method"),
+        ask("POST /v1/branches", 405, "request.method"),
+        ask("PUT /v1/findings", 405, "request.method"),
+        ask("GET /v1/findings/acknowledge", 405, "request.method"),
+        ask("GET /v1/evidence/nonsense", 404, "request.not_found"),
+        ask("GET /v1/evidence?limit=201", 400, "request.invalid"),
+    ];
+    let json = "content-type: application/json\r\n";
+    for (query, fields, status, code) in [
+        ("", "", 415, "request.content_type"),
+        ("?channel=atom", "content-type: text/plain\r\n", 415, "request.content_type"),
+        ("?channels=atom", json, 400, "request.invalid"),
+        ("?channel=none", json, 200, ""), // an empty list
+    ] {
+        let path = format!("/alerts/test{query}");
+        rows.push((path.clone(), posted(&path, fields, b"{}"), status, code));
+    }
+    for path in ["/healthz", "/readyz", "/metrics", "/status", "/alerts", "/v1/branches", "/v1/findings"] {
         rows.push(ask(&format!("POST {path}"), 405, "request.method"));
         rows.push(ask(&format!("GET {path}/x"), 404, "request.not_found"));
         // A page whose own name leads here.
@@ -186,19 +259,10 @@ fn framing() -> Vec<Row> {
     ]
 }
 
-#[test]
-fn bad_input_to_every_endpoint_is_answered_as_documented() {
-    let script = Script::begun(client::clock::now());
-    let served = Served::new(Show::of(&script));
-    let mut monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
-    monitor.serve();
-    monitor.until_checked(3);
-    let note = &script.heads[0].note;
+/// Asks every row and says which answers are others.
+fn wrong(tables: [(&str, Vec<Row>); 2]) -> Vec<String> {
     let mut wrong = Vec::new();
-    let tables = [(monitor.url(), public(note)), (monitor.admin(), admin())];
-    let framed = [(monitor.url(), framing()), (monitor.admin(), framing())];
-    let mut asked = 0;
-    for (url, rows) in tables.into_iter().chain(framed) {
+    for (url, rows) in tables {
         for (name, bytes, status, code) in rows {
             let (found, kind, body) = exchange(url, &bytes);
             let problem: Value = serde_json::from_str(&body).unwrap_or_default();
@@ -207,12 +271,88 @@ fn bad_input_to_every_endpoint_is_answered_as_documented() {
             if (found, said) != (status, code) || !in_words {
                 wrong.push(format!("{name}: {found} {said:?}, not {status} {code:?}: {kind} {body:.200}"));
             }
-            asked += 1;
         }
     }
-    assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+    wrong
+}
+
+#[test]
+fn bad_input_to_every_endpoint_is_answered_as_documented() {
+    let script = Script::begun(client::clock::now());
+    let served = Served::new(Show::of(&script));
+    let mut monitor = MonitorUnderTest::init(programs(), &trust(), served.url(), true);
+    monitor.serve();
+    // Without channels there is nothing to test and no feed.
+    let absent = |request| vec![ask(request, 404, "request.not_found")];
+    let tables = [(monitor.url(), absent("GET /v1/alerts.atom")), (monitor.admin(), absent("GET /alerts"))];
+    assert_eq!(wrong(tables), Vec::<String>::new());
+    monitor.stop();
+
+    monitor.configure("[[alert]]\nkind = \"atom\"\n");
+    monitor.serve();
+    monitor.until_checked(3);
+    let note = &script.heads[0].note;
+    for tables in [
+        [(monitor.url(), public(note)), (monitor.admin(), admin())],
+        [(monitor.url(), framing()), (monitor.admin(), framing())],
+    ] {
+        let wrong = wrong(tables);
+        assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+    }
     // Nothing of it was a finding, and all is served as before.
     let status = monitor.status();
     assert_eq!((status["open"].as_array().map(Vec::len), &status["checked"]), (Some(0), &3.into()), "{status:#}");
     monitor.stop();
+}
+
+/// The routes in a source file: the path, and whether something can be posted there.
+fn routes(file: &str) -> Vec<(String, bool)> {
+    let text = std::fs::read_to_string(root().join(file)).unwrap();
+    let code = text.split("\n#[cfg(test)]").next().unwrap();
+    let pieces = code.split(".route(\"").skip(1);
+    let one = |piece: &str| {
+        let (path, rest) = piece.split_once('"').unwrap();
+        (path.to_owned(), rest.lines().next().unwrap().contains("post("))
+    };
+    pieces.map(one).collect()
+}
+
+/// Whether a row asks a route, at a path with anything in the place of its parameters.
+fn asks(row: &Row, route: &str, is_post: bool) -> bool {
+    let request = String::from_utf8_lossy(&row.1).into_owned();
+    let mut words = request.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut asked = target.split(['?', '\r']).next().unwrap_or_default().split('/');
+    let is_there = route.split('/').all(|part| match (part, asked.next()) {
+        (part, Some(_)) if part.starts_with("{*") => {
+            asked.by_ref().for_each(drop);
+            true
+        }
+        (part, Some(given)) => part == given || part.starts_with('{') && !given.is_empty(),
+        (_, None) => false,
+    });
+    is_there && asked.next().is_none() && (!is_post || method == "POST")
+}
+
+#[test]
+fn every_route_has_a_row() {
+    let note = Script::begun(client::clock::now()).heads.remove(0).note;
+    let of_admin = [
+        "monitor/src/http/findings.rs",
+        "monitor/src/cli/alert.rs",
+        "monitor/src/cli/serve.rs",
+        "service/src/admin.rs",
+    ];
+    let both = routes("monitor/src/http/mod.rs");
+    // Of the two routers in that file the public one is the first; it ends with the styles.
+    let (public_routes, admin_routes) =
+        both.split_at(both.iter().position(|(path, _)| path == "/page.css").unwrap() + 1);
+    let public_routes = [public_routes, &routes("monitor/src/http/gossip.rs")[..]].concat();
+    let admin_routes = [admin_routes, &of_admin.map(routes).concat()[..]].concat();
+    assert!(public_routes.len() >= 16 && admin_routes.len() >= 11, "{public_routes:?} {admin_routes:?}");
+    for (routes, rows) in [(public_routes, public(&note)), (admin_routes, admin())] {
+        for (path, is_post) in routes {
+            assert!(rows.iter().any(|row| asks(row, &path, is_post)), "no row for {path}, post: {is_post}");
+        }
+    }
 }

@@ -9,6 +9,8 @@
 )]
 
 mod acknowledged;
+mod backlog;
+mod covered;
 mod dishonest;
 mod documented;
 mod evidence;

@@ -10,6 +10,7 @@
 mod between;
 mod bulk;
 mod bulk_lines;
+mod demo;
 mod end_to_end;
 mod evidence;
 mod forks;

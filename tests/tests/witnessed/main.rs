@@ -11,6 +11,7 @@
 mod known;
 mod outsider;
 mod policy;
+mod promise;
 mod quorum;
 mod strangers;
 
@@ -45,7 +46,13 @@ type Line = (String, String);
 impl Scene {
     /// A log with the manufacturer `acme.example` and so many monitors that run, of which nobody is asked yet.
     fn new(monitors: usize) -> (Scene, Vec<Line>) {
-        let log = LogUnderTest::start(programs());
+        Scene::founded(monitors, &[])
+    }
+
+    /// The same with further options of the log's `init`.
+    fn founded(monitors: usize, options: &[&str]) -> (Scene, Vec<Line>) {
+        let mut log = LogUnderTest::founded(programs(), options);
+        log.serve();
         log.enrol("acme.example", "acme", "manufacturer", false);
         let trust = std::fs::read(log.data().join("trust.policy")).unwrap();
         let (mut running, mut lines) = (Vec::new(), Vec::new());
