@@ -141,7 +141,8 @@ proptest! {
             }
             let batch = batch(&queue);
             // So small a queue fits into one batch: claims that come alone first, then streams, each in order.
-            let expected: Vec<Hash> = waiting[1].drain(..).chain(waiting[0].drain(..)).collect();
+            let [stream, alone] = &mut waiting;
+            let expected: Vec<Hash> = alone.drain(..).chain(stream.drain(..)).collect();
             prop_assert_eq!(batch, expected);
         }
     }
