@@ -89,7 +89,7 @@ pub(super) fn problem_of(declined: Declined) -> Problem {
         problem = problem.with("receipt", receipt.to_value());
     }
     if let Some(note) = declined.refusal_note {
-        problem = problem.with("refusal", note);
+        problem = problem.with("refusal", String::from(note));
     }
     if let Some(limit) = declined.limit {
         problem = problem.with("limit", limit);

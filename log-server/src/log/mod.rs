@@ -71,13 +71,13 @@ pub struct Declined {
     /// Why.
     pub refused: Refused,
     /// The claim's id, if its envelope was read.
-    pub claim_id: Option<ClaimId>,
+    pub claim_id: Option<Box<ClaimId>>,
     /// The receipt of the same payload with other signatures.
     pub receipt: Option<Box<Receipt>>,
     /// When to ask again.
     pub retry_after_seconds: Option<u64>,
     /// The signed refusal, for a claim whose signatures are valid.
-    pub refusal_note: Option<String>,
+    pub refusal_note: Option<Box<str>>,
     /// The limit that was passed, for `size.*`.
     pub limit: Option<u64>,
 }
@@ -91,7 +91,7 @@ impl From<Refused> for Declined {
 impl Declined {
     /// The same with the claim that it is about.
     fn about(self, claim_id: ClaimId) -> Declined {
-        Declined { claim_id: Some(claim_id), ..self }
+        Declined { claim_id: Some(Box::new(claim_id)), ..self }
     }
 }
 

@@ -254,7 +254,7 @@ impl Log {
         };
         let refusal_note = signed_claim.and_then(|claim_id| {
             let refusal = Refusal { origin: self.origin().to_owned(), claim_id, code: refused.code, time };
-            refusal.sign(self.keys.note_signer()).ok()
+            refusal.sign(self.keys.note_signer()).ok().map(String::into_boxed_str)
         });
         Declined { refusal_note, limit, ..refused.into() }
     }
