@@ -165,9 +165,10 @@ impl MonitorUnderTest {
 
     /// One look at the log; the exit code and the log's status.
     pub fn once(&self) -> (i32, Value) {
-        let (code, said) = self.run(&["serve", "--once", "--json"]);
-        let status: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
-        (code, status["logs"][0].clone())
+        let output = run(&self.programs.monitor, self.folder.path(), &["serve", "--once", "--json", "--dir", "m"]);
+        let status: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        (output.status.code().unwrap_or(-1), status["logs"][0].clone())
     }
 
     /// The log's status, as the running monitor says it.

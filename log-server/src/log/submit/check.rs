@@ -35,7 +35,8 @@ impl Log {
         if let Some(known) = fold::read::claim(&state, &submission.id()).map_err(|e| unread(&e))? {
             // Before the signatures are checked again: the stored bytes are compared instead.
             if LeafIndex(known.index).is_in(self.published().head.size) {
-                return Ok(Ready::Known(submission, LeafIndex(known.index)));
+                let answer = self.compare_known(&submission, LeafIndex(known.index))?;
+                return Ok(Ready::Known(Box::new(answer)));
             }
         }
         self.refuse_by_mode()?;

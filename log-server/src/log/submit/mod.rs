@@ -32,8 +32,9 @@ use check::failed;
 
 /// What the checks before the queue found.
 enum Ready {
-    /// The claim id is in the log; its entry is compared and answered.
-    Known(Submission, LeafIndex),
+    /// The claim is in the log already. Answered where it was read, so that a stream of claims that are known keeps their receipts
+    /// in memory and not the claims.
+    Known(Box<Answer>),
     /// To the sequencer.
     Queue(Submitted),
 }
@@ -85,7 +86,7 @@ impl Log {
     fn take_in_alone(&self, envelope: &Bytes, teller: oneshot::Sender<Told>) {
         let told = match self.check_guarded(envelope, false) {
             Err(declined) => Err(declined),
-            Ok(Ready::Known(submission, index)) => self.answer_known(&submission, index),
+            Ok(Ready::Known(answer)) => Ok(*answer),
             Ok(Ready::Queue(submitted)) => {
                 let (digest, decided) = (submitted.submission().digest(), submitted.clone());
                 let reply = Reply::alone(move |outcome| drop(teller.send(Told::Decided(decided, outcome))));
@@ -164,7 +165,7 @@ impl Log {
         };
         let settle = |one: Result<Ready, Declined>| match one {
             Err(declined) => Err(declined).into(),
-            Ok(Ready::Known(submission, index)) => Settled::Known(submission, index),
+            Ok(Ready::Known(answer)) => Ok(*answer).into(),
             Ok(Ready::Queue(submitted)) => match answers.next() {
                 Some(Some(outcome)) => self.conclude(submitted, outcome),
                 _ => Err(unanswered()).into(),
