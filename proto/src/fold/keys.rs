@@ -14,9 +14,9 @@ const MAX_KEYS: usize = 16_384;
 /// Keys that are prepared at most: 16 MB.
 const MAX_PREPARED: usize = 16_000_000 / PREPARED_BYTES;
 
-/// A key that was asked for so often is prepared; it takes as long as some twenty checks and pays itself back within the
-/// next hundred.
-const PREPARED_AFTER: u32 = 100;
+/// A key that was asked for so often is prepared. That takes about as long as one check and pays itself back within the next
+/// ten; a key that signs now and then is not worth its memory.
+const PREPARED_AFTER: u32 = 32;
 
 /// What checks signatures.
 pub trait Verify {
