@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Writes .cargo/config.toml, which git ignores: where this machine keeps the compiled RocksDB.
+# Writes .cargo/config.toml, which git ignores: where this machine keeps the compiled RocksDB, and that the curve library
+# compiles its AVX-512 arithmetic too. It picks that at run time, on processors that have it; the programs run on all others
+# as before.
 #
 # Cargo runs a build script again when a variable it asked for has changed. Were the path set by make alone, every plain
 # `cargo build` in between would have another value and compile RocksDB anew. In this file both see the same. It is
@@ -27,7 +29,10 @@ quoted=${quoted//\"/\\\"}
 text="$mark
 [env]
 ROCKSDB_LIB_DIR = { value = \"$quoted\", force = true }
-ROCKSDB_STATIC = { value = \"1\", force = true }"
+ROCKSDB_STATIC = { value = \"1\", force = true }
+
+[target.'cfg(target_arch = \"x86_64\")']
+rustflags = ['--cfg', 'curve25519_dalek_backend=\"avx512\"']"
 
 if [ -e "$config" ] && [ "$(cat "$config")" = "$text" ]; then exit 0; fi
 mkdir -p .cargo
