@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use proto::ed25519::KeyId;
-use proto::fold::{KeyCache, KnownKey, LogRecord, State, Stop};
+use proto::ed25519::{KeyId, PublicKey};
+use proto::fold::{KeyCache, LogRecord, State, Stop};
 
 use super::Kv;
 use crate::error::Error;
@@ -87,7 +87,7 @@ impl<K: Kv> State for Overlay<'_, K> {
 }
 
 /// Enrolled keys, shared by the worker threads and the fold. That an id names a key is a fact for ever, so what was read once
-/// stays true; keys that sign many claims are prepared.
+/// stays true.
 pub(super) struct Keys<'a, K> {
     stored: Stored<'a, K>,
     cache: KeyCache,
@@ -99,13 +99,13 @@ impl<'a, K: Kv> Keys<'a, K> {
     }
 
     /// A key that was found before, or that is on disk.
-    pub(super) fn stored(&self, id: &KeyId) -> Result<Arc<KnownKey>, Stop<Error>> {
-        self.cache.find(id, &self.stored)
+    pub(super) fn stored(&self, id: &KeyId) -> Result<PublicKey, Stop<Error>> {
+        self.cache.find(id, &self.stored).map(|known| known.key)
     }
 
     /// The same, also when the entry that enrolled it is not on disk yet. From then on the worker threads find it.
-    pub(super) fn folded(&self, id: &KeyId, state: &Overlay<'_, K>) -> Result<Arc<KnownKey>, Stop<Error>> {
-        self.cache.find(id, state)
+    pub(super) fn folded(&self, id: &KeyId, state: &Overlay<'_, K>) -> Result<PublicKey, Stop<Error>> {
+        self.cache.find(id, state).map(|known| known.key)
     }
 }
 

@@ -6,13 +6,11 @@
 //! Strict means: canonical encodings of the key, of R and of s, no small-order key and no small-order R
 //! (ed25519-dalek `verify_strict`; RFC 8032 §5.1.7 without the cofactor).
 
-mod prepared;
+mod strict;
 
 use std::fmt;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-
-pub use prepared::{PREPARED_BYTES, PreparedKey};
 
 use crate::hash::Hash;
 
@@ -107,8 +105,7 @@ impl PublicKey {
 
     /// Strict verification of `signature` over `message`.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        let bytes: [u8; 64] = signature.0.as_slice().try_into().map_err(|_| BadSignature)?;
-        self.0.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&bytes)).map_err(|_| BadSignature)
+        strict::verify(&self.0, message, signature)
     }
 }
 

@@ -1,77 +1,19 @@
 //! Keys that were read before: for whoever checks the signatures of many claims.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{EnrolledKey, State, Stop, enrolled_key};
-use crate::ed25519::{BadSignature, KeyId, PREPARED_BYTES, PreparedKey, PublicKey, Signature};
+use crate::ed25519::KeyId;
 
 /// Keys kept at most, at about 300 bytes each: 5 MiB. When there are more, all are forgotten, and those that still sign are
 /// back with their next claim; whoever sees that many keys pays for it once in so many claims.
 const MAX_KEYS: usize = 16_384;
 
-/// Keys that are prepared at most: 16 MB.
-const MAX_PREPARED: usize = 16_000_000 / PREPARED_BYTES;
-
-/// A key that was asked for so often is prepared. That takes about as long as one check and pays itself back within the next
-/// ten; a key that signs now and then is not worth its memory.
-const PREPARED_AFTER: u32 = 32;
-
-/// What checks signatures.
-pub trait Verify {
-    /// Strict verification of `signature` over `message`.
-    ///
-    /// # Errors
-    /// When the signature does not verify.
-    fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature>;
-}
-
-impl Verify for PublicKey {
-    fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        PublicKey::verify(self, message, signature)
-    }
-}
-
-/// A key of the log, with what is kept of it.
-#[derive(Debug)]
-pub struct KnownKey {
-    enrolled: EnrolledKey,
-    uses: AtomicU32,
-    prepared: OnceLock<PreparedKey>,
-}
-
-impl KnownKey {
-    /// Whose it is; empty for a key of the operator or a registrar.
-    pub fn issuer(&self) -> &str {
-        &self.enrolled.issuer
-    }
-
-    /// The key.
-    pub fn key(&self) -> PublicKey {
-        self.enrolled.key
-    }
-}
-
-impl Verify for Arc<KnownKey> {
-    fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        match self.prepared.get() {
-            Some(prepared) => prepared.verify(message, signature),
-            None => self.enrolled.key.verify(message, signature),
-        }
-    }
-}
-
 /// Enrolled keys by id, shared by threads. Which key an id names and whose it is holds for ever, so nothing here grows old;
 /// whether it may speak is decided elsewhere.
 #[derive(Debug, Default)]
-pub struct KeyCache(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    keys: HashMap<KeyId, Arc<KnownKey>>,
-    prepared: usize,
-}
+pub struct KeyCache(Mutex<HashMap<KeyId, Arc<EnrolledKey>>>);
 
 impl KeyCache {
     /// Nothing kept yet.
@@ -79,44 +21,24 @@ impl KeyCache {
         KeyCache::default()
     }
 
-    /// The key, from memory or from the state.
+    /// The key and whose it is, from memory or from the state.
     ///
     /// # Errors
     /// As [`enrolled_key`].
-    pub fn find<S: State>(&self, id: &KeyId, state: &S) -> Result<Arc<KnownKey>, Stop<S::Error>> {
-        let known = self.kept().keys.get(id).cloned();
-        match known {
-            Some(known) => {
-                if known.uses.fetch_add(1, Ordering::Relaxed) == PREPARED_AFTER {
-                    self.prepare(&known);
-                }
-                Ok(known)
-            }
-            None => Ok(self.keep(*id, enrolled_key(id, state)?)),
+    pub fn find<S: State>(&self, id: &KeyId, state: &S) -> Result<Arc<EnrolledKey>, Stop<S::Error>> {
+        if let Some(known) = self.kept().get(id) {
+            return Ok(known.clone());
         }
-    }
-
-    fn keep(&self, id: KeyId, enrolled: EnrolledKey) -> Arc<KnownKey> {
-        let known = Arc::new(KnownKey { enrolled, uses: AtomicU32::new(0), prepared: OnceLock::new() });
+        let found = Arc::new(enrolled_key(id, state)?);
         let mut kept = self.kept();
-        if kept.keys.len() >= MAX_KEYS {
-            *kept = Kept::default();
+        if kept.len() >= MAX_KEYS {
+            kept.clear();
         }
-        kept.keys.insert(id, known.clone());
-        known
+        kept.insert(*id, found.clone());
+        Ok(found)
     }
 
-    fn prepare(&self, known: &KnownKey) {
-        let mut kept = self.kept();
-        if kept.prepared >= MAX_PREPARED {
-            return;
-        }
-        kept.prepared += 1;
-        drop(kept);
-        known.prepared.get_or_init(|| PreparedKey::new(known.enrolled.key));
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<EnrolledKey>>> {
         // Nothing here panics while the lock is held; if a later change did, the map itself would still be whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,25 +85,12 @@ mod tests {
         let (secret, other) = (SecretKey::from_seed(&[3; 32]), SecretKey::from_seed(&[4; 32])); // test keys
         let (state, keys) = (with_key(&secret), KeyCache::new());
         let found = keys.find(&secret.public().id(), &state).expect("enrolled");
-        assert_eq!((found.key(), found.issuer()), (secret.public(), "acme.example"));
+        assert_eq!((found.key, found.issuer.as_str()), (secret.public(), "acme.example"));
         keys.find(&secret.public().id(), &state).expect("kept");
         assert_eq!(state.1.get(), 1);
         for reads in [2, 3] {
             assert!(matches!(keys.find(&other.public().id(), &state), Err(Stop::Refused(_))));
             assert_eq!(state.1.get(), reads, "it may be enrolled at any moment");
-        }
-    }
-
-    #[test]
-    fn a_key_that_is_used_often_is_prepared_and_says_the_same() {
-        let secret = SecretKey::from_seed(&[3; 32]); // a test key
-        let (state, keys) = (with_key(&secret), KeyCache::new());
-        let signature = secret.sign(b"message");
-        for use_number in 0..PREPARED_AFTER + 3 {
-            let known = keys.find(&secret.public().id(), &state).expect("enrolled");
-            assert_eq!(known.prepared.get().is_some(), use_number > PREPARED_AFTER, "use {use_number}");
-            assert_eq!(known.verify(b"message", &signature), Ok(()));
-            assert_eq!(known.verify(b"massage", &signature), Err(BadSignature));
         }
     }
 }

@@ -25,7 +25,7 @@ mod slot;
 mod submission;
 
 pub use key::StateKey;
-pub use keys::{KeyCache, KnownKey, Verify};
+pub use keys::KeyCache;
 pub use record::read;
 pub use record::{
     AuthorityRecord, ClaimRecord, Constitution, IssuerRecord, KeyHolder, KeyRecord, LogRecord, PendingRecovery,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KeyHolder, State, Stop, Verify, View};
+use super::{KeyHolder, State, Stop, View};
 use crate::claim::{Body, Claim, ClaimId, PAYLOAD_TYPE, ProductKey};
 use crate::code::{Code, Refused};
 use crate::dsse::{Envelope, pae};
@@ -162,23 +162,16 @@ pub fn check_signatures<S: State>(submission: Submission, state: &S) -> Result<C
 }
 
 /// As [`check_signatures`], for a caller that keeps the keys it read before, as a [`KeyCache`](super::KeyCache) does.
-pub fn check_signatures_by<E, K: Verify>(
+pub fn check_signatures_by<E>(
     submission: Submission,
-    enrolled: impl Fn(&KeyId) -> Result<K, Stop<E>>,
+    enrolled: impl Fn(&KeyId) -> Result<PublicKey, Stop<E>>,
 ) -> Result<Checked, Stop<E>> {
     // All keys are looked up before the first signature is checked: an unknown one costs no curve arithmetic.
-    let key = |by: &SignatureBy| match submission.own_key(&by.key_id) {
-        Some(key) => Ok(Signer::Own(key)),
-        None => enrolled(&by.key_id).map(Signer::Enrolled),
-    };
+    let key = |by: &SignatureBy| submission.own_key(&by.key_id).map_or_else(|| enrolled(&by.key_id), Ok);
     let keys = submission.signatures().iter().map(key).collect::<Result<Vec<_>, _>>()?;
     let message = pae(PAYLOAD_TYPE, submission.payload());
-    for (by, signer) in submission.signatures().iter().zip(keys) {
-        let verified = match signer {
-            Signer::Own(key) => key.verify(&message, &by.signature),
-            Signer::Enrolled(key) => key.verify(&message, &by.signature),
-        };
-        verified.map_err(|_| {
+    for (by, key) in submission.signatures().iter().zip(keys) {
+        key.verify(&message, &by.signature).map_err(|_| {
             let text = format!(
                 "the signature of key {} does not verify over this payload (strict Ed25519); sign it anew",
                 by.key_id
@@ -187,14 +180,6 @@ pub fn check_signatures_by<E, K: Verify>(
         })?;
     }
     Ok(Checked(submission))
-}
-
-/// Where the key of a signature comes from.
-enum Signer<K> {
-    /// The claim brings it.
-    Own(PublicKey),
-    /// The log knows it.
-    Enrolled(K),
 }
 
 /// What [`Submission::digest`] gives for the claim that this entry holds, and for no other: it covers type, payload and

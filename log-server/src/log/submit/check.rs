@@ -43,7 +43,7 @@ impl Log {
         if !waits_for_room {
             self.queue.look(submission.payload().len()).map_err(not_queued)?;
         }
-        let enrolled = |id: &KeyId| self.known_keys.find(id, &state);
+        let enrolled = |id: &KeyId| self.known_keys.find(id, &state).map(|known| known.key);
         match check_signatures_by(submission.clone(), enrolled) {
             Ok(checked) => {
                 let payer = self.payer(checked.submission(), &state).map_err(|e| unread(&e))?;
@@ -117,7 +117,7 @@ impl Log {
         let mut payer = STRANGERS;
         for by in submission.signatures() {
             match self.known_keys.find(&by.key_id, state) {
-                Ok(known) if !known.issuer().is_empty() => return Ok(known.issuer().to_owned()),
+                Ok(known) if !known.issuer.is_empty() => return Ok(known.issuer.to_owned()),
                 Ok(_) => payer = OPERATOR,
                 Err(Stop::Refused(_)) => {} // one that the claim brings
                 Err(stop) => return Err(stop),
