@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz torture coverage bench growth compare format clean
+.PHONY: help setup rocksdb python build demo test fmt lint deny doc unit smoke fuzz torture coverage mutants bench growth compare format clean
 
 ARGS ?=
 # CI tests what was committed, so there Cargo.lock must not change.
@@ -64,6 +64,9 @@ torture: rocksdb ## schedules of faults with new seeds for an hour; ARGS=600 is 
 
 coverage: rocksdb ## which lines of the rules and the sequencer the tests reach
 	@scripts/coverage.sh
+
+mutants: setup ## which changes of the rules' code no test notices, for many hours; MUTANTS_SHARD=0/40 is a sample of them
+	@scripts/mutants.sh $(ARGS)
 
 bench: rocksdb ## measure, optimised build
 	@cargo run $(LOCKED) --release --quiet --bin claimtrail-bench -- $(ARGS)

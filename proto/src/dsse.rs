@@ -3,13 +3,17 @@
 //! Unknown members are ignored, as DSSE asks; a member given twice is refused, since two readers could take different
 //! ones. `keyid` is required here: 64 lower-case hex digits, SHA-256 over the key's SubjectPublicKeyInfo.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::code::{Code, Refused};
 use crate::ed25519::{KeyId, SecretKey, Signature};
 use crate::entry::{MAX_SIGNATURES, SignatureBy};
+use crate::json::child;
 
 /// An envelope holds one entry's payload in base64 with room for many signatures, and not much more.
 pub const MAX_ENVELOPE_BYTES: usize = 128 * 1024;
@@ -78,7 +82,7 @@ impl Envelope {
         let text = std::str::from_utf8(bytes)
             .map_err(|e| malformed("", format!("the envelope is not UTF-8 (byte {})", e.valid_up_to())))?;
         let mut input = serde_json::Deserializer::from_str(text);
-        let raw = Members { names: &["payloadType", "payload"], list: Some("signatures"), at: "" }
+        let raw = Members { names: &["payloadType", "payload"], list: Some("signatures"), object: Object::ENVELOPE }
             .deserialize(&mut input)
             .map_err(json_error)?;
         input.end().map_err(json_error)?;
@@ -97,7 +101,8 @@ fn json_error(error: serde_json::Error) -> Refused {
     let text = error.to_string();
     match text.strip_prefix(DUPLICATE_MARK) {
         Some(rest) => {
-            let pointer = rest.split(' ').next().unwrap_or("");
+            // serde_json ends the text of every error with the place.
+            let pointer = rest.rsplit_once(" at line ").map_or(rest, |(pointer, _)| pointer);
             Refused::at(
                 Code::EnvelopeDuplicateMember,
                 pointer,
@@ -108,22 +113,38 @@ fn json_error(error: serde_json::Error) -> Refused {
     }
 }
 
+/// A text of the envelope, read where it stands unless it has escapes.
+#[derive(Deserialize)]
+struct Str<'e>(#[serde(borrow)] Cow<'e, str>);
+
 /// The members of an object that matter, as they came.
 #[derive(Default)]
-struct Raw {
-    texts: Vec<(&'static str, String)>,
-    list: Option<Vec<Raw>>,
+struct Raw<'e> {
+    texts: Vec<(&'static str, Str<'e>)>,
+    list: Option<Vec<Raw<'e>>>,
 }
 
-impl Raw {
-    fn text(&self, name: &str, pointer: &str) -> Result<&str, Refused> {
-        let found = self.texts.iter().find(|(n, _)| *n == name);
-        found.map(|(_, t)| t.as_str()).ok_or_else(|| malformed(pointer, format!("the member `{name}` is missing")))
+impl Raw<'_> {
+    /// The text of the member `name`, if it is there.
+    fn find(&self, name: &str) -> Option<&str> {
+        self.texts.iter().find(|(known, _)| *known == name).map(|(_, text)| text.0.as_ref())
+    }
+
+    fn text(&self, name: &str, object: Object) -> Result<&str, Refused> {
+        self.find(name).ok_or_else(|| malformed(&object.member(name), format!("the member `{name}` is missing")))
+    }
+
+    /// What the text of the member `name` encodes.
+    fn bytes(&self, name: &str, object: Object) -> Result<Vec<u8>, Refused> {
+        crate::b64::decode_either(self.text(name, object)?).map_err(|_| {
+            let message = "not canonical base64 with padding (RFC 4648 §4 or §5)";
+            Refused::at(Code::EnvelopeBase64, object.member(name), message)
+        })
     }
 
     fn into_envelope(self) -> Result<Envelope, Refused> {
-        let payload_type = self.text("payloadType", "/payloadType")?.to_owned();
-        let payload = decode(self.text("payload", "/payload")?, "/payload")?;
+        let payload_type = self.text("payloadType", Object::ENVELOPE)?.to_owned();
+        let payload = self.bytes("payload", Object::ENVELOPE)?;
         let list =
             self.list.as_deref().ok_or_else(|| malformed("/signatures", "the member `signatures` is missing"))?;
         let mut signatures =
@@ -140,62 +161,76 @@ impl Raw {
     }
 }
 
-fn signature(i: usize, raw: &Raw) -> Result<SignatureBy, Refused> {
-    let at = format!("/signatures/{i}/keyid");
-    let bad = || {
+fn signature(index: usize, raw: &Raw<'_>) -> Result<SignatureBy, Refused> {
+    let object = Object::signature(index);
+    let key_id = raw.find("keyid").and_then(KeyId::parse).ok_or_else(|| {
         Refused::at(
             Code::EnvelopeKeyId,
-            &at,
+            object.member("keyid"),
             "`keyid` must be 64 lower-case hex digits: SHA-256 of the key's SubjectPublicKeyInfo",
         )
-    };
-    let key_id = raw.text("keyid", &at).ok().and_then(KeyId::parse).ok_or_else(bad)?;
-    let at = format!("/signatures/{i}/sig");
-    let signature = decode(raw.text("sig", &at)?, &at)?;
-    Ok(SignatureBy { key_id, signature: Signature(signature) })
+    })?;
+    Ok(SignatureBy { key_id, signature: Signature(raw.bytes("sig", object)?) })
 }
 
-fn decode(text: &str, pointer: &str) -> Result<Vec<u8>, Refused> {
-    crate::b64::decode_either(text).map_err(|_| {
-        Refused::at(Code::EnvelopeBase64, pointer, "not canonical base64 with padding (RFC 4648 §4 or §5)")
-    })
+/// An object of the envelope: itself, or one of its signatures. Its place is written out only where something is refused.
+#[derive(Clone, Copy)]
+struct Object {
+    signature: Option<usize>,
+}
+
+impl Object {
+    const ENVELOPE: Object = Object { signature: None };
+
+    fn signature(index: usize) -> Object {
+        Object { signature: Some(index) }
+    }
+
+    /// The pointer of a member.
+    fn member(self, name: &str) -> String {
+        match self.signature {
+            None => child("", name),
+            Some(index) => child(&format!("/signatures/{index}"), name),
+        }
+    }
 }
 
 /// Reads an object: the named text members, one list of objects, everything else skipped, nothing twice.
-struct Members<'a> {
-    names: &'a [&'static str],
+struct Members {
+    names: &'static [&'static str],
     list: Option<&'static str>,
-    at: &'a str,
+    object: Object,
 }
 
-impl<'de> DeserializeSeed<'de> for Members<'_> {
-    type Value = Raw;
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+impl<'de> DeserializeSeed<'de> for Members {
+    type Value = Raw<'de>;
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Raw<'de>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Members<'_> {
-    type Value = Raw;
+impl<'de> Visitor<'de> for Members {
+    type Value = Raw<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw<'de>, A::Error> {
         let mut raw = Raw::default();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(name) = map.next_key::<String>()? {
+        let mut seen = BTreeSet::new();
+        while let Some(Str(name)) = map.next_key()? {
             if let Some(known) = self.names.iter().copied().find(|n| *n == name) {
                 raw.texts.push((known, map.next_value()?));
-            } else if self.list == Some(name.as_str()) {
+            } else if self.list == Some(name.as_ref()) {
                 raw.list = Some(map.next_value_seed(SignatureList)?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
-            if !seen.insert(name.clone()) {
-                return Err(serde::de::Error::custom(format!("{DUPLICATE_MARK}{}/{name}", self.at)));
+            if seen.contains(&name) {
+                return Err(serde::de::Error::custom(format!("{DUPLICATE_MARK}{}", self.object.member(&name))));
             }
+            seen.insert(name);
         }
         Ok(raw)
     }
@@ -204,24 +239,24 @@ impl<'de> Visitor<'de> for Members<'_> {
 struct SignatureList;
 
 impl<'de> DeserializeSeed<'de> for SignatureList {
-    type Value = Vec<Raw>;
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Raw>, D::Error> {
+    type Value = Vec<Raw<'de>>;
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Raw<'de>>, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for SignatureList {
-    type Value = Vec<Raw>;
+    type Value = Vec<Raw<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of signatures")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Raw>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Raw<'de>>, A::Error> {
         let mut list = Vec::new();
         loop {
-            let at = format!("/signatures/{}", list.len());
-            match seq.next_element_seed(Members { names: &["keyid", "sig"], list: None, at: &at })? {
+            let object = Object::signature(list.len());
+            match seq.next_element_seed(Members { names: &["keyid", "sig"], list: None, object })? {
                 Some(raw) if list.len() < MAX_SIGNATURES => list.push(raw),
                 Some(_) => return Err(serde::de::Error::custom(format!("more than {MAX_SIGNATURES} signatures"))),
                 None => return Ok(list),
@@ -272,6 +307,8 @@ mod tests {
         assert_eq!(code(&format!("{good} x")).0, Code::EnvelopeMalformed);
         let doubled = good.replacen('{', r#"{"payload":"","#, 1);
         assert_eq!(code(&doubled), (Code::EnvelopeDuplicateMember, Some("/payload".into())));
+        let doubled = good.replacen('{', r#"{"a /b":1,"a /b":2,"#, 1);
+        assert_eq!(code(&doubled), (Code::EnvelopeDuplicateMember, Some("/a ~1b".into())));
         let doubled = good.replacen(r#""keyid""#, r#""sig":"","keyid""#, 1);
         assert_eq!(code(&doubled), (Code::EnvelopeDuplicateMember, Some("/signatures/0/sig".into())));
         let unpadded = good.replace("e30=", "e30");

@@ -87,7 +87,7 @@ fn logs(fields: &mut Fields, claim_type: &ClaimType) -> Result<Vec<LogRef>, Refu
     let max = if claim_type.is_registry() { 1 } else { MAX_LOGS };
     let logs = fields.non_empty_list("logs", max, log_ref)?;
     let origins: Vec<_> = logs.iter().map(|log| &log.origin).collect();
-    read::no_twins(&origins, fields.pointer(), "logs")?;
+    read::no_twins(&origins, fields.place(), "logs")?;
     Ok(logs)
 }
 

@@ -16,7 +16,7 @@ use super::normal::{is_comparable, normalise};
 use crate::code::{Code, Refused};
 use crate::ed25519::PublicKey;
 use crate::hash::Hash;
-use crate::json::{Item, Text};
+use crate::json::{Item, Place, Text, element};
 
 /// Free text.
 pub(super) fn free(item: Item) -> Result<String, Refused> {
@@ -156,10 +156,10 @@ pub(super) fn algorithm(item: Item) -> Result<(), Refused> {
 }
 
 /// Refuses the first item that equals an earlier one; `pointer` is the array's.
-pub(super) fn no_twins<T: PartialEq>(items: &[T], pointer: &str, name: &str) -> Result<(), Refused> {
+pub(super) fn no_twins<T: PartialEq>(items: &[T], object: &Place, name: &str) -> Result<(), Refused> {
     match (1..items.len()).find(|i| items[..*i].contains(&items[*i])) {
         Some(index) => {
-            let place = crate::json::element(&crate::json::child(pointer, name), index);
+            let place = element(&object.child(name), index);
             Err(Refused::at(Code::ClaimValue, place, "this item stands in the list already"))
         }
         None => Ok(()),

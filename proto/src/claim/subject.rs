@@ -92,8 +92,8 @@ impl Subject {
             model_name: fields.read_opt("model_name", read::line)?,
         };
         let compared: Vec<_> = subject.ids.iter().map(|id| (id.scheme, &id.normalised)).collect();
-        read::no_twins(&compared, fields.pointer(), "ids")?;
-        read::no_twins(&subject.markets, fields.pointer(), "markets")?;
+        read::no_twins(&compared, fields.place(), "ids")?;
+        read::no_twins(&subject.markets, fields.place(), "markets")?;
         fields.finish()?;
         Ok(subject)
     }
@@ -162,9 +162,9 @@ impl Units {
 
 /// An issuer id, or `name:` and a name.
 fn manufacturer(item: Item) -> Result<Manufacturer, Refused> {
-    let pointer = item.pointer().to_owned();
+    let place = item.place().clone();
     let text = read::line(item)?;
-    let bad = |message: String| Refused::at(Code::ClaimValue, pointer.clone(), message);
+    let bad = |message: String| Refused::at(Code::ClaimValue, &place, message);
     match text.strip_prefix(NAME_PREFIX) {
         Some(name) if normalise(name).is_empty() || !name.chars().all(is_comparable) => {
             Err(bad("expected a maker's name after name:, of visible characters".to_owned()))

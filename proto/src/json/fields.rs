@@ -1,7 +1,9 @@
 //! Taking members out of an object, typed, with the place kept for messages.
 
+use std::sync::Arc;
+
 use super::limits::{Codes, MAX_NUMBER};
-use super::pointer::{child, element};
+use super::pointer::{Place, Step};
 use super::value::{Number, Value};
 use crate::code::{Code, Refused};
 
@@ -9,19 +11,19 @@ use crate::code::{Code, Refused};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     value: Value,
-    pointer: String,
+    place: Place,
     codes: &'static Codes,
 }
 
 impl Item {
     /// The value of a whole document.
     pub fn document(value: Value, codes: &'static Codes) -> Item {
-        Item { value, pointer: String::new(), codes }
+        Item { value, place: Place::default(), codes }
     }
 
-    /// The JSON pointer of the value.
-    pub fn pointer(&self) -> &str {
-        &self.pointer
+    /// Where the value stands.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The codes that refusals here carry.
@@ -46,7 +48,7 @@ impl Item {
 
     /// A refusal of this value.
     pub fn refuse(&self, code: Code, message: impl Into<String>) -> Refused {
-        Refused::at(code, self.pointer.clone(), message)
+        Refused::at(code, &self.place, message)
     }
 
     /// A refusal because the value is not an allowed one.
@@ -63,7 +65,7 @@ impl Item {
         match self.value {
             Value::Object(members) => {
                 let members = members.into_iter().map(|(name, value)| (name, Some(value))).collect();
-                Ok(Fields { members, pointer: self.pointer, codes: self.codes })
+                Ok(Fields { members, place: Arc::new(self.place), codes: self.codes })
             }
             _ => Err(self.wrong_type("an object")),
         }
@@ -74,11 +76,16 @@ impl Item {
         match self.value {
             Value::Array(values) if values.len() > max => Err(Refused::at(
                 self.codes.too_many,
-                self.pointer,
+                self.place,
                 format!("{} items where at most {max} are allowed", values.len()),
             )),
             Value::Array(values) => {
-                let item = |(index, value)| Item { value, pointer: element(&self.pointer, index), codes: self.codes };
+                let here = Arc::new(self.place);
+                let item = |(index, value)| Item {
+                    value,
+                    place: Place::below(&here, Step::Element(index)),
+                    codes: self.codes,
+                };
                 Ok(values.into_iter().enumerate().map(item).collect())
             }
             _ => Err(self.wrong_type("an array")),
@@ -88,7 +95,7 @@ impl Item {
     /// The value as a string.
     pub fn text(self) -> Result<Text, Refused> {
         match self.value {
-            Value::String(text) => Ok(Text { text, pointer: self.pointer, codes: self.codes }),
+            Value::String(text) => Ok(Text { text, place: self.place, codes: self.codes }),
             _ => Err(self.wrong_type("a string")),
         }
     }
@@ -128,7 +135,7 @@ impl Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     text: String,
-    pointer: String,
+    place: Place,
     codes: &'static Codes,
 }
 
@@ -150,7 +157,7 @@ impl Text {
 
     /// A refusal of this text.
     pub fn refuse(&self, code: Code, message: impl Into<String>) -> Refused {
-        Refused::at(code, self.pointer.clone(), message)
+        Refused::at(code, &self.place, message)
     }
 
     /// A refusal because the text is not an allowed one.
@@ -177,14 +184,14 @@ impl Text {
 #[derive(Debug)]
 pub struct Fields {
     members: Vec<(String, Option<Value>)>,
-    pointer: String,
+    place: Arc<Place>,
     codes: &'static Codes,
 }
 
 impl Fields {
-    /// The JSON pointer of the object.
-    pub fn pointer(&self) -> &str {
-        &self.pointer
+    /// Where the object stands.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The codes that refusals here carry.
@@ -204,19 +211,21 @@ impl Fields {
 
     /// A refusal of the member `name`, whether or not it is there.
     pub fn refuse(&self, name: &str, code: Code, message: impl Into<String>) -> Refused {
-        Refused::at(code, child(&self.pointer, name), message)
+        Refused::at(code, self.place.child(name), message)
     }
 
     /// A refusal of the object itself.
     pub fn refuse_self(&self, code: Code, message: impl Into<String>) -> Refused {
-        Refused::at(code, self.pointer.clone(), message)
+        Refused::at(code, self.place(), message)
     }
 
     /// Takes a member that may be absent.
     pub fn optional(&mut self, name: &str) -> Option<Item> {
-        let (_, value) = self.members.iter_mut().find(|(known, _)| known == name)?;
+        let (known, value) = self.members.iter_mut().find(|(known, value)| value.is_some() && known == name)?;
         let value = value.take()?;
-        Some(Item { value, pointer: child(&self.pointer, name), codes: self.codes })
+        // Nobody asks again for what was taken, so its name goes with it.
+        let step = Step::Member(std::mem::take(known));
+        Some(Item { value, place: Place::below(&self.place, step), codes: self.codes })
     }
 
     /// Takes a member that must be there.

@@ -15,5 +15,5 @@ mod value;
 pub use fields::{Fields, Item, Text};
 pub use limits::{Codes, Limits, MAX_NUMBER};
 pub use parse::parse;
-pub use pointer::{child, element};
+pub use pointer::{Place, child, element};
 pub use value::{Number, Value};

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::limits::{Limits, MAX_NUMBER};
-use super::pointer::{child, element};
+use super::pointer::Step;
 use super::value::{Number, Value};
 use crate::code::{Code, Refused};
 
@@ -48,12 +48,6 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, Refused> {
 
 const NUMBER_RULE: &str = "numbers must be finite and at most 2^53 in magnitude; write larger ones as text";
 
-/// One step of the way from the document to a place.
-enum Step {
-    Member(String),
-    Element(usize),
-}
-
 /// Where the reader is, and the refusal that serde's error type cannot carry.
 struct State<'l> {
     limits: &'l Limits,
@@ -63,10 +57,7 @@ struct State<'l> {
 
 impl State<'_> {
     fn pointer(&self) -> String {
-        self.path.iter().fold(String::new(), |pointer, step| match step {
-            Step::Member(name) => child(&pointer, name),
-            Step::Element(index) => element(&pointer, *index),
-        })
+        self.path.iter().fold(String::new(), |pointer, step| step.below(&pointer))
     }
 
     /// Notes the refusal and gives serde an error to stop with.

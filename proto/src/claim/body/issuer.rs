@@ -202,14 +202,14 @@ fn roles(fields: &mut Fields) -> Result<Vec<Role>, Refused> {
     let choices: Vec<(&str, Role)> =
         Role::ALL.into_iter().filter(|role| *role != Role::Operator).map(|role| (role.as_str(), role)).collect();
     let roles = fields.non_empty_list("roles", choices.len(), |item| item.text()?.choice(&choices))?;
-    read::no_twins(&roles, fields.pointer(), "roles")?;
+    read::no_twins(&roles, fields.place(), "roles")?;
     Ok(roles)
 }
 
 fn keys(fields: &mut Fields) -> Result<Vec<KeyAdd>, Refused> {
     let keys = fields.list("keys", MAX_KEYS, key_add)?;
     let spkis: Vec<_> = keys.iter().map(|key| &key.spki).collect();
-    read::no_twins(&spkis, fields.pointer(), "keys")?;
+    read::no_twins(&spkis, fields.place(), "keys")?;
     Ok(keys)
 }
 
@@ -227,7 +227,7 @@ fn key_add(item: Item) -> Result<KeyAdd, Refused> {
 fn revocations(fields: &mut Fields) -> Result<Vec<Revocation>, Refused> {
     let revoke = fields.list_opt("revoke", MAX_KEYS, revocation)?;
     let ids: Vec<_> = revoke.iter().map(|revocation| revocation.key_id).collect();
-    read::no_twins(&ids, fields.pointer(), "revoke")?;
+    read::no_twins(&ids, fields.place(), "revoke")?;
     Ok(revoke)
 }
 
@@ -289,18 +289,18 @@ fn mandate(item: Item) -> Result<Mandate, Refused> {
         until: fields.read_opt("until", read::date)?,
         types: fields.list_opt("types", MAX_IDS, mandated_type)?,
     };
-    read::no_twins(&mandate.types, fields.pointer(), "types")?;
+    read::no_twins(&mandate.types, fields.place(), "types")?;
     fields.finish()?;
     Ok(mandate)
 }
 
 /// A mandate never reaches the registry or the log's rules.
 fn mandated_type(item: Item) -> Result<ClaimType, Refused> {
-    let pointer = item.pointer().to_owned();
+    let place = item.place().clone();
     let code = item.codes().value;
     let claim_type = claim_type(item)?;
     if claim_type.is_registry() {
-        return Err(Refused::at(code, pointer, format!("{claim_type} cannot be mandated")));
+        return Err(Refused::at(code, place, format!("{claim_type} cannot be mandated")));
     }
     Ok(claim_type)
 }

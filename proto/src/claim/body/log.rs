@@ -10,7 +10,7 @@ use crate::claim::read;
 use crate::code::{Code, Refused};
 use crate::ed25519::PublicKey;
 use crate::hash::Hash;
-use crate::json::{Fields, Item, child, element};
+use crate::json::{Fields, Item, Place, child, element};
 use crate::num::TreeSize;
 
 /// The constitution. From when it holds is the claim's own `effective`.
@@ -118,7 +118,7 @@ pub struct Freeze {
 impl LogBody {
     pub(super) fn read(item: Item) -> Result<LogBody, Refused> {
         let mut fields = item.object()?;
-        let mut roles = KeyRoles::new(fields.pointer());
+        let mut roles = KeyRoles::new(fields.place());
         let origin = fields.read("origin", read::origin)?;
         let log_vkey = named_vkey(&mut fields, &mut roles, "log_vkey", vkey::ED25519, origin.as_str())?;
         let time_name = format!("{origin}/time");
@@ -146,7 +146,7 @@ impl LogBody {
             registrar_keys,
             witnesses,
         };
-        read::no_twins(&body.refusal_codes, fields.pointer(), "refusal_codes")?;
+        read::no_twins(&body.refusal_codes, fields.place(), "refusal_codes")?;
         fields.finish()?;
         Ok(body)
     }
@@ -154,18 +154,18 @@ impl LogBody {
 
 /// The keys met so far, so that none stands in two roles.
 struct KeyRoles {
-    pointer: String,
+    object: Place,
     seen: Vec<Vec<u8>>,
 }
 
 impl KeyRoles {
-    fn new(pointer: &str) -> KeyRoles {
-        KeyRoles { pointer: pointer.to_owned(), seen: Vec::new() }
+    fn new(object: &Place) -> KeyRoles {
+        KeyRoles { object: object.clone(), seen: Vec::new() }
     }
 
     fn take(&mut self, place: &str, key: Vec<u8>) -> Result<(), Refused> {
         if self.seen.contains(&key) {
-            let place = format!("{}/{place}", self.pointer);
+            let place = format!("{}/{place}", self.object);
             return Err(Refused::at(Code::ClaimValue, place, "this key stands in the constitution already"));
         }
         self.seen.push(key);
@@ -206,14 +206,14 @@ fn log_key(item: Item) -> Result<LogKey, Refused> {
 }
 
 fn witnesses(fields: &mut Fields, roles: &mut KeyRoles) -> Result<Vec<Witness>, Refused> {
-    let pointer = child(fields.pointer(), "witnesses");
+    let place = fields.place().child("witnesses");
     let mut names: Vec<String> = Vec::new();
     let items = fields.required("witnesses")?.array(MAX_WITNESSES)?;
     let mut witnesses = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         let (witness, vkey) = witness(item)?;
         if names.contains(&vkey.name) {
-            let place = child(&element(&pointer, index), "vkey");
+            let place = child(&element(&place, index), "vkey");
             return Err(Refused::at(Code::ClaimValue, place, "this key name stands in the list already"));
         }
         names.push(vkey.name);

@@ -89,7 +89,7 @@ fn empty(item: Item, kind: RelKind) -> Result<Body, Refused> {
 
 /// A whole number between `min` and `max`, which lie within `u32`.
 fn number(item: Item, min: i64, max: i64) -> Result<u32, Refused> {
-    let pointer = item.pointer().to_owned();
+    let place = item.place().clone();
     let number = item.integer(min, max)?;
-    u32::try_from(number).map_err(|_| Refused::at(Code::ClaimValue, pointer, "a number beyond 32 bits"))
+    u32::try_from(number).map_err(|_| Refused::at(Code::ClaimValue, place, "a number beyond 32 bits"))
 }

@@ -82,7 +82,7 @@ impl ReleaseBody {
             available_until: fields.read_opt("available_until", read::date)?,
             urls: fields.list_opt("urls", MAX_IDS, read::uri)?,
         };
-        read::no_twins(&body.fixes, fields.pointer(), "fixes")?;
+        read::no_twins(&body.fixes, fields.place(), "fixes")?;
         fields.finish()?;
         Ok(body)
     }
