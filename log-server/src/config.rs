@@ -20,7 +20,7 @@ use service::logging::LogConfig as Logging;
 
 pub use witness::{LimitMillis, WitnessConfig};
 
-use crate::http::{AddressLimit, DEFAULT_TILE_CACHE_BYTES};
+use crate::http::{AddressLimit, DEFAULT_TILE_CACHE_BYTES, StreamLimits};
 use crate::log::IssuerLimit;
 use crate::sequencer::{MAX_BATCH_BYTES, QueueLimits};
 use crate::store::rocks::{DEFAULT_CACHE_BYTES, DEFAULT_RESERVE_BYTES, RocksOptions};
@@ -191,6 +191,10 @@ pub struct Limits {
     pub connections: NonZeroUsize,
     /// Open connections of one address; trusted proxies are exempt.
     pub connections_per_address: NonZeroUsize,
+    /// Streams of claims that are open, all addresses together.
+    pub streams: NonZeroUsize,
+    /// Streams of one address that are open.
+    pub streams_per_address: NonZeroUsize,
     /// Bytes of a request's head.
     pub header_bytes: NonZeroUsize,
     /// Seconds in which a request's head must arrive.
@@ -209,6 +213,7 @@ impl Default for Limits {
     fn default() -> Limits {
         let (serve, queue) = (ServeLimits::default(), QueueLimits::default());
         let (issuer, address) = (IssuerLimit::default(), AddressLimit::default());
+        let stream = StreamLimits::default();
         let count = |n: usize| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
         let seconds = |time: Duration| LimitSeconds(time.as_secs());
         Limits {
@@ -220,6 +225,8 @@ impl Default for Limits {
             address_burst: address.burst,
             connections: count(serve.max_connections),
             connections_per_address: count(serve.max_connections_per_address),
+            streams: stream.open,
+            streams_per_address: stream.open_per_address,
             header_bytes: count(serve.max_header_bytes),
             header_seconds: seconds(serve.header_read_timeout),
             idle_seconds: seconds(serve.idle_timeout),
@@ -244,6 +251,16 @@ impl Limits {
             max_connections_per_address: self.connections_per_address.get(),
             drain_deadline: seconds(self.drain_seconds),
             ..ServeLimits::default()
+        }
+    }
+
+    /// The bounds of streams.
+    pub fn stream(&self) -> StreamLimits {
+        StreamLimits {
+            open: self.streams,
+            open_per_address: self.streams_per_address,
+            line_timeout: self.serve().body_total_timeout,
+            ..StreamLimits::default()
         }
     }
 

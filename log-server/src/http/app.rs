@@ -17,7 +17,7 @@ use super::kept::KeptTiles;
 use super::large::LargeAnswers;
 use super::limit::AddressLimiter;
 use super::room::Room;
-use super::stream::StreamLimits;
+use super::stream::{OpenStreams, StreamLimits};
 use super::{HttpOptions, ParallelReads};
 use crate::log::Log;
 use crate::sequencer::Published;
@@ -86,6 +86,7 @@ struct Shared {
     detached: Detached,
     limiter: AddressLimiter,
     stream: StreamLimits,
+    open_streams: OpenStreams,
     stop: CancellationToken,
     reads: ReadTurns,
     large: LargeAnswers,
@@ -101,6 +102,7 @@ impl App {
             detached: options.detached.clone(),
             limiter: AddressLimiter::new(options.address_limit),
             stream: options.stream,
+            open_streams: OpenStreams::new(&options.stream),
             stop: options.stop.clone(),
             reads: ReadTurns::new(options.parallel_reads),
             large: LargeAnswers::new(options.large_answers),
@@ -124,6 +126,11 @@ impl App {
 
     pub(super) fn stream_limits(&self) -> StreamLimits {
         self.0.stream
+    }
+
+    /// The places of streams.
+    pub(super) fn open_streams(&self) -> &OpenStreams {
+        &self.0.open_streams
     }
 
     /// Room for submissions that are not yet answered, of all clients together.

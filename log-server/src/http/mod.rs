@@ -84,7 +84,7 @@ pub struct HttpOptions {
     pub detached: Detached,
     /// What one address may submit.
     pub address_limit: AddressLimit,
-    /// Bounds of one stream.
+    /// Bounds of streams.
     pub stream: StreamLimits,
     /// Reads of the store at once.
     pub parallel_reads: ParallelReads,

@@ -13,7 +13,6 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -30,8 +29,8 @@ use proto::code::Code;
 use proto::num::TreeSize;
 use serde_json::json;
 use service::body::LongBody;
+use service::caps::Place;
 use service::client_addr::ClientAddr;
-use service::limits::BODY_TOTAL_TIMEOUT;
 use service::problem::Problem;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
@@ -45,10 +44,13 @@ use crate::log::Turns;
 
 mod answers;
 mod group;
+mod limits;
 mod lines;
 
 use answers::{ReceiptLine, problem_json, size_of_head, write_line};
 use group::{Answered, Group, GroupAnswered, answer_lines};
+pub(super) use limits::OpenStreams;
+pub use limits::StreamLimits;
 use lines::Lines;
 
 /// The media types of NDJSON.
@@ -65,30 +67,12 @@ const GROUP_LINES: usize = 64;
 /// Their bytes, so that a group of large claims takes no longer.
 const GROUP_BYTES: usize = 256 * 1024;
 
+/// Answers that go out in one piece, up to the end of the group that reaches it: what a client does not read stays in the
+/// few pieces that its connection holds, and as receipts, which are smaller.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// When to come again to a log that stops: a restart takes some seconds.
 const STOPPING_RETRY: Duration = Duration::from_secs(5);
-
-/// Bounds of one stream.
-#[derive(Debug, Clone, Copy)]
-pub struct StreamLimits {
-    /// Lines submitted and not yet answered.
-    pub lines: NonZeroUsize,
-    /// Their bytes. One line more is always taken, so that any line fits.
-    pub bytes: NonZeroUsize,
-    /// From the first byte of a line to its end, as long as the server reads: a stream may take for ever, a line may not.
-    pub line_timeout: Duration,
-}
-
-/// A full batch: while one half of it is written, the other one is checked.
-const LINES: NonZeroUsize = NonZeroUsize::new(2048).expect("not zero");
-/// A hundred streams at this bound take 400 MiB.
-const BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).expect("not zero");
-
-impl Default for StreamLimits {
-    fn default() -> StreamLimits {
-        StreamLimits { lines: LINES, bytes: BYTES, line_timeout: BODY_TOTAL_TIMEOUT }
-    }
-}
 
 /// `POST /v1/claims/stream`
 pub(super) async fn submit(
@@ -100,6 +84,7 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     params::none(&uri)?;
     check_content(&headers, STREAM_TYPES)?;
+    let place = app.open_streams().take(address)?;
     let limit = app.log().published().constitution.current.envelope_bytes;
     let lines = Lines::new(usize::try_from(limit).unwrap_or(usize::MAX));
     let stopped = Box::pin(app.stop().clone().cancelled_owned());
@@ -119,6 +104,7 @@ pub(super) async fn submit(
         line_timer: None,
         stopped,
         ending: None,
+        _place: place,
     };
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, NO_STORE)];
     Ok((headers, Body::from_stream(exchange)).into_response())
@@ -150,6 +136,8 @@ struct Exchange {
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The last line of the answer, where the input did not end by itself.
     ending: Option<Problem>,
+    /// Among the open streams.
+    _place: Place,
 }
 
 impl Stream for Exchange {
@@ -159,8 +147,10 @@ impl Stream for Exchange {
         let this = self.get_mut();
         let more = this.take_in(cx);
         let mut out = Vec::new();
-        // All answers that are there go out in one piece.
-        while let Poll::Ready(Some(GroupAnswered { bytes, lines })) = Pin::new(&mut this.waiting).poll_next(cx) {
+        // Answers that are there go out together.
+        while out.len() < PIECE_BYTES
+            && let Poll::Ready(Some(GroupAnswered { bytes, lines })) = Pin::new(&mut this.waiting).poll_next(cx)
+        {
             this.under_way = (this.under_way.0 - lines.len(), this.under_way.1 - bytes);
             lines.into_iter().for_each(|line| this.write(&mut out, line));
         }
@@ -287,10 +277,10 @@ impl Exchange {
 
     fn submit(&mut self, group: Group, room: Option<OwnedSemaphorePermit>) {
         let first = self.count + 1;
-        let Group { lines, bytes, .. } = group;
-        self.count += lines.len() as u64;
-        self.under_way = (self.under_way.0 + lines.len(), self.under_way.1 + bytes);
-        let envelopes: Vec<Bytes> = lines.iter().filter_map(|line| line.as_ref().ok().cloned()).collect();
+        let bytes = group.bytes;
+        self.count += group.lines.len() as u64;
+        self.under_way = (self.under_way.0 + group.lines.len(), self.under_way.1 + bytes);
+        let (envelopes, lines) = group.split();
         let (log, turn) = (self.app.log().clone(), self.turns.take());
         // A task of its own: it goes on when the client hangs up, and all groups advance at once.
         let detached = self.app.detached().clone();

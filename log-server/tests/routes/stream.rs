@@ -118,6 +118,25 @@ async fn open(site: &Site) -> (mpsc::Sender<Result<Bytes, std::io::Error>>, Body
 }
 
 #[tokio::test]
+async fn a_stream_takes_a_place_until_it_ends() {
+    let one = NonZeroUsize::MIN;
+    for (open_per_address, refused) in [(one, (429, "limit.address")), (NonZeroUsize::MAX, (503, "queue.full"))] {
+        let stream = StreamLimits { open: one.saturating_add(1), open_per_address, ..StreamLimits::default() };
+        let site = Site::with(HttpOptions { stream, ..HttpOptions::default() });
+        let places = stream.open.min(open_per_address).get();
+        let mut held = Vec::new();
+        for _ in 0..places {
+            held.push(open(&site).await);
+        }
+        let answer = site.post("/v1/claims/stream", NDJSON, "").await;
+        assert_eq!(answer.problem(), (refused.0, refused.1.to_owned()));
+        assert!(answer.headers.contains_key("retry-after"));
+        held.pop(); // its client hangs up
+        assert_eq!(site.post("/v1/claims/stream", NDJSON, "").await.status.as_u16(), 200);
+    }
+}
+
+#[tokio::test]
 async fn answers_come_while_the_request_goes_on() {
     let site = Site::with_acme().await;
     let (sender, body) = open(&site).await;

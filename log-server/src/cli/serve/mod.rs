@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, Failure, Place, open, say};
 use crate::clock::SystemTime;
 use crate::config::Config;
-use crate::http::{HttpOptions, StreamLimits, public_router};
+use crate::http::{HttpOptions, public_router};
 use crate::log::{Log, LogConfig, Mode};
 use crate::store::{Store, StoreError};
 
@@ -177,7 +177,7 @@ impl Parts {
             address_limit: config.limits.address(),
             tile_cache_bytes: config.store.tile_cache_bytes,
             witnesses,
-            stream: StreamLimits { line_timeout: config.limits.serve().body_total_timeout, ..StreamLimits::default() },
+            stream: config.limits.stream(),
             stop: stop.token(),
             ..HttpOptions::default()
         };

@@ -42,12 +42,19 @@ impl Group {
             }
         });
     }
+
+    /// The envelopes, and what is known of each line without them: only the log holds on to a line that waits for its answer.
+    pub(super) fn split(self) -> (Vec<Bytes>, Vec<Result<(), Problem>>) {
+        let mut envelopes = Vec::with_capacity(self.lines.len());
+        let lines = self.lines.into_iter().map(|line| line.map(|envelope| envelopes.push(envelope))).collect();
+        (envelopes, lines)
+    }
 }
 
 /// Puts the answers, which only envelopes have, beside their lines.
 pub(super) fn answer_lines(
     first: u64,
-    lines: Vec<Result<Bytes, Problem>>,
+    lines: Vec<Result<(), Problem>>,
     answers: Result<Vec<Result<Answer, Declined>>, Problem>,
 ) -> Vec<Answered> {
     let (mut answers, failed) = match answers {
@@ -55,8 +62,8 @@ pub(super) fn answer_lines(
         Err(problem) => (Vec::new().into_iter(), Some(problem)),
     };
     let lost = || failed.clone().unwrap_or_else(|| Problem::internal("a line was lost on its way"));
-    let answer = |(number, line): (u64, Result<Bytes, Problem>)| {
-        let result = line.and_then(|_| match answers.next() {
+    let answer = |(number, line): (u64, Result<(), Problem>)| {
+        let result = line.and_then(|()| match answers.next() {
             Some(answered) => answered.map_err(problem_of),
             None => Err(lost()),
         });

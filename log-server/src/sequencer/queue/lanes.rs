@@ -20,6 +20,10 @@ pub(super) enum Way {
 /// batch beside streams ends soon: a claim that comes alone waits for what is left of one, and for its own.
 const STREAM_PART: usize = 4;
 
+/// After so many batches without a claim that came alone, lines of streams get whole batches: some tenths of a second at the
+/// designed rate. The first claim that comes alone then waits for one whole batch, and those after it for parts again.
+const QUIET_BATCHES: u32 = 16;
+
 /// What one lane leaves free of the queue for the other, as a part of it.
 const LEFT_FREE: usize = 4;
 
@@ -53,7 +57,12 @@ struct Part {
     bytes: usize,
 }
 
+impl Part {
+    const WHOLE: Part = Part { claims: MAX_BATCH_CLAIMS, bytes: MAX_BATCH_BYTES };
+}
+
 impl Way {
+    /// Its part of a batch while claims come both ways.
     fn part_of_a_batch(self) -> Part {
         let (claims, bytes) = (MAX_BATCH_CLAIMS / STREAM_PART, MAX_BATCH_BYTES / STREAM_PART);
         match self {
@@ -68,6 +77,8 @@ impl Way {
 pub(super) struct Lanes {
     alone: Lane,
     stream: Lane,
+    /// Batches since the last claim that came alone.
+    quiet: u32,
 }
 
 impl Lanes {
@@ -105,11 +116,14 @@ impl Lanes {
         lane.items.push_back(item);
     }
 
-    /// The next batch: from each lane its part, claims that come alone first.
+    /// The next batch: from each lane its part, claims that come alone first. Where none of these came for a while, all of
+    /// it is for lines of streams.
     pub(super) fn batch(&mut self) -> Vec<Item> {
         let mut batch = Vec::new();
         self.alone.give(&mut batch, Way::Alone.part_of_a_batch());
-        self.stream.give(&mut batch, Way::Stream.part_of_a_batch());
+        self.quiet = if batch.is_empty() { self.quiet.saturating_add(1) } else { 0 };
+        let streams = if self.quiet > QUIET_BATCHES { Part::WHOLE } else { Way::Stream.part_of_a_batch() };
+        self.stream.give(&mut batch, streams);
         batch
     }
 

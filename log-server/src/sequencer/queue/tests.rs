@@ -98,6 +98,21 @@ fn streams_move_on_however_many_claims_come_alone() {
 }
 
 #[test]
+fn streams_get_whole_batches_while_nothing_comes_alone() {
+    let (queue, numbered) = (Queue::new(QueueLimits::default()), Numbered::new());
+    let part = MAX_BATCH_CLAIMS / 4;
+    let mut next = 0;
+    let mut fill = || {
+        next += numbered.push(&queue, Way::Stream, next, u64::MAX >> 50);
+        batch(&queue).len()
+    };
+    let sizes: Vec<usize> = (0..20).map(|_| fill()).collect();
+    assert_eq!((&sizes[..16], &sizes[16..]), (&[part; 16][..], &[MAX_BATCH_CLAIMS; 4][..]));
+    assert_eq!(numbered.push(&queue, Way::Alone, 0, 1), 1);
+    assert_eq!((fill(), fill()), (part + 1, part), "one that comes alone ends it at once");
+}
+
+#[test]
 fn who_is_told_to_come_again_is_told_when_its_own_lane_is_empty() {
     let (queue, numbered) = (Queue::new(QueueLimits::default()), Numbered::new());
     let told = |way| {
