@@ -7,7 +7,7 @@
 #   scripts/mutants.sh merkle tile           these folders or files of proto/src
 #   MUTANTS_SHARD=0/10 scripts/mutants.sh    every tenth mutant, from the first on
 #
-# Mutants that are known to change nothing are named, with the reason, in .cargo/mutants.toml.
+
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
