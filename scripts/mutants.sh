@@ -6,8 +6,6 @@
 #   scripts/mutants.sh                       all of proto: many hours
 #   scripts/mutants.sh merkle tile           these folders or files of proto/src
 #   MUTANTS_SHARD=0/10 scripts/mutants.sh    every tenth mutant, from the first on
-#
-
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
