@@ -57,6 +57,20 @@ fn nor_does_a_file_that_is_kept() {
 }
 
 #[test]
+fn nor_does_a_file_of_which_there_is_enough() {
+    let followed = Followed::new();
+    let take = |n| followed.log.take_evidence(&file(n), Source::Report, NOW).unwrap();
+    (10..18).for_each(|n| assert!(matches!(take(n), Stored::New(_))));
+    assert!(matches!(take(18), Stored::Enough(_)));
+    let (before, standing) = (database(&followed), followed.log.store.stop().standing());
+    for _ in 0..1000 {
+        assert!(matches!(take(18), Stored::Enough(_)));
+    }
+    assert!(database(&followed) == before);
+    assert_eq!(followed.log.store.stop().standing(), standing);
+}
+
+#[test]
 fn nor_does_one_that_has_no_room() {
     let followed = Followed::new();
     followed.follow(&three(), 12, None);

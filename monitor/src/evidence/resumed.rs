@@ -5,10 +5,12 @@ use std::time::Duration;
 use proto::note::Note;
 
 use super::tests::{Followed, NOW, entry, file, head, inconsistent, others, proof, three};
-use super::{EvidenceId, Source, Stored};
-use crate::finding::code;
+use super::withheld::withheld;
+use super::{EvidenceId, NewEvidence, ProvenFile, Reach, Source, Stored};
+use crate::finding::{Class, Finding, code};
 use crate::gossip::core::{Head, Input, Source as ShownBy};
 use crate::gossip::{Became, LogGossip};
+use crate::store::{Batch, Findings};
 
 /// Evidence that stands, named by the operator.
 fn resume(followed: &Followed) -> Vec<EvidenceId> {
@@ -53,6 +55,7 @@ fn there_is_room_again_for_what_is_shown_after_a_resume() {
     }
     assert!(matches!(take(&followed, 26), Stored::Enough(_)));
     assert_eq!((resume(&followed).len(), told(&followed)), (8, 2));
+    let followed = followed.reopened(); // the operator acts on the files of a monitor that is stopped
     assert!(matches!(take(&followed, 26), Stored::New(_)));
     assert_eq!(told(&followed), 3);
 }
@@ -141,4 +144,101 @@ fn a_head_that_is_shown_beside_a_growing_tree_is_one_fork() {
         }
     }
     assert_eq!(followed.open_findings()[0].evidence.len(), 2, "the log and its time key");
+}
+
+/// So many entries of the followed history, and behind them others, which `n` makes other ones.
+fn parted(at: u64, count: u64, n: u8) -> Vec<Vec<u8>> {
+    own(at).into_iter().chain((at..count).map(|at| entry(10 + at, n))).collect()
+}
+
+#[test]
+fn a_state_of_the_followed_tree_covers_nothing_that_is_shown_beside_it() {
+    let followed = Followed::new();
+    followed.follow(&own(6), 15, None);
+    let known = parted(4, 7, 50);
+    assert!(matches!(take_file(&followed, &inconsistent(&own(5), &known)), Stored::New(_)));
+    resume(&followed);
+    assert!(matches!(take_file(&followed, &inconsistent(&own(6), &known)), Stored::Enough(_)));
+    assert_eq!(followed.log.store.stop().why(), None, "it shows the head that the act named");
+    // A third history beside the same head of the followed one, and the known one grown: neither was looked at.
+    for news in [parted(4, 9, 51), parted(4, 8, 50)] {
+        let Stored::New(id) = take_file(&followed, &inconsistent(&own(5), &news)) else { panic!("it is news") };
+        assert_eq!(resume(&followed), [id]);
+    }
+}
+
+#[test]
+fn files_that_an_act_covers_take_no_room_of_what_comes_after_it() {
+    let followed = Followed::new();
+    followed.follow(&own(80), 90, None);
+    let known = parted(3, 90, 50);
+    let keep = |small: u64, large: &[Vec<u8>]| {
+        let file = ProvenFile::check(&inconsistent(&own(small), large)).unwrap();
+        let batch = Batch { evidence: vec![NewEvidence::own(file)], ..Batch::default() };
+        followed.log.store.commit_evidence(&batch, NOW).unwrap().remove(0)
+    };
+    assert!(matches!(keep(4, &known), Stored::New(_)));
+    resume(&followed);
+    let kept = (5..75).filter(|size| matches!(keep(*size, &known), Stored::New(_))).count();
+    assert_eq!((kept, followed.log.store.stop().why()), (64, None), "bounded, and they end nothing");
+    let Stored::New(id) = keep(4, &parted(3, 91, 51)) else { panic!("another history has room") };
+    assert_eq!(followed.log.store.stop().standing(), [id]);
+}
+
+/// A finding of two heads under this name, as a round makes it.
+fn found(followed: &Followed, name: &str, heads: [&[u8]; 2]) -> Finding {
+    let fork = Finding::new(Class::Tamper, code::FORK, "two histories").named(name).with_heads(&heads);
+    let mut findings = Findings::begin(vec![fork]);
+    let evidence = followed.log.prove(&mut findings, Reach::Kept).unwrap();
+    let finding = findings.found()[0].clone();
+    followed.log.store.commit_batch(&Batch { findings, evidence, ..Batch::default() }, NOW).unwrap();
+    finding
+}
+
+#[test]
+fn a_third_history_under_the_name_of_a_fork_that_was_resumed_despite_is_proven_and_told() {
+    let followed = Followed::new();
+    followed.follow(&three(), 12, None);
+    let ours = head(&three(), 12);
+    // Two heads of one size whose names are the same: a name has a part of a root.
+    let first = found(&followed, "3-same", [&ours, &head(&others(1), 12)]);
+    assert!(!first.evidence.is_empty() && followed.log.store.stop().why().is_some());
+    resume(&followed);
+    let again = found(&followed, "3-same", [&ours, &head(&others(1), 12)]);
+    assert_eq!((again.id, followed.log.store.stop().why()), (first.id.clone(), None));
+
+    for _ in 0..2 {
+        let third = found(&followed, "3-same", [&ours, &head(&others(0), 12)]);
+        assert_ne!(third.id, first.id);
+        assert_eq!((followed.open_findings().len(), told(&followed)), (2, 2), "once");
+        assert_eq!(followed.log.store.stop().standing().len(), 1);
+    }
+    resume(&followed);
+    let open = || followed.open_findings().len();
+    found(&followed, "3-same", [&ours, &head(&others(0), 12)]);
+    found(&followed, "3-same", [&ours, &head(&others(1), 12)]);
+    assert_eq!((open(), followed.log.store.stop().why()), (2, None), "both are known");
+    found(&followed, "3-same", [&ours, &head(&others(2), 12)]);
+    assert_eq!((open(), followed.log.store.stop().standing().len()), (3, 1));
+}
+
+#[test]
+fn a_fork_without_a_file_is_covered_by_its_heads_and_not_by_its_name() {
+    let followed = withheld();
+    followed.log.store.commit_batch(&Batch { read_head: Some(b"none"), ..Batch::default() }, NOW).unwrap();
+    let forked = || followed.log.store.unproven_fork().unwrap();
+    followed.offer(&head(&others(1)[..2], 11));
+    let name = followed.log.store.unproven_forks().unwrap()[0].id.clone();
+    followed.log.store.resume_despite_forks(std::slice::from_ref(&name), NOW).unwrap();
+    assert_eq!(forked(), None);
+    let ours = followed.log.store.newest().unwrap().unwrap();
+    let name = name.split_once(':').unwrap().1;
+    let covered = found(&followed, name, [&head(&others(1)[..2], 11), &ours]);
+    assert_eq!((covered.id.ends_with(name), forked()), (true, None));
+    let third = found(&followed, name, [&head(&others(0)[..2], 11), &ours]);
+    assert!(!third.id.ends_with(name) && forked().is_some());
+    let followed = followed.reopened();
+    assert!(followed.log.forked().is_some(), "after a restart as well");
+    followed.log.store.resume_despite_forks(&[third.id], NOW).unwrap();
+    assert_eq!(followed.log.store.unproven_fork().unwrap(), None);
 }

@@ -9,7 +9,7 @@ use proto::misbehaviour::{BadMisbehaviour, MAX_FILE_BYTES, Misbehaviour, NotProv
 use proto::note::{Note, Vkey};
 use proto::num::Millis;
 
-use super::{NewEvidence, ProvenFile, Source, Stored, claimed_head, heads_of};
+use super::{NewEvidence, ProvenFile, Source, Stored, claimed_head};
 use crate::follow::FollowedLog;
 use crate::gossip::core::Head;
 use crate::store::Batch;
@@ -98,10 +98,16 @@ impl FollowedLog {
         if self.store.evidence(id).map_err(Refused::Own)?.is_some() {
             return Ok(Stored::Known(id));
         }
+        if self.is_without_room(id) {
+            return Ok(Stored::Enough(id));
+        }
+        let is_covered = self.store.is_covered(proven.heads()).map_err(Refused::Own)?;
         let batch = Batch { evidence: vec![NewEvidence { file: proven, source }], ..Batch::default() };
         let stored = self.store.commit_evidence(&batch, now).map_err(Refused::Own)?;
-        if stored.contains(&Stored::Enough(id)) {
-            self.keep_what_is_ahead(file, now).map_err(Refused::Own)?;
+        match stored.contains(&Stored::Enough(id)) {
+            true if is_covered => self.keep_what_is_ahead(file, now).map_err(Refused::Own)?,
+            true => self.stored(&stored),
+            false => {}
         }
         self.look(None).map_err(Refused::Own)?;
         Ok(stored.into_iter().next().unwrap_or(Stored::Known(id)))
@@ -111,9 +117,6 @@ impl FollowedLog {
     /// somebody shows: nobody knows yet what it contradicts.
     fn keep_what_is_ahead(&self, file: &Misbehaviour, now: Millis) -> Result<(), Error> {
         let followed = self.store.cursor()?.range.size();
-        if !self.store.is_covered(&heads_of(file))? {
-            return Ok(());
-        }
         for note in file.heads().iter().map(Note::to_bytes) {
             let is_ahead = |head: &Head| head.size > followed;
             let Some(head) = claimed_head(&note).filter(is_ahead) else { continue };

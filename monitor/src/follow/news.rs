@@ -27,6 +27,21 @@ impl FollowedLog {
         Ok(())
     }
 
+    /// A fork that is found under the name of one that an act of the operator's covers, by a head that it does not cover, is another
+    /// fork: it has a name of its own, and so it is told, proven and heeded anew. A third history beside the newest head that was
+    /// taken is such a one.
+    pub(crate) fn name_anew(&self, finding: &mut Finding) -> Result<(), Error> {
+        if finding.code != code::FORK || self.store.resumed_so_far()? == 0 {
+            return Ok(());
+        }
+        let Some(open) = self.store.open_finding(&finding.id)? else { return Ok(()) };
+        if self.store.is_fork_covered(&open.finding)? && !self.store.is_fork_covered(finding)? {
+            // Found once more before the next act, it has the same name again.
+            finding.id = format!("{}-after-{}", finding.id, self.store.resumed_so_far()?);
+        }
+        Ok(())
+    }
+
     fn is_known(&self, finding: &Finding) -> Result<bool, Error> {
         let without_room = self.without_room.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let has_room = |id: &&EvidenceId| !without_room.contains(*id);
@@ -45,6 +60,11 @@ impl FollowedLog {
             }
         }
         Ok(true)
+    }
+
+    /// Whether a file had no room before. There is more behind an act of the operator's alone, which another process hears of.
+    pub(crate) fn is_without_room(&self, id: EvidenceId) -> bool {
+        self.without_room.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 
     /// Remembers which files of a batch had no room.

@@ -1,6 +1,7 @@
 //! One round: the log's head and everything that is new, looked at once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use client::ErrorKind;
 use client::error::Error;
@@ -124,6 +125,7 @@ impl FollowedLog {
     }
 
     fn learn(&self, round: &mut Round<'_>, findings: &mut Findings) -> Result<(), Ended> {
+        let begun = Instant::now();
         let note = self.tiles.wait(self.api.checkpoint())?;
         let head = self.verified(&note)?;
         if let Ok(note) = Note::parse(&note) {
@@ -134,7 +136,8 @@ impl FollowedLog {
         self.judge_freshness(&head, round.now, findings)?;
         let mut cursor = self.store.cursor()?;
         match self.judge(&head)? {
-            Verdict::Contradicts(finding) => {
+            Verdict::Contradicts(mut finding) => {
+                self.name_anew(&mut finding)?;
                 self.tell(Findings::begin(vec![(*finding).clone()]), &head, true, Reach::Log, round.now)?;
                 self.follow_branch(&finding, &head, round.now)?;
             }
@@ -142,6 +145,7 @@ impl FollowedLog {
             Verdict::Larger => self.check_extends(&head, round.now)?,
         }
         self.looked(round.now);
+        self.looked_at_quorum(&head, begun)?;
         if self.seen().last_success.is_none() {
             self.judge_kept(None, findings)?;
         }
@@ -211,7 +215,8 @@ impl FollowedLog {
             if root != newest.checkpoint.root() {
                 let proof = consistency_proof(&tree, known, size).map_err(proof_error)?;
                 let alternative = Alternative::new(known, root, &proof);
-                let found = fork(&newest, head, Some(alternative));
+                let mut found = fork(&newest, head, Some(alternative));
+                self.name_anew(&mut found)?; // what is kept of its branch is told under the same name
                 self.tell(Findings::begin(vec![found.clone()]), head, true, Reach::Log, now)?;
                 self.follow_branch(&found, head, now)?;
                 return Err(Ended::Found(Box::new(found)));

@@ -60,4 +60,6 @@ pub use run::Gossip;
 pub use statement::{NotKept, STATEMENTS_PAGE};
 
 #[cfg(test)]
+mod repeated;
+#[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use super::last_cosigned::{Asked, counted};
 use super::peer::Peer;
 use crate::finding::{Class, Finding, code};
 use crate::follow::FollowedLog;
-use crate::witness::{MOST_AHEAD, Witness, is_below};
+use crate::witness::{self, MOST_AHEAD, Said, Witness};
 
 /// Between two questions to a peer that answered. It is one small request for each log.
 const ASK_AGAIN: Duration = Duration::from_secs(300);
@@ -54,10 +54,7 @@ pub(super) struct Heard {
 struct One {
     asked: Instant,
     answers: bool,
-    /// Whether it ever answered since the start.
-    has_answered: bool,
-    /// Whether it did not know less than this witness itself when it did so first. Later it may say after it what it was shown.
-    sees: bool,
+    said: Said,
 }
 
 impl Heard {
@@ -67,10 +64,8 @@ impl Heard {
         for peer in whom {
             let name = &peer.config.name;
             let answer = asked.answers.iter().find(|answer| answer.peer == *name);
-            let (answers, is_seeing) = (answer.is_some(), answer.is_some_and(|answer| !is_below(answer, own)));
-            let before = self.peers.get(name).filter(|one| one.has_answered);
-            let sees = before.map_or(is_seeing, |one| one.sees);
-            let one = One { asked: now, answers, has_answered: before.is_some() || answers, sees };
+            let before = self.peers.get(name).map_or(Said::default(), |one| one.said);
+            let one = One { asked: now, answers: answer.is_some(), said: before.then(answer, own) };
             self.peers.insert(name.clone(), one);
         }
     }
@@ -92,13 +87,9 @@ impl Heard {
         self.began.is_some_and(|began| now.saturating_duration_since(began) >= every * TURNS)
     }
 
-    /// How many have given an answer that counts since the start. One that knows less than this witness itself counts when all have
-    /// answered: then nobody is left who could know more.
+    /// How many have given an answer that counts since the start.
     pub(super) fn answered(&self) -> usize {
-        match self.peers.values().all(|one| one.has_answered) {
-            true => self.peers.len(),
-            false => self.peers.values().filter(|one| one.sees).count(),
-        }
+        witness::counted(&self.peers.values().map(|one| one.said).collect::<Vec<Said>>())
     }
 }
 

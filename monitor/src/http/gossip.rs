@@ -250,10 +250,10 @@ fn words(became: Became) -> (&'static str, &'static str) {
 
 /// `GET /v1/proof`
 async fn proof(State(state): State<Sharing>, ClientAddr(address): ClientAddr, uri: Uri) -> Result<Response, Problem> {
+    state.charge_reader(address)?;
     let Query(asked) = Query::<AskedProof>::try_from_uri(&uri).map_err(|_| {
         invalid("The parameters are `origin`, `from` and `to` (sizes) and `root` (that of the larger, in base64), each once.")
     })?;
-    state.charge_reader(address)?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let root = Hash::from_base64(&asked.root).map_err(|_| invalid("`root` is 32 bytes in canonical base64."))?;
     if asked.from == 0 || asked.from >= asked.to {
@@ -303,9 +303,9 @@ async fn statements(
     ClientAddr(address): ClientAddr,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    state.charge_reader(address)?;
     let Query(asked) = Query::<AskedStatements>::try_from_uri(&uri)
         .map_err(|_| invalid("The parameters are `origin` and `cursor`, each once."))?;
-    state.shared.0.rates.charge_reader(address)?;
     let log = state.gossip.log(&asked.origin).ok_or_else(unknown_log)?.log().clone();
     let place = asked.cursor.as_deref().map(place_of).transpose()?;
     let found = state.shared.blocking(move || log.store.statements_after(place.as_deref(), STATEMENTS_PAGE + 1));
@@ -373,10 +373,11 @@ mod tests {
         let shared = Shared::new(Vec::new(), None, Detached::new(), Answers::default());
         let state = Sharing { shared, gossip, rates: Arc::new(Rates::new()), files: Files::default() };
         let address = |last: u8| IpAddr::from([192, 0, 2, last]);
-        let uri: Uri = "/v1/proof?origin=log.example&from=1&to=2&root=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-            .parse()
-            .unwrap();
-        let asked = |last: u8| proof(State(state.clone()), ClientAddr(address(last)), uri.clone());
+        let uri_of_proof: Uri =
+            "/v1/proof?origin=log.example&from=1&to=2&root=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+                .parse()
+                .unwrap();
+        let asked = |last: u8| proof(State(state.clone()), ClientAddr(address(last)), uri_of_proof.clone());
         for last in 0..20 {
             for _ in 0..200 {
                 assert_eq!(asked(last).await.unwrap_err().code(), Code::RequestNotFound);
@@ -385,14 +386,14 @@ mod tests {
         let uri: Uri = "/v1/cosigned?origin=log.example&key=k&nonce=n".parse().unwrap();
         let answer = cosigned::last(State(state.clone()), ClientAddr(address(99)), uri).await;
         assert_eq!(answer.unwrap_err().code(), Code::RequestNotFound);
-        // One that asks much is.
-        let mut refused = None;
-        for _ in 0..2000 {
-            refused = asked(1).await.err().map(|problem| problem.code()).filter(|code| *code == Code::LimitAddress);
-            if refused.is_some() {
-                break;
+        // One that asks much is, also for nonsense.
+        for (last, uri) in [(1, uri_of_proof), (50, "/v1/proof".parse().unwrap())] {
+            let mut refused = false;
+            for _ in 0..2000 {
+                let answer = proof(State(state.clone()), ClientAddr(address(last)), uri.clone()).await;
+                refused |= answer.unwrap_err().code() == Code::LimitAddress;
             }
+            assert!(refused, "{last}");
         }
-        assert!(refused.is_some());
     }
 }

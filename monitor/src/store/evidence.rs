@@ -79,7 +79,12 @@ fn insert_files(
             all.push(Stored::Enough(id));
             continue;
         }
-        let (counted, most) = counted(&new.source, new.file.proven().kind, &new.file.proven().accused);
+        let (kind, accused) = (new.file.proven().kind, &new.file.proven().accused);
+        let (counted, most) = match is_covered {
+            // It ends nothing, so it takes no room of what would: enough of that means that something stands.
+            true => (format!("covered {kind} {accused}"), MOST_OWN),
+            false => counted(&new.source, kind, accused),
+        };
         let count = counts.get(counted.as_str())?.map_or(0, |count| count.value());
         if count.saturating_sub(resumed.get(&counted).copied().unwrap_or(0)) >= most {
             all.push(Stored::Enough(id));

@@ -7,12 +7,14 @@ use proto::num::Millis;
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
 use super::LogStore;
+use super::gossip::{head_of, key_of};
 use crate::evidence::claimed_head;
 use crate::finding::{Finding, code};
 use crate::gossip::core::Head;
 
-/// the finding's name → when the operator resumed cosigning despite it
-const RESUMED: TableDefinition<&str, u64> = TableDefinition::new("forks-resumed");
+/// size, root of a head of another history → when the operator resumed cosigning despite it. A finding is named by one of its heads,
+/// and by a part of that one's root: what an act covers is told by no name.
+const RESUMED: TableDefinition<&[u8], u64> = TableDefinition::new("fork-heads-resumed");
 
 pub(super) fn make(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(RESUMED).map(drop).map_err(redb::Error::from)
@@ -25,11 +27,7 @@ impl LogStore {
         let open = self.open_findings()?.into_iter().map(|open| open.finding);
         let is_one = |f: &Finding| f.code == code::FORK && f.evidence.is_empty() && f.heads.len() == 2;
         let mut forks: Vec<Finding> = open.filter(is_one).collect();
-        if !forks.is_empty() {
-            let resumed = self.resumed_forks()?;
-            let is_covered = |fork: &Finding| self.is_covered(&heads(fork)).unwrap_or(false);
-            forks.retain(|fork| !resumed.contains(&fork.id) && !is_covered(fork));
-        }
+        forks.retain(|fork| !self.is_fork_covered(fork).unwrap_or(false));
         Ok(forks)
     }
 
@@ -45,22 +43,29 @@ impl LogStore {
         Ok(self.unproven_forks()?.first().map(why))
     }
 
-    fn resumed_forks(&self) -> Result<BTreeSet<String>, Error> {
+    /// Whether an act of the operator's covers the two heads that a fork is found by.
+    pub(crate) fn is_fork_covered(&self, fork: &Finding) -> Result<bool, Error> {
+        self.is_covered(&heads(fork))
+    }
+
+    /// The heads of other histories despite which the operator resumed though no file proves them.
+    pub(super) fn heads_of_resumed_forks(&self) -> Result<BTreeSet<Head>, Error> {
         self.read(|transaction| {
-            let mut names = BTreeSet::new();
+            let mut heads = BTreeSet::new();
             for item in transaction.open_table(RESUMED)?.iter()? {
-                names.insert(item?.0.value().to_owned());
+                heads.extend(head_of(item?.0.value()));
             }
-            Ok(names)
+            Ok(heads)
         })
     }
 
-    /// The operator's act: the log is cosigned again despite these forks.
+    /// The operator's act: the log is cosigned again despite the heads of these forks.
     ///
     /// # Errors
     /// When one of them is not known as one without a file, or others are that are not named.
     pub fn resume_despite_forks(&self, names: &[String], now: Millis) -> Result<(), Error> {
-        let known: Vec<String> = self.unproven_forks()?.into_iter().map(|fork| fork.id).collect();
+        let forks = self.unproven_forks()?;
+        let known: Vec<String> = forks.iter().map(|fork| fork.id.clone()).collect();
         if let Some(stranger) = names.iter().find(|name| !known.contains(name)) {
             return Err(Error::usage(format!(
                 "no open fork without a file is called {stranger}; those of this log: {}",
@@ -75,10 +80,11 @@ impl LogStore {
                 left.join(", ")
             )));
         }
+        let others = self.not_own(&forks.iter().flat_map(heads).collect::<Vec<Head>>())?;
         self.write(|transaction| {
             let mut table = transaction.open_table(RESUMED)?;
-            for name in names {
-                table.insert(name.as_str(), now.0)?;
+            for head in &others {
+                table.insert(key_of(*head).as_slice(), now.0)?;
             }
             Ok(())
         })

@@ -1,18 +1,21 @@
 //! Evidence that ends cosigning, and what the operator's act covers.
 //!
 //! Whoever has one head of another history can make any number of files of it, one with each head that the log signs in public. So an
-//! act covers the heads of the files that it names: a file all of whose heads are among these, or states of the followed tree, shows
-//! nothing that was not looked at. It ends nothing, and from outside it takes no room. A further head of another history is news.
+//! act covers heads, by what they say: those of the files, or of the forks without a file (`forks.rs`), that it names. A file all of
+//! whose heads are among these, or states of the followed tree, shows nothing that was not looked at. It ends nothing, and from outside
+//! it takes no room. A further head that is no state of the followed tree is news, whatever its size and kind, and whatever it is shown
+//! beside: a state of the followed tree that an act named covers nothing.
 
 use std::collections::BTreeSet;
 
 use client::Error;
+use proto::hash::Hash;
 use proto::merkle::root_at;
 use proto::misbehaviour::Misbehaviour;
-use proto::num::Millis;
+use proto::num::{Millis, TreeSize};
 
 use super::{Batch, LogStore};
-use crate::evidence::{EvidenceId, NewEvidence, Stored, heads_of};
+use crate::evidence::{EvidenceId, NewEvidence, Stored, claimed_head, heads_of};
 use crate::gossip::core::Head;
 
 impl LogStore {
@@ -50,26 +53,47 @@ impl LogStore {
         stops.filter(is_covered).map(|new| new.file.id()).collect()
     }
 
-    /// Whether an act of the operator's covers heads that contradict each other. One that is larger than what was read says nothing
-    /// yet: it is judged when it was.
+    /// Whether an act of the operator's covers heads that contradict each other. What contradicts a state of the followed tree is of
+    /// another history, be it larger than what was read or not. Beside a covered head a larger one may be of the followed tree: that
+    /// one says nothing yet, and is judged when it was read.
     pub(crate) fn is_covered(&self, heads: &[Head]) -> Result<bool, Error> {
         let covered = self.covered_heads()?;
-        if !heads.iter().any(|head| covered.contains(head)) {
+        if covered.is_empty() {
             return Ok(false);
         }
-        let followed = self.cursor()?.range.size();
-        for head in heads.iter().filter(|head| head.size <= followed && !covered.contains(head)) {
-            let ours = root_at(&self.tree(followed), head.size).map_err(|error| Error::local(error.to_string()))?;
-            if ours != head.root {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let (followed, others) = (self.cursor()?.range.size(), self.not_own(heads)?);
+        let any = others.iter().any(|head| covered.contains(head));
+        Ok(any && others.iter().all(|head| covered.contains(head) || head.size > followed))
     }
 
-    /// The heads of the files despite which the operator resumed, as far as these are kept.
+    /// Those of these heads that are not known to be states of the followed tree. The newest one that was taken is one, also before
+    /// its entries are read.
+    pub(super) fn not_own(&self, heads: &[Head]) -> Result<Vec<Head>, Error> {
+        let (followed, mut others) = (self.cursor()?.range.size(), Vec::new());
+        let newest = self.newest()?.and_then(|note| claimed_head(&note));
+        for head in heads.iter().filter(|head| Some(**head) != newest) {
+            if head.size > followed || self.root_of(followed, head.size)? != head.root {
+                others.push(*head);
+            }
+        }
+        Ok(others)
+    }
+
+    fn root_of(&self, followed: TreeSize, size: TreeSize) -> Result<Hash, Error> {
+        if size == TreeSize(0) {
+            return Ok(Hash::EMPTY_ROOT);
+        }
+        root_at(&self.tree(followed), size).map_err(|error| Error::local(error.to_string()))
+    }
+
+    /// How many files and heads acts of the operator's have named so far.
+    pub(crate) fn resumed_so_far(&self) -> Result<usize, Error> {
+        Ok(self.stop.resumed().len() + self.heads_of_resumed_forks()?.len())
+    }
+
+    /// The heads of the files despite which the operator resumed, as far as these are kept, and of the forks without one.
     fn covered_heads(&self) -> Result<BTreeSet<Head>, Error> {
-        let mut heads = BTreeSet::new();
+        let mut heads = self.heads_of_resumed_forks()?;
         for id in self.stop.resumed() {
             let file = self.evidence(id)?.and_then(|(_, bytes)| Misbehaviour::parse(&bytes).ok());
             heads.extend(file.iter().flat_map(heads_of));

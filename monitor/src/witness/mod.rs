@@ -17,6 +17,7 @@ mod open;
 mod remembered;
 mod request;
 mod restore;
+mod said;
 mod table;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub use key::WitnessKeys;
 pub use open::{Resume, Resumed, stop_path};
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_PROOF_LINES, Request};
 pub use restore::{Left, PeerAnswer, Restored, is_below, restored};
+pub use said::{Said, counted};
 pub use table::{Cosigned, Table};
 
 /// What is said until the peers were asked.

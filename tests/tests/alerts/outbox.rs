@@ -106,6 +106,51 @@ fn a_receiver_that_hangs_holds_neither_the_log_nor_the_others() {
     monitor.stop();
 }
 
+/// One that hangs, one that says no and one that fails at once: each has its own place in what was found, and its own time to try again.
+#[test]
+fn channels_that_hang_or_fail_hold_no_other_and_each_waits_for_itself() {
+    let test = log_of(&["CAM-1"]);
+    let served = Served::new(router(&test));
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(&folder);
+    let mut monitor = monitor_with(&served, "");
+    let receiver = Receiver::at(free_address(), &webhook_key(&monitor));
+    receiver.answer(Answer::Later);
+    let mail = format!(
+        "[[alert]]\nkind = \"mail\"\nallow_private = true\ntimeout_seconds = 600\n[alert.smtp]\nserver = \"127.0.0.1\"\n\
+         port = {}\nsecurity = \"none\"\nfrom = \"m@m.example\"\nto = [\"a@m.example\"]\n",
+        hanging().port()
+    );
+    let fails = "[[alert]]\nname = \"fails\"\nkind = \"command\"\ncommand = [\"/bin/false\"]\n";
+    let watch = "[[watch]]\nname = \"all\"\ntypes = [\"support/v1\"]\n";
+    let hook = webhook(&receiver.url);
+    add_config(&monitor, &format!("{watch}{mail}{fails}{hook}{}", to_file("page", &file)));
+    monitor.serve();
+    until_in(&file, 1);
+    let channel = |name: &str| {
+        let shown = listed(&monitor, Some(monitor.admin()));
+        shown.iter().find(|channel| channel["channel"] == name).unwrap().clone()
+    };
+    until("tries of its own", || {
+        let tried = |name: &str| channel(name)["tries"].as_u64() > Some(1);
+        (tried("fails") && tried("webhook")).then_some(())
+    });
+    // What comes while all of them wait or hang is told by the one that works.
+    add(&test, &["CAM-2", "CAM-3"]);
+    monitor.until_checked(5);
+    until_in(&file, 3);
+    until("all is acknowledged", || (channel("page")["places"][0]["waiting"] == 0).then_some(()));
+    for name in ["mail", "fails", "webhook"] {
+        assert_eq!(channel(name)["places"][0]["waiting"], 3, "{name}");
+    }
+    assert!(channel("page")["failing_since"].is_null() && channel("mail")["tries"] == 0, "the mail is under way");
+    // One that takes alerts again gets its own, whatever the others do.
+    receiver.answer(Answer::Taken);
+    until("the hook has its own", || (channel("webhook")["places"][0]["waiting"] == 0).then_some(()));
+    assert_eq!(channel("fails")["places"][0]["waiting"], 3);
+    monitor.kill();
+}
+
 #[test]
 fn a_flood_is_summed_up_and_nothing_of_it_is_lost() {
     const CLAIMS: usize = 60;

@@ -67,11 +67,36 @@ fn a_log_that_stays_with_its_last_quorum_is_told_by_the_heads_that_it_lists() {
     script.pass(60);
     script.publish();
     served.show(Show::of(&script).with_checkpoint(last));
-    for look in ["the first", "another"] {
+    // The list is read behind the head: what it says of later times, a look at the head must have followed.
+    let (code, status) = monitor.once();
+    assert_eq!((code, open(&status)), (0, vec![]), "the first look: {status:#}");
+    for look in ["the next", "another"] {
         let (code, status) = monitor.once();
         assert_eq!((code, open(&status)), (13, vec!["head.unwitnessed"]), "{look} look: {status:#}");
     }
     served.show(Show::of(&script).with_checkpoint(cosigned(script.heads.last().unwrap())));
     let (code, status) = monitor.once();
     assert_eq!((code, open(&status), &status["checked"]), (0, vec![], &4.into()), "{status:#}");
+}
+
+/// A log that shows its newest head when a quorum is late, and showed others with one while nobody here looked.
+#[test]
+fn a_monitor_that_looked_away_does_not_say_that_nothing_was_cosigned() {
+    let (mut script, served, monitor) = scene();
+    script.promise("CAM-2");
+    script.publish();
+    script.pass(90);
+    script.promise("CAM-3");
+    script.publish();
+    served.show(Show::of(&script));
+    let (code, status) = monitor.once();
+    assert_eq!((code, open(&status)), (0, vec![]), "the entry behind the last quorum seen waits for 92 s: {status:#}");
+    // The last entry under the head that is shown is surely without one.
+    script.pass(60);
+    script.publish();
+    served.show(Show::of(&script));
+    let (code, status) = monitor.once();
+    assert_eq!((code, open(&status)), (13, vec!["head.unwitnessed"]), "{status:#}");
+    let said = status["open"][0]["finding"]["message"].as_str().unwrap();
+    assert!(said.contains("more than 4 entries") && said.contains("62 s"), "{said}");
 }

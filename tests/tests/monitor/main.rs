@@ -22,6 +22,7 @@ mod resume_codes;
 mod resumed;
 mod served;
 mod stopped;
+mod third_history;
 mod witness;
 mod zoo;
 

@@ -73,6 +73,7 @@ impl FollowedLog {
     pub fn prove(&self, findings: &mut Findings, reach: Reach) -> Result<Vec<NewEvidence>, Error> {
         let (mut all, asking) = (Vec::new(), Asking::new(reach));
         for finding in findings.found_mut().iter_mut().filter(|finding| is_accusation(finding)) {
+            self.name_anew(finding)?;
             let convicted = self.convicted(finding)?;
             match self.accuse(finding, &convicted, &asking) {
                 Ok(files) => {

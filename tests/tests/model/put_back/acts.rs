@@ -1,8 +1,8 @@
 //! What can happen to a witness that is put back, and what comes of it.
 
 use monitor::witness::{
-    Asked, Cosigned, Known, Left as LeftOver, PeerAnswer, RestoreStep, Restored, STEPS, Step, begins, decide, doubted,
-    is_above, learn, restored,
+    Asked, Cosigned, Known, Left as LeftOver, PeerAnswer, RestoreStep, Restored, STEPS, Said, Step, begins, counted,
+    decide, doubted, is_above, learn, restored,
 };
 use proto::num::{Seconds, TreeSize};
 use service::record::SignedRecord;
@@ -79,11 +79,15 @@ impl PutBackModel {
     fn talks(&self, state: &State, actions: &mut Vec<Action>) {
         let fewest = if self.strict || state.is_told { 0 } else { 1 };
         let shown = (0..state.cosigned.len()).map(Says::Number);
+        let may_be_blind = |running: &Running| running.own_at_start.is_some() && running.doubt.is_none();
+        let may_be_blind = self.blind && state.running.as_ref().is_some_and(may_be_blind);
         for bad in [Says::Nothing, Says::None].into_iter().chain(shown) {
             for honest in fewest..=HONEST {
-                actions.push(Action::Talk { honest, bad, written: true });
-                if state.left.crashes > 0 {
-                    actions.push(Action::Talk { honest, bad, written: false });
+                for blind in [false, true].into_iter().filter(|blind| may_be_blind || !blind) {
+                    actions.push(Action::Talk { honest, bad, blind, written: true });
+                    if state.left.crashes > 0 {
+                        actions.push(Action::Talk { honest, bad, blind, written: false });
+                    }
                 }
             }
         }
@@ -110,7 +114,7 @@ impl PutBackModel {
                 };
                 state.is_told = false;
             }
-            Action::Talk { honest, bad, written } => return self.talk(state, honest, bad, written),
+            Action::Talk { honest, bad, blind, written } => return self.talk(state, (honest, bad, blind), written),
         }
         true
     }
@@ -129,7 +133,8 @@ impl PutBackModel {
         }
         let waits = !self.is(Mutant::BeginsAtOnce);
         let last = disk.table;
-        state.running = Some(Running { last, doubt, waits, answered: 0, doing: None });
+        let said = vec![Said::default(); self.peers().into()];
+        state.running = Some(Running { last, doubt, waits, own_at_start: last, said, doing: None });
         if let Some(last) = last.filter(|_| !is_doubt) {
             cosign(state, last); // the last head is shown again
         }
@@ -182,7 +187,7 @@ impl PutBackModel {
     }
 
     /// As `Gossip::look_after` does with what its peers answer.
-    fn talk(&self, state: &mut State, honest: u8, bad: Says, written: bool) -> bool {
+    fn talk(&self, state: &mut State, (honest, bad, blind): (u8, Says, bool), written: bool) -> bool {
         state.left.talks = state.left.talks.saturating_sub(1);
         let last = state.cosigned.last().copied();
         let bad = match bad {
@@ -190,11 +195,17 @@ impl PutBackModel {
             Says::None => Some(None),
             Says::Number(at) => Some(Some(state.cosigned[at])),
         };
-        let answers: Vec<(u8, Option<Signed>)> =
-            (0..honest).map(|peer| (peer, last)).chain(bad.map(|said| (HONEST, said))).collect();
-        let known: Vec<Signed> = answers.iter().filter_map(|(_, said)| *said).collect();
         let Some(running) = &mut state.running else { return false };
-        running.answered |= answers.iter().fold(0, |bits, (peer, _)| bits | 1 << peer);
+        // The blind one sees nothing first, and is shown then what the witness itself has.
+        let is_first = running.said.get(usize::from(HONEST + BAD)) == Some(&Said::default());
+        let echo = running.own_at_start.filter(|_| !is_first);
+        let answers: Vec<(u8, Option<Signed>)> = (0..honest)
+            .map(|peer| (peer, last))
+            .chain(bad.map(|said| (HONEST, said)))
+            .chain(blind.then_some((HONEST + BAD, echo)))
+            .collect();
+        let known: Vec<Signed> = answers.iter().filter_map(|(_, said)| *said).collect();
+        self.hear(running, &answers);
         let was_sure = running.doubt.is_none();
         let own = running.last.map(|last| self.cosigned_of(last));
         let above: Vec<Signed> = match was_sure {
@@ -202,7 +213,8 @@ impl PutBackModel {
             false => known,
         };
         if !was_sure || !above.is_empty() {
-            let seen = self.learned(running.doubt.as_deref().unwrap_or_default(), &above);
+            let before = running.doubt.as_deref().filter(|_| !self.is(Mutant::LowerForgetsHigher));
+            let seen = self.learned(before.unwrap_or_default(), &above);
             running.doubt = Some(seen.clone());
             if written && !self.is(Mutant::ForgetsWhatItLearned) {
                 state.disk.learned = seen;
@@ -221,14 +233,24 @@ impl PutBackModel {
         true
     }
 
+    /// As `gossip::start::Heard` does.
+    fn hear(&self, running: &mut Running, answers: &[(u8, Option<Signed>)]) {
+        let own = running.own_at_start.map(|own| self.record_of(own).size);
+        for (peer, last) in answers {
+            let said = &mut running.said[usize::from(*peer)];
+            let before = if self.is(Mutant::CountsEchoes) { Said::default() } else { *said };
+            *said = before.then(Some(&self.answer(*peer, *last)), own);
+        }
+    }
+
+    fn answer(&self, peer: u8, last: Option<Signed>) -> PeerAnswer {
+        PeerAnswer { peer: peer.to_string(), last: last.map(|one| self.record_of(one)) }
+    }
+
     /// As `Witness::restore` does, up to its first write behind what was learned.
     fn restore(&self, state: &mut State, answers: &[(u8, Option<Signed>)]) {
         let Some(running) = &mut state.running else { return };
-        let answer = |(peer, said): &(u8, Option<Signed>)| PeerAnswer {
-            peer: peer.to_string(),
-            last: said.map(|one| self.record_of(one)),
-        };
-        let answers: Vec<PeerAnswer> = answers.iter().map(answer).collect();
+        let answers: Vec<PeerAnswer> = answers.iter().map(|(peer, said)| self.answer(*peer, *said)).collect();
         let of = |all: &mut dyn Iterator<Item = Signed>| all.map(|one| self.record_of(one)).collect();
         let left = LeftOver {
             own: of(&mut running.last.into_iter().chain(state.disk.record)),
@@ -242,8 +264,7 @@ impl PutBackModel {
     fn begin(&self, state: &mut State) {
         let Some(running) = &mut state.running else { return };
         let needed = if self.is(Mutant::FewAnswersAreEnough) { BAD } else { BAD + 1 };
-        let answered = usize::try_from(running.answered.count_ones()).unwrap();
-        if begins(self.strict, answered, needed.into()) {
+        if begins(self.strict, counted(&running.said), needed.into()) {
             running.waits = false;
         }
     }
@@ -260,7 +281,7 @@ impl PutBackModel {
                 None => self.start(&mut state),
                 Some(running) if running.doing.is_some() => self.proceed(&mut state),
                 Some(running) if running.doubt.is_none() && !running.waits => return true,
-                Some(_) => _ = self.talk(&mut state, HONEST, Says::Nothing, true),
+                Some(_) => _ = self.talk(&mut state, (HONEST, Says::Nothing, false), true),
             }
         }
         false

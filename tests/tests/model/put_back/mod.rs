@@ -2,16 +2,20 @@
 //! once more or starts again.
 //!
 //! What it decides and in which order it writes is the monitor's own (`monitor::witness`: `decide`, `STEPS`, `doubted`, `is_above`,
-//! `learn`, `restored`, `RESTORE_STEPS`, `begins`); the model has the disk, the process and the peers.
+//! `learn`, `restored`, `RESTORE_STEPS`, `Said`, `counted`, `begins`); the model has the disk, the process and the peers.
 //!
 //! Assumed of honest peers: they saw the last cosignature. A witness that waits for answers before it begins (*strict*) needs
 //! nothing else. One that begins without, by the usual setting, can be told only what somebody tells it: there an honest peer
 //! answers after each time that it was put back, until the witness has that on its disk. From then on everybody may be silent.
+//!
+//! One more peer may be *blind*: it is honest and sees no cosignature. It says so first, and later what somebody showed it, such as
+//! the head that the witness was put back to. It answers a witness that knows of a cosignature, since one that was put back to before its
+//! first cannot tell who is blind; and one that is not in doubt: then who knows nothing counts among those that may be bad.
 
 mod acts;
 mod tests;
 
-use monitor::witness::{RestoreStep, Step};
+use monitor::witness::{RestoreStep, Said, Step};
 use stateright::{Model, Property};
 
 use crate::history::{Head, Histories};
@@ -45,8 +49,10 @@ pub(crate) struct Running {
     doubt: Option<Vec<Signed>>,
     /// Whether it cosigns nothing before peers have answered.
     waits: bool,
-    /// Which peers have answered since the start, a bit for each.
-    answered: u8,
+    /// The head that it knew of at its start.
+    own_at_start: Option<Signed>,
+    /// What each peer has said since the start.
+    said: Vec<Said>,
     doing: Option<Doing>,
 }
 
@@ -92,6 +98,10 @@ pub(crate) enum Mutant {
     BeginsAtOnce,
     /// As many answers as peers may be bad are enough to begin.
     FewAnswersAreEnough,
+    /// A peer counts by its last answer: one that is blind counts when it says what it was shown.
+    CountsEchoes,
+    /// What is learned later takes the place of what was learned, also when it is lower.
+    LowerForgetsHigher,
 }
 
 /// The model with its bounds.
@@ -99,6 +109,8 @@ pub(crate) struct PutBackModel {
     pub(crate) histories: Histories,
     /// Whether answers are waited for before anything is cosigned.
     pub(crate) strict: bool,
+    /// Whether there is a peer that is blind.
+    pub(crate) blind: bool,
     pub(crate) left: Left,
     pub(crate) mutant: Option<Mutant>,
 }
@@ -138,11 +150,12 @@ pub(crate) enum Action {
     Crash,
     Copy,
     PutBack(What),
-    /// The peers are asked. So many honest ones answer, and perhaps the bad one; the process may end before what they said is on
-    /// its disk.
+    /// The peers are asked. So many honest ones answer, perhaps the bad one and the blind one; the process may end before what they
+    /// said is on its disk.
     Talk {
         honest: u8,
         bad: Says,
+        blind: bool,
         written: bool,
     },
 }
@@ -150,6 +163,11 @@ pub(crate) enum Action {
 impl PutBackModel {
     fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
+    }
+
+    /// All peers.
+    fn peers(&self) -> u8 {
+        HONEST + BAD + u8::from(self.blind)
     }
 
     fn steps(&self) -> [Step; 3] {
