@@ -74,6 +74,7 @@ fn log(context: &Context, hammer: &Hammer, each: &mut Each<'_>) -> Result<(), Er
         each(context, &watched(context, options)?);
         return Ok(());
     }
+    options.check_times()?; // before the log is changed
     let issuers = issuers(context, hammer, &connection)?;
     let maker = Maker::new(&connection.origin, issuers, hammer.role, hammer.products, hammer.size)?;
     let form = if hammer.stream.is_some() { Form::Lines } else { Form::Requests(target) };
@@ -237,9 +238,13 @@ fn exit_code(outcome: &Outcome, ignores_retry_after: bool) -> u8 {
         of(503).copied().unwrap_or(0)
     });
     let told_to_wait = outcome.sum(|tally| tally.with_status(429..=429) + tally.with_status(503..=503));
-    let kind = if outcome.verified.failed > 0 || outcome.places_twice > 0 {
+    let kind = if outcome.verified.failed > 0 || outcome.verified.is_empty_handed() || outcome.places_twice > 0 {
         ErrorKind::NotProven
-    } else if matches!(outcome.ended, Ended::Lost(_)) || errors > 0 || (broken > 0 && unanswered > 0) {
+    } else if matches!(outcome.ended, Ended::Lost(_))
+        || errors > 0
+        || outcome.placeless() > 0
+        || (broken > 0 && unanswered > 0)
+    {
         ErrorKind::Unreachable
     } else if refused > 0 || frozen > 0 {
         ErrorKind::Refused

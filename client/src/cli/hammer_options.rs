@@ -56,7 +56,7 @@ pub(super) struct Hammer {
     #[arg(short, long, value_name = "PER_SECOND", help_heading = WHEN)]
     pub(super) rate: Option<f64>,
     /// How many requests [default: 20000, if there is no --duration]
-    #[arg(short = 'n', long, value_name = "N", help_heading = WHEN)]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = WHEN)]
     pub(super) count: Option<u64>,
     /// How long requests begin; a closed loop signs for 20,000 a second, at most a million, unless --count says more
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds, help_heading = WHEN)]

@@ -24,6 +24,9 @@ use crate::trust::Trust;
 pub(super) const JOBS: usize = 256;
 /// Failures whose texts are kept.
 const KEPT_TEXTS: usize = 10;
+/// How long a log may take to publish a head that covers what it answered: one that asks witnesses publishes what they
+/// cosigned, at most once a second and not before the slowest one that it needs.
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
 /// How often a log that lags behind is asked for a newer head.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -60,6 +63,13 @@ pub struct Verified {
     pub texts: Vec<String>,
 }
 
+impl Verified {
+    /// Whether something was to be verified and nothing could be.
+    pub fn is_empty_handed(&self) -> bool {
+        self.unchecked > 0 && self.checked + self.failed + self.in_tree == 0
+    }
+}
+
 /// The thread's state.
 pub(super) struct Checker {
     pub(super) trust: Trust,
@@ -89,7 +99,7 @@ impl Checker {
             self.count(result);
         }
         let acknowledged = std::mem::take(&mut self.acknowledged);
-        self.confirm(acknowledged, Duration::ZERO)
+        self.confirm(acknowledged, HEAD_PATIENCE)
     }
 
     /// Whether these entries are in the tree of the newest head, for which a log that answers before it publishes has
@@ -201,7 +211,7 @@ impl Checker {
         let kept = self.tree.take().filter(|tree| tree.size() >= size);
         let tree = match kept {
             Some(tree) => tree,
-            None => self.tree_of(size, Instant::now())?,
+            None => self.tree_of(size, Instant::now() + HEAD_PATIENCE)?,
         };
         Ok(self.tree.insert(tree))
     }

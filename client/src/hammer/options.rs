@@ -134,14 +134,9 @@ impl Options {
         if !self.sends() && self.readers == 0 && self.proofs == 0 {
             return usage("nothing to do: no connections, no readers");
         }
-        if self.threads == 0 || (self.readers > 0 && self.reads.is_empty()) {
-            return usage("a run needs a thread, and readers need something to read");
-        }
-        if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
-            return usage("a rate is a number of requests a second, above 0");
-        }
-        if self.duration.is_some_and(|duration| duration <= self.warm_up) {
-            return usage("the warm-up is a part of the duration, so it must be shorter");
+        self.check_times()?;
+        if self.readers > 0 && self.reads.is_empty() {
+            return usage("readers need something to read");
         }
         let endless = match self.sends() {
             true => self.most() == u64::MAX,
@@ -152,6 +147,24 @@ impl Options {
         }
         if self.checks != Checks::None && self.trust.is_none() && !matches!(self.work, Work::Add(_)) {
             return usage("answers are verified under a trust file");
+        }
+        Ok(())
+    }
+
+    /// Whether threads, rate and times make sense: what can be said before anything is enrolled or signed for the run.
+    ///
+    /// # Errors
+    /// `usage`, with what to change.
+    pub fn check_times(&self) -> Result<(), Error> {
+        let usage = |what: &str| Err(Error::usage(what));
+        if self.threads == 0 {
+            return usage("a run needs a thread");
+        }
+        if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return usage("a rate is a number of requests a second, above 0");
+        }
+        if self.duration.is_some_and(|duration| duration <= self.warm_up) {
+            return usage("the warm-up is a part of the duration, so it must be shorter");
         }
         Ok(())
     }

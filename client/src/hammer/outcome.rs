@@ -111,6 +111,11 @@ impl Outcome {
         if answers == 0 { 0.0 } else { self.loading.as_secs_f64() * 1e6 / answers as f64 }
     }
 
+    /// Good answers of `/add` that named no place.
+    pub fn placeless(&self) -> u64 {
+        self.of(Kind::Add).map_or(0, |tally| tally.good().saturating_sub(self.added.len() as u64))
+    }
+
     /// Sums over all kinds.
     pub fn sum(&self, of: impl Fn(&Tally) -> u64) -> u64 {
         self.tallies.iter().map(|(_, tally)| of(tally)).sum()
@@ -162,8 +167,8 @@ impl Outcome {
             let all: Vec<String> = answers.chain(failures).chain(rest).collect();
             lines.push(format!("{:<15}{}", "", all.join(", ")));
         }
-        if self.checks != Checks::None || self.verified.in_tree > 0 {
-            let Verified { checked, failed, unchecked, in_tree, .. } = &self.verified;
+        let Verified { checked, failed, unchecked, in_tree, .. } = &self.verified;
+        if self.checks != Checks::None || checked + failed + unchecked + in_tree > 0 {
             let mut line = format!("{:<15}{}: {checked} good, {failed} failed", "verified", which(self.checks));
             if *unchecked > 0 {
                 line.push_str(&format!(", {unchecked} out of reach"));

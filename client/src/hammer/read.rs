@@ -12,22 +12,20 @@ use super::check::{Job, Of};
 use super::options::Read;
 use super::pace::Ticket;
 use super::random::Random;
-use super::shared::{Sampler, Shared};
+use super::shared::Shared;
 use super::tally::Kind;
 
 /// A connection that reads.
 struct Reader {
     shared: Arc<Shared>,
     caller: Caller,
-    sampler: Sampler,
     random: Random,
 }
 
 impl Reader {
     fn new(shared: Arc<Shared>, seed: u64, lane: usize, place: usize) -> Reader {
-        let sampler = Sampler::new(shared.options.checks, place);
         let caller = Caller::new(shared.clone(), lane);
-        Reader { shared, caller, sampler, random: Random::at(seed, place as u64) }
+        Reader { shared, caller, random: Random::at(seed, place as u64) }
     }
 }
 
@@ -55,7 +53,7 @@ pub(super) async fn receipts(shared: Arc<Shared>, seed: u64, lane: usize, place:
         let at = usize::try_from(reader.random.below(shared.known.len() as u64)).unwrap_or(0);
         let request = shared.options.target.get(&format!("/v1/claims/{}/receipt", shared.known[at].id));
         let Some(answer) = reader.caller.call(Kind::Receipt, &request, ticket.intended).await else { return };
-        if answer.is_good() && reader.sampler.takes() {
+        if answer.is_good() && shared.sampler.takes() {
             let receipt = reader.caller.body(&answer).to_vec();
             shared.check(Job::Receipt { of: Of::Known(at), receipt }).await;
         }
@@ -67,7 +65,7 @@ impl Reader {
     async fn get(&mut self, kind: Kind, path: &str, intended: Instant) -> Option<Option<Vec<u8>>> {
         let request = self.shared.options.target.get(path);
         let answer = self.caller.call(kind, &request, intended).await?;
-        let verified = answer.is_good() && self.sampler.takes();
+        let verified = answer.is_good() && self.shared.sampler.takes();
         Some(verified.then(|| self.caller.body(&answer).to_vec()))
     }
 
@@ -108,7 +106,7 @@ impl Reader {
         let note = self.caller.body(&answer).to_vec();
         let Some(size) = size_of(&note).filter(|_| answer.is_good()) else { return Some(()) };
         self.shared.size.fetch_max(size.0, Ordering::Relaxed);
-        if self.sampler.takes() {
+        if self.shared.sampler.takes() {
             self.shared.check(Job::Head { note }).await;
         }
         let last = size.0.saturating_sub(1) / u64::from(TILE_WIDTH);

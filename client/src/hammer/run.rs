@@ -214,9 +214,9 @@ fn work(shared: Arc<Shared>, seed: u64, lane: usize) {
         for place in mine(options.connections) {
             match &options.work {
                 Work::Nothing => {}
-                Work::Claims(claims) => drop(senders.spawn(send::claims(shared.clone(), claims.clone(), lane, place))),
+                Work::Claims(claims) => drop(senders.spawn(send::claims(shared.clone(), claims.clone(), lane))),
                 Work::Streams(claims) => {
-                    drop(senders.spawn(Stream::new(shared.clone(), claims.clone(), lane).run(place)));
+                    drop(senders.spawn(Stream::new(shared.clone(), claims.clone(), lane).run()));
                 }
                 Work::Add(bytes) => drop(senders.spawn(send::adds(shared.clone(), *bytes, seed, lane))),
             }

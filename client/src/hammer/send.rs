@@ -8,18 +8,17 @@ use super::caller::Caller;
 use super::check::{Job, Of};
 use super::claims::Claims;
 use super::random::Random;
-use super::shared::{Sampler, Shared};
+use super::shared::Shared;
 use super::tally::Kind;
 use super::wire::broken;
 
 /// Sends claims, one a request, as long as there are tickets.
-pub(super) async fn claims(shared: Arc<Shared>, claims: Arc<Claims>, lane: usize, place: usize) {
+pub(super) async fn claims(shared: Arc<Shared>, claims: Arc<Claims>, lane: usize) {
     let mut caller = Caller::new(shared.clone(), lane);
-    let mut sampler = Sampler::new(shared.options.checks, place);
     while let Some(ticket) = shared.writes.next().await {
         let Some(request) = claims.whole(ticket.number) else { return };
         let Some(answer) = caller.call(Kind::Claim, request, ticket.intended).await else { return };
-        if answer.is_good() && sampler.takes() {
+        if answer.is_good() && shared.sampler.takes() {
             let receipt = caller.body(&answer).to_vec();
             shared.check(Job::Receipt { of: Of::Sent(ticket.number), receipt }).await;
         }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use super::caller::is_passing;
 use super::check::{Job, Of};
 use super::claims::Claims;
-use super::shared::{SHORT_WAIT, Sampler, Shared, UNTOLD_WAIT};
+use super::shared::{SHORT_WAIT, Shared, UNTOLD_WAIT};
 use super::tally::{Kind, code_of};
 use super::wire::{Chunks, Head, Socket, broken};
 use crate::http::NDJSON_TYPE;
@@ -66,14 +66,13 @@ impl Stream {
     }
 
     /// Sends as long as there are tickets, until everything sent is answered.
-    pub(super) async fn run(self, place: usize) {
-        let mut sampler = Sampler::new(self.shared.options.checks, place);
+    pub(super) async fn run(self) {
         loop {
             if !self.wait_as_told().await {
                 break;
             }
             let round = tokio::select! {
-                round = self.connection(&mut sampler) => round,
+                round = self.connection() => round,
                 () = self.shared.stopped() => break,
             };
             {
@@ -110,12 +109,12 @@ impl Stream {
     }
 
     /// One connection from its head to the end of the answer.
-    async fn connection(&self, sampler: &mut Sampler) -> io::Result<()> {
+    async fn connection(&self) -> io::Result<()> {
         let timeout = self.shared.options.timeout;
         let socket = tokio::time::timeout(timeout, self.shared.dialer.socket()).await;
         let (input, output) = tokio::io::split(socket.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??);
         let answers = Answers { stream: self, input, raw: Vec::with_capacity(READ_BYTES), heads: VecDeque::new() };
-        let reading = answers.read(sampler);
+        let reading = answers.read();
         tokio::pin!(reading);
         let sending = self.send(output);
         tokio::pin!(sending);
@@ -186,7 +185,7 @@ struct Answers<'a> {
 
 impl Answers<'_> {
     /// Reads to the end of the answer.
-    async fn read(mut self, sampler: &mut Sampler) -> io::Result<()> {
+    async fn read(mut self) -> io::Result<()> {
         let head = loop {
             match Head::parse(&self.raw)? {
                 Some(head) if head.status >= 200 => break head,
@@ -204,7 +203,7 @@ impl Answers<'_> {
             self.raw.drain(..used);
             let whole = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             for line in lines[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                self.line(line, sampler).await?;
+                self.line(line).await?;
             }
             lines.drain(..whole);
             if chunks.ended() {
@@ -248,7 +247,7 @@ impl Answers<'_> {
         Ok(())
     }
 
-    async fn line(&mut self, line: &[u8], sampler: &mut Sampler) -> io::Result<()> {
+    async fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let nonsense = || broken("a line that is no answer");
         if line.starts_with(b"{\"head\"") {
             let value: Value = serde_json::from_slice(line).map_err(|_| nonsense())?;
@@ -273,7 +272,7 @@ impl Answers<'_> {
             return Ok(());
         }
         shared.done(stream.lane, Kind::Claim, sent.intended, sent.bytes);
-        if status < 300 && sampler.takes() {
+        if status < 300 && self.stream.shared.sampler.takes() {
             let receipt = self.receipt(line).ok_or_else(nonsense)?;
             shared.check(Job::Receipt { of: Of::Sent(sent.number), receipt }).await;
         }
