@@ -1,5 +1,10 @@
 //! The load tool against a log that runs: what it says it sent is there, and what it says of a log that dies is true.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use harness::cluster::LogUnderTest;
 use harness::process::until;
 use serde_json::Value;
@@ -108,6 +113,79 @@ fn an_issuers_limit_is_kept_as_told() {
         all_proven(&outcome, 30);
     }
     assert_eq!(audit(&log), 1 + 1 + 1 + 60);
+}
+
+/// A load that makes no sense is refused before it leaves anything in the log, and a short one is verified, too.
+#[test]
+fn options_are_looked_at_before_the_log_is_changed() {
+    let log = LogUnderTest::start(programs());
+    let enrolling = ["hammer", "--registrar-key", "log/keys/registrar.key", "--issuers", "1", "--keys", "keys"];
+    for wrong in [&["--threads", "0"][..], &["--rate", "0"], &["--duration", "1", "--warm-up", "2"], &["-n", "0"]] {
+        let output = log.try_client(&[&enrolling, wrong].concat());
+        assert_eq!(output.status.code(), Some(64), "{wrong:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(audit(&log), 1, "the constitution alone");
+    let few = hammer(&log, &[&enrolling[1..], &["-n", "20", "-c", "8"]].concat());
+    all_proven(&few, 1);
+}
+
+/// What was asked for and could not be had is no success.
+#[test]
+fn places_that_cannot_be_verified_and_answers_without_a_place_are_no_success() {
+    let log = LogUnderTest::start(programs());
+    let vkey = std::fs::read_to_string(log.path().join("log/trust.policy")).expect("init wrote it");
+    let vkey =
+        vkey.lines().find_map(|line| line.strip_prefix("log ")).expect("a log").split(' ').next().expect("a vkey");
+    let add = |body: fn(u64) -> String, more: &[&str]| {
+        let url = answering(body);
+        let common = ["--url", &url, "hammer", "--add", "-n", "5", "-c", "1", "--deadline", "1"];
+        let output = log.try_client(&[&common, more].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = add(|number| number.to_string(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = add(|number| number.to_string(), &["--vkey", vkey]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("1 out of reach; 0 acknowledged entries found"), "{said}");
+    let (code, said) = add(|_| r#"{"index":1}"#.to_owned(), &[]);
+    assert_eq!(code, Some(69), "{said}");
+}
+
+/// A server that answers each POST with a body for its number, and everything else with 404, until the test ends.
+fn answering(body: fn(u64) -> String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let numbers = Arc::new(AtomicU64::new(0));
+    std::thread::spawn(move || {
+        for connection in listener.incoming().map_while(Result::ok) {
+            let numbers = numbers.clone();
+            std::thread::spawn(move || answer(connection, &numbers, body));
+        }
+    });
+    url
+}
+
+fn answer(connection: TcpStream, numbers: &AtomicU64, body: fn(u64) -> String) {
+    let mut reader = BufReader::new(connection.try_clone().expect("a second handle"));
+    let mut writer = connection;
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if reader.read_until(b'\n', &mut head).unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        let head = String::from_utf8_lossy(&head).to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let mut sent = vec![0; length.unwrap_or(0)];
+        let status = if head.starts_with("post ") { "200 OK" } else { "404 Not Found" };
+        let body =
+            if head.starts_with("post ") { body(numbers.fetch_add(1, Ordering::Relaxed)) } else { String::new() };
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        if reader.read_exact(&mut sent).and_then(|()| writer.write_all(answer.as_bytes())).is_err() {
+            return;
+        }
+    }
 }
 
 /// The entries in the newest head.
