@@ -70,7 +70,8 @@ impl LogGossip {
         let mut waiting = Vec::new();
         for (head, kept) in log.store.waiting()? {
             let source = kept.peer.as_ref().and_then(|name| id_of(&peers, name)).map_or(Source::Anyone, Source::Peer);
-            waiting.push(Waiting::new(head, source, kept.since, kept.told()).asked_for(kept.asked_for));
+            let one = Waiting::new(head, source, kept.since, kept.told()).asked_for(kept.asked_for);
+            waiting.push(one.was_tied(kept.tied, kept.untied.unwrap_or(kept.since)));
             notes.insert(head, kept.note.into_bytes().into());
         }
         let taken = |name: &String| log.store.evidence_taken_by(name);
@@ -171,7 +172,7 @@ impl LogGossip {
 
     /// Whether a head is of a tree that was taken already and whose entries are being read: after a start, or while the log is
     /// ahead of what can be read.
-    fn is_being_read(&self, head: Head) -> Result<bool, Error> {
+    pub(super) fn is_being_read(&self, head: Head) -> Result<bool, Error> {
         Ok(self.log.newest()?.is_some_and(|newest| head.size <= newest.checkpoint.size()))
     }
 
@@ -267,7 +268,10 @@ impl LogGossip {
     ) -> Result<(), Error> {
         for output in outputs {
             match output {
-                Output::Waits(waiting) => self.keep_waiting(inner, &waiting, step),
+                Output::Waits(waiting) => {
+                    self.keep_waiting(inner, &waiting, step);
+                    step.told_no_more(&waiting, &self.log.seen().open);
+                }
                 Output::Settled { head, .. } => step.over(head),
                 Output::Discarded { head, total } => {
                     self.log.discarded(now);
@@ -311,6 +315,8 @@ impl LogGossip {
             note: String::from_utf8_lossy(inner.note(waiting.head)).into_owned(),
             since: waiting.since,
             asked_for: waiting.asked_for,
+            tied: waiting.tied,
+            untied: Some(waiting.untied),
             peer,
             alerted: waiting.told >= super::core::Told::Alerted,
             stated: waiting.told >= super::core::Told::Stated,

@@ -1,9 +1,9 @@
 //! What one input to the machine changes, before it is made durable.
 
 use super::act::Act;
-use super::core::{Fork, Head, Shown};
+use super::core::{Fork, Head, Shown, Told, Waiting};
 use super::tell;
-use crate::finding::Alternative;
+use crate::finding::{Alternative, Open};
 use crate::store::{Findings, GossipStep};
 
 /// What one input changes.
@@ -21,6 +21,14 @@ impl Step {
         self.gossip.waits.retain(|(waits, _)| *waits != head);
         self.gossip.over.push(head);
         self.findings.over(&tell::waits_name(head));
+    }
+
+    /// What was told of a head that waits on is over, if nothing is told of it now: it was tied.
+    pub(super) fn told_no_more(&mut self, waiting: &Waiting, open: &[Open]) {
+        let name = tell::waits_name(waiting.head);
+        if waiting.told == Told::Nothing && open.iter().any(|open| open.finding.id == name) {
+            self.findings.over(&name);
+        }
     }
 
     pub(super) fn contradicts(&self, head: Head) -> bool {

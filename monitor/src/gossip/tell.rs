@@ -18,7 +18,7 @@ pub(super) fn waits_name(head: Head) -> String {
 /// A head waits for longer than it should.
 pub(super) fn waits(waiting: &Waiting, who: &str, note: &[u8], now: Millis) -> Finding {
     let head = waiting.head;
-    let minutes = now.seconds().0.saturating_sub(waiting.since.0) / 60;
+    let minutes = now.seconds().0.saturating_sub(waiting.untied.0) / 60;
     let message = format!(
         "{who} was shown a head of {} entries that the log signed; since {minutes} minutes neither the log nor any peer shows \
          whether it is of the tree that is followed here. The log may show different trees to different people",

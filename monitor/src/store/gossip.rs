@@ -38,6 +38,12 @@ pub struct KeptWaiting {
     /// For how many seconds of running time it was asked for.
     #[serde(default)]
     pub asked_for: u64,
+    /// The own size at which it was shown to extend the own tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tied: Option<TreeSize>,
+    /// Since when nothing ties it, if nothing does; since it came if this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untied: Option<Seconds>,
     /// Whether it was told that it waits.
     #[serde(default)]
     pub alerted: bool,

@@ -7,7 +7,7 @@ use super::{Core, Head, Output, Source, Told, Whom};
 /// After which a head that waits is asked for everywhere. The log and the sender had many tries by then, and a log that is
 /// honest has been read up to the head ten times.
 pub const ASK_ALL_SECONDS: u64 = 60;
-/// After which it is told that a head still waits: longer than any restart of a log or a peer.
+/// After which it is told that a head still waits and nothing ties it: longer than any restart of a log or a peer.
 pub const ALERT_SECONDS: u64 = 600;
 /// After which it is stated, signed: a day, in which operators on every side can have mended what was only broken.
 pub const STATEMENT_SECONDS: u64 = 86_400;
@@ -87,7 +87,8 @@ impl Core {
 
     /// The process ran for so long, and asked for all that waits. How long that was altogether is kept now and then.
     pub(super) fn ran(&mut self, seconds: u64, out: &mut Vec<Output>) {
-        for waiting in self.table.iter_mut() {
+        // One that is tied is not asked for.
+        for waiting in self.table.iter_mut().filter(|waiting| waiting.tied.is_none()) {
             let before = waiting.asked_for;
             waiting.asked_for = before.saturating_add(seconds);
             if waiting.asked_for / COUNTED_SECONDS > before / COUNTED_SECONDS {
@@ -101,12 +102,15 @@ impl Core {
         let mut due = Vec::new();
         for waiting in self.table.iter_mut() {
             let age = now.0.saturating_sub(waiting.since.0);
-            if waiting.told == Told::Nothing && age >= ALERT_SECONDS {
+            // Nothing is said of one that is tied: the log showed that it is of the own history, whose entries are still to come.
+            let in_doubt = waiting.tied.is_none().then(|| now.0.saturating_sub(waiting.untied.0));
+            if waiting.told == Told::Nothing && in_doubt.is_some_and(|age| age >= ALERT_SECONDS) {
                 waiting.told = Told::Alerted;
                 out.push(Output::Alert(waiting.clone()));
             }
             // Of what is signed nothing may hang on a clock that was wrong when the head came, or is now.
-            if waiting.told == Told::Alerted && age.min(waiting.asked_for) >= STATEMENT_SECONDS {
+            let in_vain = in_doubt.map(|age| age.min(waiting.asked_for));
+            if waiting.told == Told::Alerted && in_vain.is_some_and(|age| age >= STATEMENT_SECONDS) {
                 waiting.told = Told::Stated;
                 out.push(Output::State(waiting.clone()));
             }

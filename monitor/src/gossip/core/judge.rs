@@ -70,7 +70,7 @@ impl Core {
         let mut waiting = Waiting::new(head, source, now, Told::Nothing);
         match proof.map(|proof| self.weigh(head, proof)) {
             Some(Weight::Contradicts(fork)) => return out.push(Output::Fork(fork)),
-            Some(Weight::Ties(size)) => waiting.tied = Some(size),
+            Some(Weight::Ties(size)) => waiting.tie(size),
             Some(Weight::Nothing) | None => {}
         }
         self.wait(now, waiting, random, out);
@@ -121,7 +121,8 @@ impl Core {
     fn tie_again(&mut self, now: Seconds, head: Head, own: TreeSize, out: &mut Vec<Output>) {
         let Some(waiting) = self.table.get_mut(head) else { return };
         if waiting.tied.is_some_and(|tied| tied < own) {
-            waiting.tied = None;
+            waiting.untie(now);
+            out.push(Output::Waits(waiting.clone()));
             self.ask_few(now, head, out);
         }
     }
@@ -141,8 +142,11 @@ impl Core {
             Weight::Nothing => {}
             Weight::Ties(size) => {
                 if let Some(waiting) = self.table.get_mut(head) {
-                    waiting.tied = Some(size);
                     waiting.pending.clear();
+                    if waiting.tied != Some(size) {
+                        waiting.tie(size);
+                        out.push(Output::Waits(waiting.clone()));
+                    }
                 }
             }
             Weight::Contradicts(fork) => {

@@ -15,14 +15,15 @@
 //! A waiting head asks for the proof that leads from the own head to it: it may have come with one, then the log and whoever
 //! sent it are asked, then all peers. A proof that fails says nothing and changes nothing. One that holds leads from some root
 //! at the own size: from the own root, then the head extends what is known so far (it is *tied*), or from another root, and
-//! then the log signed two trees: a [`Fork`]. A tied head still waits: it may part from the own tree beyond what both have.
+//! then the log signed two trees: a [`Fork`]. A tied head still waits: it may part from the own tree beyond what both have. As
+//! long as the own tree does not grow beyond the tie, nothing is told or stated of it, and what was told is over.
 //!
 //! | waits for | what is done |
 //! |---|---|
 //! | 0 s | the log and the sender are asked |
 //! | [`ASK_ALL_SECONDS`], or both said no | all peers are asked, and are shown the head; of a tied one they are shown it |
-//! | [`ALERT_SECONDS`] | it is told |
-//! | [`STATEMENT_SECONDS`], and as long of running time | it is stated, signed, that the head stays unavailable |
+//! | [`ALERT_SECONDS`] with no tie | it is told |
+//! | [`STATEMENT_SECONDS`] with no tie, and as long of running time | it is stated, signed, that the head stays unavailable |
 //!
 //! # Bounds
 //! At most [`MOST_WAITING`] heads wait ([`Table`]). What is discarded is counted and told.
@@ -169,7 +170,8 @@ pub enum Input {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// Keep that this head waits, before anybody is told that it was taken.
+    /// Keep that this head waits, before anybody is told that it was taken; or that it is tied, or is not any more. If nothing is
+    /// told of it, what was told before is over.
     Waits(Waiting),
     /// The head waits no more: it is a state of the own tree, or not.
     Settled {

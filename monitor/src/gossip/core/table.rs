@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proto::num::Seconds;
+use proto::num::{Seconds, TreeSize};
 
 use super::{Head, Source, Whom};
 
@@ -47,7 +47,9 @@ pub struct Waiting {
     /// For how many seconds of running time it was asked for in vain, by a clock that nobody sets.
     pub asked_for: u64,
     /// The own size at which it was shown to extend the own tree.
-    pub tied: Option<proto::num::TreeSize>,
+    pub tied: Option<TreeSize>,
+    /// Since when nothing ties it to the own tree, if nothing does: since it came, or since the own tree grew beyond the last tie.
+    pub untied: Seconds,
     /// When it is asked for next.
     pub(super) next_ask: Seconds,
     /// How often all were asked.
@@ -60,7 +62,23 @@ impl Waiting {
     /// One that begins to wait now, or goes on after a restart: it is asked for at once.
     pub fn new(head: Head, source: Source, since: Seconds, told: Told) -> Waiting {
         let (tied, pending) = (None, BTreeSet::new());
-        Waiting { head, source, since, told, asked_for: 0, tied, next_ask: since, asked_all: 0, pending }
+        Waiting { head, source, since, told, asked_for: 0, tied, untied: since, next_ask: since, asked_all: 0, pending }
+    }
+
+    /// The same, which was tied at this own size, or to nothing since this moment.
+    #[must_use]
+    pub fn was_tied(self, tied: Option<TreeSize>, untied: Seconds) -> Waiting {
+        Waiting { tied, untied, ..self }
+    }
+
+    /// It is shown to extend the own tree of this size: it is of the same history so far, and nothing of it is in doubt.
+    pub(super) fn tie(&mut self, size: TreeSize) {
+        (self.tied, self.told, self.asked_for) = (Some(size), Told::Nothing, 0);
+    }
+
+    /// The own tree has grown beyond the tie: nothing says any more that the two are one.
+    pub(super) fn untie(&mut self, now: Seconds) {
+        (self.tied, self.untied) = (None, now);
     }
 
     /// The same, which was asked for before for so many seconds.

@@ -108,7 +108,10 @@ impl Node {
     /// The process begins again with what was kept. What it has to take in next.
     pub(crate) fn restart(&mut self, histories: &Histories) -> Vec<Input> {
         let again = self.kept.waiting.values();
-        let again = again.map(|one| Waiting::new(one.head, one.source, one.since, one.told).asked_for(one.asked_for));
+        let again = again.map(|one| {
+            let again = Waiting::new(one.head, one.source, one.since, one.told).asked_for(one.asked_for);
+            again.was_tied(one.tied, one.untied)
+        });
         let taken = self.peers.iter().zip(ids(&self.peers));
         let taken = taken.map(|(peer, id)| (id, self.kept.taken.get(peer).copied().unwrap_or(0)));
         self.core = Core::restore(taken.collect::<Vec<_>>(), again.collect::<Vec<_>>(), self.kept.discarded);

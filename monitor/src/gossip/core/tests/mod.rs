@@ -105,6 +105,54 @@ fn deadlines_ask_all_then_tell_then_state() {
 }
 
 #[test]
+fn a_head_that_is_tied_is_neither_told_nor_stated() {
+    let (mine, other) = (Branch::new(1, 30, 12), Branch::new(2, 30, 12));
+    let mut core = follower(&mine, 9);
+    let (tied, loose) = (other.head(15), other.head(20));
+    core.step(Seconds(100), shown(tied, Source::Peer(PEER), Some(other.pushed(9, 15))), &mine.at(9));
+    core.step(Seconds(100), shown(loose, Source::Anyone, None), &mine.at(9));
+    let (mut told, mut is_shown) = (Vec::new(), false);
+    for at in (100..100 + STATEMENT_SECONDS + 10_000).step_by(10) {
+        core.step(Seconds(at), Input::Ran { seconds: 10 }, &mine.at(9));
+        for output in core.step(Seconds(at), Input::Tick, &mine.at(9)) {
+            match output {
+                Output::Alert(one) => told.push(("told", one.head, at - 100)),
+                Output::State(one) => told.push(("stated", one.head, at - 100)),
+                Output::Push { head, .. } => is_shown |= head == tied,
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(told, [("told", loose, ALERT_SECONDS), ("stated", loose, STATEMENT_SECONDS)]);
+    assert!(is_shown, "peers are shown the tied one: it may be of another history than they have");
+
+    // What was told is over when a proof ties it.
+    let proven = Input::Proven { head: loose, whom: Whom::Log, proof: other.proof(9, 20) };
+    let out = core.step(Seconds(200_000), proven, &mine.at(9));
+    assert!(
+        matches!(&out[..], [Output::Waits(one)] if one.told == Told::Nothing && one.tied == Some(TreeSize(9))),
+        "{out:?}"
+    );
+    // A start later, with what was kept, it is tied as before.
+    let kept: Vec<Waiting> = core.waiting().cloned().collect();
+    let again = kept.into_iter().map(|one| {
+        let Waiting { head, source, since, told, tied, untied, .. } = one;
+        Waiting::new(head, source, since, told).was_tied(tied, untied)
+    });
+    let mut core = Core::restore([(PEER, 0), (OTHER, 0)], again, 0);
+    let alerts = |core: &mut Core, at: u64, size: u64| {
+        let out = core.step(Seconds(at), Input::Tick, &mine.at(size));
+        out.iter().filter(|output| matches!(output, Output::Alert(_) | Output::State(_))).count()
+    };
+    core.step(Seconds(300_000), Input::Grew { own: mine.head(9) }, &mine.at(9));
+    assert_eq!(alerts(&mut core, 400_000, 9), 0);
+    // The own tree grows beyond where the two part, and nobody ties them any more: that counts from then on.
+    core.step(Seconds(500_000), Input::Grew { own: mine.head(14) }, &mine.at(14));
+    assert_eq!(alerts(&mut core, 500_000 + ALERT_SECONDS - 1, 14), 0);
+    assert_eq!(alerts(&mut core, 500_000 + ALERT_SECONDS, 14), 2);
+}
+
+#[test]
 fn no_clock_that_steps_makes_a_statement_early() {
     let mine = Branch::new(1, 30, 0);
     let is_stated = |out: &[Output]| out.iter().any(|o| matches!(o, Output::State(_)));
