@@ -107,7 +107,7 @@ impl FollowedLog {
     }
 
     /// A look at the log that began at this moment has shown its newest head.
-    pub(super) fn looked(&self, at: Millis) {
+    pub(crate) fn looked(&self, at: Millis) {
         *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 

@@ -8,7 +8,7 @@ use proto::num::Seconds;
 use super::core::Source;
 use super::log::{LogGossip, now};
 use super::peer::{HEADS_PAGE, HeadsPage, Peer};
-use super::run::Gossip;
+use super::run::{Gossip, checked};
 
 /// Heads of a peer's list are asked for from so long before the newest one that it listed: it may list older ones later.
 const OVERLAP_SECONDS: u64 = 60;
@@ -95,7 +95,12 @@ impl Gossip {
             };
             // Heads that nobody has judged yet come one by one; most are known, and judged without a word to the disk.
             for head in page.heads.iter().take(HEADS_PAGE) {
-                self.show(log, head.checkpoint.clone().into_bytes(), source).await;
+                let note = head.checkpoint.clone().into_bytes();
+                self.feed(log, move |log| match checked(log, &note) {
+                    Some(shown) => log.take_listed(&shown, source, now()),
+                    None => Ok(Vec::new()),
+                })
+                .await;
             }
             listed.read(&page, now().seconds());
             if listed.cursor.is_none() {

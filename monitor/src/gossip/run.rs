@@ -335,7 +335,7 @@ impl Gossip {
 }
 
 /// A note that the log signed, of this log. What known witnesses cosigned of it is kept.
-fn checked(log: &LogGossip, note: &[u8]) -> Option<Checked> {
+pub(super) fn checked(log: &LogGossip, note: &[u8]) -> Option<Checked> {
     let note = Note::parse(note).ok().filter(|note| note.claimed_origin() == log.log().origin())?;
     let head = log.check(note.clone()).ok()?;
     if let Err(error) = log.log().keep_cosigned(&note, &head) {
