@@ -160,7 +160,8 @@ codes! {
     CheckpointInconsistent = "checkpoint.inconsistent",
     /// The witness does not cosign for this log until its operator acts (only at witnesses).
     WitnessStopped = "witness.stopped",
-    /// The witness does not know yet whether the head is of the tree that it is reading; ask again in a moment (only at witnesses).
+    /// The witness does not cosign yet, and that ends by itself: it does not know whether the head is of the tree that it is reading, asks
+    /// its peers what it cosigned last, or cannot write; ask again in a moment (only at witnesses).
     WitnessWaits = "witness.waits",
     /// No such resource.
     RequestNotFound = "request.not_found",

@@ -102,7 +102,7 @@ fn cosigned(shared: &Shared, log: &FollowedLog) -> Markup {
                     Some(size) => { "at " (size) }
                     None => { "not yet" }
                 }
-                @if witness.stopped(log.origin()).is_some() || log.forked().is_some() { ", " strong.tamper { "stopped" } }
+                @if witness.needs_operator(log.origin()) || log.forked().is_some() { ", " strong.tamper { "stopped" } }
             }
         }
     }

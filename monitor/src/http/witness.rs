@@ -51,6 +51,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// After which it is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// When to ask again while this witness cosigns nothing for a reason that ends by itself. Peers answer within seconds of a start.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Label {
@@ -105,12 +107,18 @@ async fn decide_in_time(shared: &Shared, body: Arc<[u8]>) -> Result<Response, Pr
     loop {
         let (work, body) = (shared.clone(), body.clone());
         match shared.deciding(move || decide(&work, &body)).await? {
-            Err(problem) if problem.code() == Code::WitnessWaits && begun.elapsed() < LONGEST_WAIT => {
+            Err(problem) if is_soon_known(&problem) && begun.elapsed() < LONGEST_WAIT => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             decided => return decided,
         }
     }
+}
+
+/// Whether it is the head that is not known yet, and not the witness that cosigns nothing: that takes longer than a request may.
+fn is_soon_known(problem: &Problem) -> bool {
+    let soon = Problem::new(Code::WitnessWaits, "").retry_after(LOOK_AGAIN).retry_after_seconds();
+    problem.code() == Code::WitnessWaits && problem.retry_after_seconds() == soon
 }
 
 fn decide(shared: &Shared, body: &[u8]) -> Result<Response, Problem> {
@@ -175,7 +183,7 @@ fn look_into(log: &FollowedLog, head: &Checked) -> Result<bool, Problem> {
         Err(error) => {
             let detail =
                 "The head could not be held against what the log signed before, so it is not cosigned now. Ask again.";
-            return Err(Problem::new(Code::WitnessStopped, detail).because(error.message));
+            return Err(Problem::new(Code::WitnessWaits, detail).retry_after(ASK_AGAIN).because(error.message));
         }
     };
     Ok(contradicts)
@@ -204,6 +212,12 @@ fn respond(answer: Answer, not_proven: &str) -> Result<Response, Problem> {
             Code::WitnessStopped,
             "This witness does not cosign for this log until its operator has looked into it.",
         )
+        .because(why)),
+        Answer::Waits(why) => Err(Problem::new(
+            Code::WitnessWaits,
+            "This witness does not cosign for this log now; that ends without its operator. Ask again.",
+        )
+        .retry_after(ASK_AGAIN)
         .because(why)),
     }
 }
@@ -291,6 +305,27 @@ mod tests {
         assert!(resume(&names[0]).is_err(), "that one is not open any more");
     }
 
+    #[test]
+    fn a_witness_that_waits_for_its_peers_is_not_one_that_needs_its_operator() {
+        let followed = Followed::new();
+        followed.follow(&three(), 12, None);
+        let (asked, good) = (Asked::of(&followed), head(&three(), 12));
+        let witness = asked.shared.0.witness.as_ref().unwrap();
+        witness.wait_for_peers(ORIGIN);
+        let refused = |note: &[u8]| decide(&asked.shared, &[b"old 0\n\n", note].concat()).unwrap_err();
+        let waits = refused(&good);
+        assert_eq!((waits.code(), waits.retry_after_seconds()), (Code::WitnessWaits, Some(5)));
+        assert!(!is_soon_known(&waits), "it is answered at once");
+        assert!(witness.stopped(ORIGIN).is_some() && !witness.needs_operator(ORIGIN));
+        witness.peers_were_asked(ORIGIN);
+        assert_eq!(asked.status(0, &good), 200);
+        // What convicts is no matter of waiting, whoever is asked besides.
+        witness.wait_for_peers(ORIGIN);
+        followed.log.take_evidence(&file(10), Source::Report, NOW).unwrap();
+        assert_eq!(refused(&good).code(), Code::WitnessStopped);
+        assert!(witness.needs_operator(ORIGIN));
+    }
+
     /// This machine's clock is decades ahead of the log's.
     #[test]
     fn a_head_whose_time_line_was_cut_off_is_cosigned_no_later_than_the_newest_allows() {
@@ -333,7 +368,7 @@ mod tests {
         followed.log.store.commit_batch(&Batch { newest: Some(b"damaged"), ..Batch::default() }, NOW).unwrap();
         for _ in 0..2 {
             let refused = decide(&asked.shared, &[b"old 0\n\n", good.as_slice()].concat()).unwrap_err();
-            assert_eq!(refused.code(), Code::WitnessStopped);
+            assert_eq!(refused.code(), Code::WitnessWaits, "it goes on by itself");
         }
         assert_eq!(asked.status(0, &head(&others(1), 12)), 503, "nor is one that would contradict it");
         followed.log.store.commit_batch(&Batch { newest: Some(&good), ..Batch::default() }, NOW).unwrap();

@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(shown(&witness), Some((6, 10_300)), "no time goes down");
         // One that is ahead already, by a head without a time.
         assert!(is_cosigned(&ask(6, 7, None, 20_000)));
-        assert!(matches!(ask(7, 8, Some(10_010), 10_010), Answer::Stopped(why) if why.contains("20000")));
+        assert!(matches!(ask(7, 8, Some(10_010), 10_010), Answer::Waits(why) if why.contains("20000")));
         assert_eq!(ask(6, 8, Some(10_010), 10_010), Answer::Conflict(TreeSize(7)), "who is behind is told so first");
         assert!(is_cosigned(&ask(7, 8, Some(19_700), 19_700)));
         assert_eq!(shown(&witness), Some((8, 20_000)));

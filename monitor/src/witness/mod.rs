@@ -110,8 +110,11 @@ pub enum Answer {
     OtherRoot,
     /// It is not proven to extend the last one cosigned (422).
     NotProven,
-    /// Nothing is cosigned for this log: why (503).
+    /// Nothing is cosigned for this log until the operator acts: why (503).
     Stopped(String),
+    /// Nothing is cosigned now, and that ends by itself: why (503). The peers are asked, the disk takes no writes, or a clock was
+    /// ahead.
+    Waits(String),
 }
 
 impl Witness {
@@ -140,9 +143,17 @@ impl Witness {
         self.with(origin, |slot| slot.shown.clone())?
     }
 
-    /// Why nothing is cosigned for a log, if so.
+    /// Why nothing is cosigned for a log, if so, whether or not it ends by itself.
     pub fn stopped(&self, origin: &str) -> Option<String> {
-        self.with(origin, |slot| slot.why_stopped())?
+        match self.with(origin, |slot| slot.refusal())?? {
+            Answer::Stopped(why) | Answer::Waits(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is cosigned for a log until the operator acts.
+    pub fn needs_operator(&self, origin: &str) -> bool {
+        matches!(self.with(origin, |slot| slot.refusal()), Some(Some(Answer::Stopped(_))))
     }
 
     /// Stores and cosigns a head, or says why not. `old` is the size that the client takes for the last one cosigned, `now`
@@ -176,11 +187,11 @@ impl Witness {
     /// from what is malformed (422, but only behind 400 and 409).
     pub fn refuse_empty_root(&self, origin: &str, old: TreeSize) -> Option<Answer> {
         let answer = |slot: &mut Slot| match (old, slot.size()) {
-            _ if slot.why_stopped().is_some() => Answer::Stopped(slot.why_stopped().unwrap_or_default()),
             (TreeSize(1..), _) => Answer::OldTooLarge,
             (TreeSize(0), TreeSize(0)) => Answer::NotProven,
             (TreeSize(0), stored) => Answer::Conflict(stored),
         };
+        let answer = |slot: &mut Slot| slot.refusal().unwrap_or_else(|| answer(slot));
         self.with(origin, answer)
     }
 
@@ -199,15 +210,15 @@ impl Witness {
         now: Seconds,
     ) -> Answer {
         self.take_up(slot, head.origin());
-        if let Some(why) = slot.why_stopped() {
-            return Answer::Stopped(why);
+        if let Some(no) = slot.refusal() {
+            return no;
         }
         let next = match decide(slot.last.as_ref(), &Asked { old, proof, size: head.size(), root: head.root() }, now) {
             Ok(next) => next,
             Err(no) => return no,
         };
         if let Some(why) = early::refusal(next.time, log_time) {
-            return Answer::Stopped(why);
+            return Answer::Waits(why);
         }
         // Anybody can send the newest head again and again; that costs the disk nothing.
         let made = slot.made.as_ref().filter(|made| made.text == *head.text() && made.time == next.time);
@@ -219,7 +230,7 @@ impl Witness {
             Err(why) => {
                 // What the disk holds now is unknown: nothing is signed before it was read again.
                 self.failed(slot, head.origin(), &why);
-                Answer::Stopped(slot.why_stopped().unwrap_or(why))
+                slot.refusal().unwrap_or(Answer::Waits(why))
             }
         }
     }
@@ -253,9 +264,13 @@ impl Witness {
 }
 
 impl Slot {
-    fn why_stopped(&self) -> Option<String> {
-        let waits = || self.waits.then(|| WAITS.to_owned());
-        self.doubted().or_else(|| self.evidence.as_ref()?.why()).or_else(waits)
+    /// Why nothing is cosigned. What needs the operator comes first, also where something else ends by itself.
+    fn refusal(&self) -> Option<Answer> {
+        // A write that failed is tried again.
+        let (broken, stopped) = if self.again.is_some() { (self.doubted(), None) } else { (None, self.doubted()) };
+        let stopped = stopped.or_else(|| self.evidence.as_ref()?.why()).map(Answer::Stopped);
+        let waits = || broken.or_else(|| self.waits.then(|| WAITS.to_owned())).map(Answer::Waits);
+        stopped.or_else(waits)
     }
 
     fn size(&self) -> TreeSize {

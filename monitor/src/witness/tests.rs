@@ -303,7 +303,7 @@ fn status_of(answer: &Answer) -> u16 {
         Answer::OldTooLarge => 400,
         Answer::Conflict(_) => 409,
         Answer::OtherRoot | Answer::NotProven => 422,
-        Answer::Stopped(_) => 503,
+        Answer::Stopped(_) | Answer::Waits(_) => 503,
     }
 }
 

@@ -129,6 +129,7 @@ async fn refusals_are_told_apart() {
         (429, "text/plain", "", "busy"),
         (503, "text/plain", "", "busy"),
         (503, "application/problem+json", r#"{"code":"witness.stopped"}"#, "stopped"),
+        (503, "application/problem+json", r#"{"code":"witness.waits"}"#, "busy"),
         (409, "text/plain", "3\n", "garbage"),
         (409, SIZE, "03\n", "garbage"),
         (409, SIZE, "3", "garbage"),

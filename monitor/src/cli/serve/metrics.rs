@@ -65,8 +65,9 @@ impl Collector for LogsCollector {
         let kept = "Misbehaviour files that are kept";
         self.each(out, "evidence_kept", kept, |_, seen| Some(seen.evidence.values().sum()))?;
         self.each(out, "cosigning_stopped", "1 when a log is not cosigned until the operator acts", |log, _| {
-            let stopped = |witness: &crate::witness::Witness| witness.stopped(log.origin()).or_else(|| log.forked());
-            self.witness.as_deref().map(|witness| u64::from(stopped(witness).is_some()))
+            let needs =
+                |witness: &crate::witness::Witness| witness.needs_operator(log.origin()) || log.forked().is_some();
+            self.witness.as_deref().map(|witness| u64::from(needs(witness)))
         })?;
         let known = "Findings that are open and that the operator acknowledged";
         self.each(out, "findings_acknowledged", known, |_, seen| {

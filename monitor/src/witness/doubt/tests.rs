@@ -94,7 +94,7 @@ fn an_own_cosignature_that_neither_has_stops_it() {
     let witness = begun(folder.path());
     assert!(is_cosigned(&ask(&witness, &tree, 0, 5, 100)));
     witness.wait_for_peers(ORIGIN);
-    assert!(matches!(ask(&witness, &tree, 5, 6, 120), Answer::Stopped(_)), "not before the peers were asked");
+    assert!(matches!(ask(&witness, &tree, 5, 6, 120), Answer::Waits(_)), "not before the peers were asked");
     assert_eq!(witness.doubt(ORIGIN), None);
     witness.peers_were_asked(ORIGIN);
     for old in [known(5, 100), known(5, 90), known(4, 80)] {
