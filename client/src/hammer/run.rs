@@ -211,7 +211,7 @@ fn work(shared: Arc<Shared>, seed: u64, lane: usize) {
         let mut readers = JoinSet::new();
         let options = &shared.options;
         let mine = |count: usize| (0..count).filter(|place| place % options.threads == lane);
-        for place in mine(options.connections) {
+        for _ in mine(options.connections) {
             match &options.work {
                 Work::Nothing => {}
                 Work::Claims(claims) => drop(senders.spawn(send::claims(shared.clone(), claims.clone(), lane))),
