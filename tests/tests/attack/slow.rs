@@ -50,7 +50,9 @@ fn kinds() -> Vec<Kind> {
 
 #[test]
 fn hundreds_of_slow_connections_end_in_time_and_hold_up_nobody() {
-    let site = Site::start("header_seconds = 1\nidle_seconds = 2\nbody_idle_seconds = 1\nbody_seconds = 2");
+    let site = Site::start(
+        "header_seconds = 1\nidle_seconds = 2\nbody_idle_seconds = 1\nbody_seconds = 2\nstreams_per_address = 40",
+    );
     let (kinds, done) = (kinds(), AtomicBool::new(false));
     let slowest = std::thread::scope(|scope| {
         let served = scope.spawn(|| normal_client(&site, &done));
