@@ -145,7 +145,7 @@ impl LogGossip {
         }
         let mut inner = self.lock();
         inner.notes.insert(head, note.as_slice().into());
-        let outputs = inner.core.step(now.seconds(), input(head, random()), &Own::of(&self.log)?);
+        let outputs = self.tell(&mut inner.core, &verdict, input(head, random()), now)?;
         let mut step = Step::default();
         let is_old = key.time.0.saturating_add(KEPT_SECONDS) < now.seconds().0;
         let is_kept = match &verdict {

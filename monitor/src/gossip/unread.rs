@@ -8,11 +8,12 @@ use proto::num::{Millis, TreeSize};
 use proto::policy::Checked;
 
 use super::act::Act;
-use super::core::{Core, Head, Input, Source};
+use super::core::{Core, Head, Input, Output, Source};
 use super::log::{LogGossip, now};
+use super::own::Own;
 use super::run::{Gossip, TICK};
 use super::step::Step;
-use crate::follow::Tie;
+use crate::follow::{Tie, Verdict};
 use crate::store::{MOST_UNREAD, Unread};
 
 /// Heads that nothing ties wait at most before one of a peer's list, or one that was kept as unread, waits beside them: these are
@@ -24,6 +25,23 @@ const FEW_WAITING: usize = 16;
 const MOST_LISTED: u64 = MOST_UNREAD / 2;
 /// So long a head is kept as unread for want of that room; then it waits like any other, whatever has to go for it: a day.
 const HELD_SECONDS: u64 = 86_400;
+
+/// The head that somebody showed.
+fn head_in(input: &Input) -> Option<Head> {
+    match input {
+        Input::Received { head, .. } => Some(*head),
+        Input::Answered { theirs, .. } => *theirs,
+        _ => None,
+    }
+}
+
+/// What is left of it without the head: that a peer answered.
+fn without_head(input: Input) -> Option<Input> {
+    match input {
+        Input::Answered { peer, pushed, random, .. } => Some(Input::Answered { peer, pushed, theirs: None, random }),
+        _ => None,
+    }
+}
 
 /// Whether one more may wait that can be held back as well.
 fn has_room(core: &Core) -> bool {
@@ -74,12 +92,24 @@ impl LogGossip {
 
     /// A head that is being read says nothing to the machine; that a peer answered with it does.
     pub(super) fn heard_back(&self, input: Input, now: Millis) -> Result<Vec<Act>, Error> {
-        match input {
-            Input::Answered { peer, pushed, random, .. } => {
-                self.feed(Input::Answered { peer, pushed, theirs: None, random }, now)
-            }
-            _ => Ok(Vec::new()),
-        }
+        without_head(input).map_or_else(|| Ok(Vec::new()), |input| self.feed(input, now))
+    }
+
+    /// Tells the machine of a head that was held against the entries that were read. It hears that these are more when the look
+    /// is over; until then a head of theirs is larger than all it knows, and hundreds of them would take the room of those
+    /// that wait.
+    pub(super) fn tell(
+        &self,
+        core: &mut Core,
+        verdict: &Verdict,
+        input: Input,
+        now: Millis,
+    ) -> Result<Vec<Output>, Error> {
+        let is_read = *verdict == Verdict::Known
+            && head_in(&input).is_some_and(|head| core.own().is_none_or(|own| own.size < head.size));
+        let input = if is_read { without_head(input) } else { Some(input) };
+        let own = Own::of(self.log())?;
+        Ok(input.map_or_else(Vec::new, |input| core.step(now.seconds(), input, &own)))
     }
 
     /// Takes a head out of a peer's list. A log that grows fast has hundreds there that are larger than what was taken of it: when a
@@ -174,13 +204,19 @@ mod tests {
         three().into_iter().chain((0..220).map(|n| entry(13, n))).collect()
     }
 
-    /// A follower of three entries, and a list of heads beyond them that a peer showed it.
-    fn listed() -> (Followed, LogGossip) {
+    /// A follower of three entries, with one peer.
+    fn of_three() -> (Followed, LogGossip) {
         let followed = Followed::new();
         followed.follow(&three(), 12, None);
         let peers = vec!["peer.example".to_owned()];
         let gossip = LogGossip::open(followed.log.clone(), peers, None, Duration::from_secs(60)).unwrap();
         gossip.grown(NOW).unwrap();
+        (followed, gossip)
+    }
+
+    /// The same, and a list of heads beyond them that the peer showed it.
+    fn listed() -> (Followed, LogGossip) {
+        let (followed, gossip) = of_three();
         let all = many();
         (4..4 + LISTED).for_each(|size| list(&gossip, &head(&all[..size], 13)));
         (followed, gossip)
@@ -209,6 +245,17 @@ mod tests {
         assert_eq!(counts(&gossip), (0, 0, 0));
         let open = followed.log.store.open_findings().unwrap();
         assert!(open.iter().any(|open| open.finding.code == "head.fork"), "{open:?}");
+    }
+
+    #[test]
+    fn a_list_within_what_was_read_waits_for_nothing_before_the_look_is_over() {
+        let (followed, gossip) = of_three();
+        let all = many();
+        followed.follow(&all, 14, None);
+        (4..4 + LISTED).for_each(|size| list(&gossip, &head(&all[..size], 13)));
+        assert_eq!(counts(&gossip), (0, 0, 0));
+        gossip.grown(NOW).unwrap();
+        assert_eq!(counts(&gossip), (0, 0, 0));
     }
 
     #[test]
